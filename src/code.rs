@@ -1,0 +1,118 @@
+//! The table of every code that a person or a program may meet: in diagnostics, in failures, in refusals.
+//!
+//! A code is a word that never changes its meaning. Each has a page in `docs/errors/`, compiled into the
+//! binary and printed by `stepwell explain CODE`. Add a code here and its page there; the compiler checks
+//! that the page exists, a test that it says what to do.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// One code of the table, for example `unknown_key`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// The word itself, as printed between the brackets of `error[…]`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    /// The page of the error catalogue, in Markdown.
+    #[must_use]
+    pub fn page(self) -> &'static str {
+        ALL.iter()
+            .find(|entry| entry.code == self)
+            .map_or("", |entry| entry.page)
+    }
+
+    /// Finds a code by its word.
+    #[must_use]
+    pub fn find(word: &str) -> Option<Self> {
+        ALL.iter()
+            .find(|entry| entry.code.0 == word)
+            .map(|entry| entry.code)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A code with its page.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The code.
+    pub code: Code,
+    /// Its page of `docs/errors/`.
+    pub page: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $word:literal),* $(,)?) => {
+        $(
+            #[doc = concat!("`", $word, "`: see `docs/errors/", $word, ".md`.")]
+            pub const $name: Code = Code($word);
+        )*
+        /// Every code, in the order of the table.
+        pub const ALL: &[Entry] = &[
+            $(Entry { code: Code($word), page: include_str!(concat!("../docs/errors/", $word, ".md")) }),*
+        ];
+    };
+}
+
+codes! {
+    // -- expressions (src/expression) --
+
+    // -- YAML and workflow documents (src/workflow) --
+
+    // -- config.yml (src/config) --
+
+    // -- Python analysis and policy (src/python, src/approval) --
+
+    // -- store and artifacts (src/store, src/artifact) --
+
+    // -- executor and environments (src/executor) --
+
+    // -- runs and the engine (src/run, src/engine) --
+
+    // -- the command line (src/cli) --
+    USAGE = "usage",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_unique_and_every_page_says_what_to_do() {
+        let mut seen = std::collections::BTreeSet::new();
+        for entry in ALL {
+            assert!(
+                seen.insert(entry.code.as_str()),
+                "{} stands twice in the table",
+                entry.code
+            );
+            assert!(
+                entry.page.starts_with(&format!("# {}\n", entry.code)),
+                "docs/errors/{}.md must start with its own name as the title",
+                entry.code
+            );
+            assert!(
+                entry.page.contains("## What to do"),
+                "docs/errors/{}.md has no section `What to do`",
+                entry.code
+            );
+        }
+    }
+}

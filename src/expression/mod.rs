@@ -1,0 +1,1 @@
+//! Expressions: a strict subset of Python, evaluated over JSON values.

@@ -1,0 +1,15 @@
+//! Stepwell runs Python analysis pipelines that must not be lost, must not be doubled, and must not touch
+//! hardware before a person has said yes.
+//!
+//! The map of the house (ARCHITECTURE.md has the long form):
+//!
+//! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`]
+//! - pure rooms (no clock, no files, no tasks): [`expression`], [`python`]
+
+pub mod code;
+pub mod diagnostic;
+pub mod expression;
+pub mod failure;
+pub mod id;
+pub mod python;
+pub mod time;

@@ -1,0 +1,1 @@
+//! Static analysis of Python code: findings by rule, on the syntax tree.

@@ -1,0 +1,3 @@
+//! What Stepwell knows of Python, as pure functions on text.
+
+pub mod analysis;
