@@ -4,12 +4,13 @@
 //! The map of the house (ARCHITECTURE.md has the long form):
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`]
-//! - pure rooms (no clock, no files, no tasks): [`expression`], [`python`]
+//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`python`]
 
 pub mod code;
 pub mod diagnostic;
 pub mod expression;
 pub mod failure;
 pub mod id;
+pub mod plan;
 pub mod python;
 pub mod time;
