@@ -4,7 +4,7 @@
 //! The map of the house (ARCHITECTURE.md has the long form):
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`]
-//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`python`]
+//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`]
 
 pub mod code;
 pub mod diagnostic;
@@ -13,4 +13,5 @@ pub mod failure;
 pub mod id;
 pub mod plan;
 pub mod python;
+pub mod run;
 pub mod time;

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Whether a Python step may write to the control system and outside its run folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Reads and computes; writes only inside its run folder.
@@ -54,7 +56,10 @@ mod tests {
         for word in Mode::SPELLINGS {
             assert!(Mode::parse(word).is_some(), "{word}");
         }
-        assert_eq!(Mode::parse("readwrite").map(Mode::as_str), Some("write_access"));
+        assert_eq!(
+            Mode::parse("readwrite").map(Mode::as_str),
+            Some("write_access")
+        );
         assert_eq!(Mode::parse("READONLY"), None);
     }
 }
