@@ -5,9 +5,11 @@
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`]
+//! - ports and adapters: [`executor`]
 
 pub mod code;
 pub mod diagnostic;
+pub mod executor;
 pub mod expression;
 pub mod failure;
 pub mod id;

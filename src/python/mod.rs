@@ -1,3 +1,4 @@
 //! What Stepwell knows of Python, as pure functions on text.
 
 pub mod analysis;
+pub mod outcome;

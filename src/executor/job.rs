@@ -1,0 +1,91 @@
+//! One attempt to be run, and its bounds.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Environment;
+use crate::id::{RunId, StepPath};
+use crate::plan::Mode;
+
+/// The code of one attempt with everything that it sees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepPath,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The attempt's own folder, absolute. Made when missing; it must not hold another attempt.
+    pub folder: PathBuf,
+    /// The user's code, kept to the byte in `code.py`.
+    pub code: String,
+    /// The name shown in tracebacks, for example `stages/load.py`.
+    pub file_name: String,
+    /// What the code sees as `context`.
+    pub context: serde_json::Value,
+    /// What the code may do to the world.
+    pub mode: Mode,
+    /// Where it runs.
+    pub environment: Environment,
+    /// Variables added to the scrubbed environment of the process.
+    pub env: BTreeMap<String, String>,
+    /// How long it may take, from the start of the interpreter.
+    pub timeout: Duration,
+    /// How much it may use and leave.
+    pub limits: Limits,
+    /// What happens to NaN and infinities in `results`.
+    pub nan: NanPolicy,
+    /// The folder of the workflow: last on the import path, and in `STEPWELL_WORKFLOW_DIR`.
+    pub source_folder: Option<PathBuf>,
+}
+
+/// What happens to NaN and infinities, which JSON can't say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NanPolicy {
+    /// The attempt fails with `results_not_finite`.
+    #[default]
+    Refuse,
+    /// They become null, with a note.
+    Null,
+}
+
+const MIB: u64 = 1024 * 1024;
+
+/// Bounds of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Bytes of standard output that are kept; the rest is read and dropped, with a note.
+    pub stdout_bytes_max: u64,
+    /// Bytes of standard error that are kept.
+    pub stderr_bytes_max: u64,
+    /// Bytes of `results` as JSON.
+    pub results_bytes_max: u64,
+    /// Bytes of all figures and artifacts together, and of any single file that the code writes.
+    pub artifact_bytes_max: u64,
+    /// Number of figures and of artifacts, each.
+    pub files_max: u32,
+    /// Bytes of address space of each process; `None` is no limit.
+    pub memory_bytes: Option<u64>,
+    /// Open files of each process.
+    pub open_files_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            stdout_bytes_max: 4 * MIB,
+            stderr_bytes_max: 4 * MIB,
+            results_bytes_max: MIB,
+            artifact_bytes_max: 1024 * MIB,
+            files_max: 200,
+            memory_bytes: None,
+            open_files_max: 4096,
+        }
+    }
+}

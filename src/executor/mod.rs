@@ -1,0 +1,63 @@
+//! Where Python runs: the port, and its three sorts of adapter (local processes, a fake for tests, Jupyter).
+//!
+//! An attempt lives in one folder. Everything that is needed to say how it ended is written there by a
+//! process that outlives the engine, so an attempt that finished while nobody watched is adopted, not repeated.
+
+pub mod environment;
+pub mod fake;
+mod job;
+pub mod local;
+
+use std::fmt::Debug;
+use std::path::Path;
+
+pub use environment::{Environment, EnvironmentIdentity, EnvironmentSpec};
+pub use job::{Job, Limits, NanPolicy};
+
+use crate::failure::Failure;
+pub use crate::python::outcome::{Outcome, OutcomeStatus, OutputFile, StreamFile, Usage};
+use crate::time::BoxFuture;
+
+/// Runs the code of one attempt in an environment, and tells later what became of it.
+pub trait Executor: Send + Sync + Debug {
+    /// Names the environment without installing anything: cheap enough for every run.
+    fn identify<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+    ) -> BoxFuture<'a, Result<EnvironmentIdentity, Failure>>;
+
+    /// Brings the environment, building it when it is missing. `progress` hears lines for people.
+    fn prepare<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        progress: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Environment, Failure>>;
+
+    /// Runs one attempt to its end. `Err` means that it could not be started or watched; the failures of
+    /// the code itself are an [`Outcome`]. Dropping the future leaves the attempt running: see [`Executor::adopt`].
+    fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>>;
+
+    /// Tells what became of the attempt in `folder` that another engine started; waits while it still runs.
+    fn adopt<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Adoption>;
+
+    /// Stops the attempt in `folder`. When it returns, no process of the attempt is alive.
+    fn kill<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// What became of an attempt whose engine went away.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made per attempt and moved once"
+)]
+pub enum Adoption {
+    /// It ended and left its outcome.
+    Finished(Outcome),
+    /// It left no outcome, and no process of it is alive.
+    Lost {
+        /// Whether the code may have begun. When false, nothing of it ever ran.
+        started: bool,
+        /// What was found, for the person who decides.
+        evidence: String,
+    },
+}

@@ -1,0 +1,81 @@
+//! How an attempt ended: one shape for every executor.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// How an attempt ended and what it left. Paths are relative to the folder of the attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Succeeded, or failed and why.
+    pub status: OutcomeStatus,
+    /// What the code left in `results`; absent when it left none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Value>,
+    /// Pictures, in the order they were made.
+    pub figures: Vec<OutputFile>,
+    /// Other files that the code left.
+    pub artifacts: Vec<OutputFile>,
+    /// What it printed.
+    pub stdout: StreamFile,
+    /// What it printed to standard error.
+    pub stderr: StreamFile,
+    /// Every lossy conversion, truncation or oddity, as sentences.
+    pub notes: Vec<String>,
+    /// Wall time of the interpreter, in seconds.
+    pub seconds: f64,
+    /// What it used.
+    pub usage: Usage,
+    /// Version of Python, for example `3.11.7`; empty when the interpreter never said.
+    pub python: String,
+}
+
+/// Succeeded, or failed and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeStatus {
+    /// The code ran to its end.
+    Succeeded,
+    /// It did not.
+    Failed(Failure),
+}
+
+/// A file that the code left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputFile {
+    /// Path relative to the folder of the attempt.
+    pub path: String,
+    /// A short title; empty when none was given.
+    #[serde(default)]
+    pub title: String,
+    /// A longer text; empty when none was given.
+    #[serde(default)]
+    pub description: String,
+    /// Its media type, for example `image/png`.
+    pub media_type: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// A captured stream.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StreamFile {
+    /// Path relative to the folder of the attempt.
+    pub path: String,
+    /// Bytes that the code wrote; the file holds fewer when `truncated`.
+    pub bytes: u64,
+    /// Whether the end is missing from the file.
+    pub truncated: bool,
+}
+
+/// What an attempt used, its children included.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Largest resident set of any of its processes.
+    pub max_rss_bytes: u64,
+    /// Processor time in user mode.
+    pub user_seconds: f64,
+    /// Processor time in the kernel.
+    pub system_seconds: f64,
+}
