@@ -79,6 +79,10 @@ codes! {
     // -- config.yml (src/config) --
 
     // -- Python analysis and policy (src/python, src/approval) --
+    CODE_UNREADABLE = "code_unreadable",
+    CODE_REFUSED = "code_refused",
+    WRITE_IN_READ_ONLY = "write_in_read_only",
+    WRITE_OUTSIDE_RUN_FOLDER = "write_outside_run_folder",
 
     // -- store and artifacts (src/store, src/artifact) --
 

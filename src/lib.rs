@@ -3,10 +3,12 @@
 //!
 //! The map of the house (ARCHITECTURE.md has the long form):
 //!
-//! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`]
-//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`]
+//! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`]
+//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`]
 //! - ports and adapters: [`executor`]
 
+pub mod approval;
+pub mod canonical;
 pub mod code;
 pub mod diagnostic;
 pub mod executor;

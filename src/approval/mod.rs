@@ -1,0 +1,9 @@
+//! When a person has to say yes, and to what exactly.
+
+mod policy;
+mod subject;
+
+pub use policy::{
+    CodeApproval, Decision, GlobalMode, ModePolicy, Policy, PythonApproval, Verdict, decide,
+};
+pub use subject::{Subject, subject_digest};

@@ -1,0 +1,200 @@
+//! What the analysis says about a piece of code.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::Rule;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Worth a second look.
+    Warning,
+    /// Serious: it can't be read, or a person should look at it.
+    Error,
+    /// Refused in every mode, whatever the approval policy says.
+    Block,
+}
+
+/// Something that the code can do to the world outside itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// Writes to the control system.
+    ControlWrite,
+    /// Reads from the control system.
+    ControlRead,
+    /// Starts other programs.
+    Process,
+    /// Runs code that is not in the text.
+    DynamicCode,
+    /// Reaches names that can't be known from the text.
+    DynamicAccess,
+    /// Leaves Python: native libraries and raw memory.
+    Native,
+    /// Walks the interpreter's own objects.
+    Introspection,
+    /// Opens network connections.
+    Network,
+    /// Builds objects from bytes in a format that can run code.
+    Deserialize,
+    /// Writes files at a path that can't be known from the text.
+    FsWrite,
+    /// Writes or removes files at a constant path outside the run folder.
+    FsOutside,
+    /// Reads the process environment.
+    EnvRead,
+    /// Starts threads or worker processes.
+    Threads,
+}
+
+impl Capability {
+    /// The word used in JSON and on the screen.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ControlWrite => "control_write",
+            Self::ControlRead => "control_read",
+            Self::Process => "process",
+            Self::DynamicCode => "dynamic_code",
+            Self::DynamicAccess => "dynamic_access",
+            Self::Native => "native",
+            Self::Introspection => "introspection",
+            Self::Network => "network",
+            Self::Deserialize => "deserialize",
+            Self::FsWrite => "fs_write",
+            Self::FsOutside => "fs_outside",
+            Self::EnvRead => "env_read",
+            Self::Threads => "threads",
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The capabilities in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Computes and writes into its own folder.
+    Low,
+    /// Network, unsafe file formats, or files outside the run folder.
+    Medium,
+    /// Writes to the control system, starts programs, runs unseen code or leaves Python.
+    High,
+    /// The text does not tell what it does.
+    Unknown,
+}
+
+impl Risk {
+    /// The word used in JSON, in workflows (`check.risk`) and on the screen.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The risk of code with these capabilities.
+    #[must_use]
+    pub fn of(capabilities: &BTreeSet<Capability>) -> Self {
+        capabilities
+            .iter()
+            .map(|capability| match capability {
+                Capability::ControlWrite
+                | Capability::Process
+                | Capability::DynamicCode
+                | Capability::Native => (3, Self::High),
+                Capability::DynamicAccess | Capability::Introspection => (2, Self::Unknown),
+                Capability::Network | Capability::Deserialize | Capability::FsOutside => {
+                    (1, Self::Medium)
+                }
+                Capability::ControlRead
+                | Capability::FsWrite
+                | Capability::EnvRead
+                | Capability::Threads => (0, Self::Low),
+            })
+            .max_by_key(|(rank, _)| *rank)
+            .map_or(Self::Low, |(_, risk)| risk)
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One place in the code and what a rule says about it. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Id of the rule. Text, since a later version may know more rules.
+    pub rule: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// First line.
+    pub line: u32,
+    /// First column.
+    pub column: u32,
+    /// Last line.
+    pub end_line: u32,
+    /// One past the last column.
+    pub end_column: u32,
+    /// One sentence for people.
+    pub message: String,
+    /// The source from the first column to the end of the finding or of its line, bounded.
+    pub snippet: String,
+    /// The qualified name that was found behind the text, for example `epics.PV.put`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Everything that the analysis says about a piece of code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of the built-in rules, see [`super::RULE_SET_VERSION`].
+    pub rule_set: u32,
+    /// What the rules found, in the order of the text.
+    pub findings: Vec<Finding>,
+    /// What the code can do.
+    pub capabilities: BTreeSet<Capability>,
+    /// The capabilities in one word.
+    pub risk: Risk,
+    /// Whether it can write to the control system.
+    pub writes: bool,
+    /// Top-level names of the modules that it imports, sorted.
+    pub imports: Vec<String>,
+    /// Whether its top level gives `results` a value.
+    pub assigns_results: bool,
+}
+
+impl Report {
+    /// Whether the whole code was read. Code that was not is never run.
+    #[must_use]
+    pub fn readable(&self) -> bool {
+        !self
+            .findings
+            .iter()
+            .any(|finding| Rule::find(&finding.rule).is_some_and(Rule::means_unreadable))
+    }
+
+    /// The first finding that blocks in every mode, when there is one.
+    #[must_use]
+    pub fn blocking(&self) -> Option<&Finding> {
+        self.findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Block)
+    }
+}
