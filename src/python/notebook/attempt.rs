@@ -1,0 +1,224 @@
+//! The notebook of one attempt.
+
+use serde_json::{Map, Value, json};
+
+use super::cell::{Cells, Code};
+use super::{AttemptNotebook, NotebookState, figure, output, parameters, text};
+
+/// Findings shown; the rest is counted.
+const FINDINGS_MAX: usize = 200;
+
+/// Makes the notebook of one attempt, in any state.
+#[must_use]
+pub fn attempt(notebook: &AttemptNotebook<'_>) -> Value {
+    let mut cells = Cells::default();
+    cells.markdown("title", &title(notebook));
+    cells.markdown("summary", &summary(notebook));
+    if !notebook.findings.is_empty() {
+        cells.markdown("findings", &findings(notebook));
+    }
+    cells.code("helper", &parameters::helper());
+    cells.code("parameters", &parameters::parameters(notebook.context));
+    let code = code(notebook);
+    let count = code.count.map_or(1, |count| count + 1);
+    cells.code("code", &code);
+    if notebook.failure.is_some() {
+        cells.markdown("failure", &failure(notebook));
+    }
+    if let Some(results) = notebook.results {
+        cells.code(
+            "results",
+            &Code {
+                source: "results".to_owned(),
+                count: Some(count),
+                outputs: vec![output::results(results, count)],
+                ..Code::default()
+            },
+        );
+    }
+    if !notebook.artifacts.is_empty() {
+        cells.markdown("artifacts", &artifacts(notebook));
+    }
+    if !notebook.provenance.is_empty() {
+        cells.markdown("provenance", &provenance(notebook));
+    }
+    cells.into_document(&about(notebook))
+}
+
+fn title(notebook: &AttemptNotebook<'_>) -> String {
+    let step = text::markdown(notebook.step);
+    let workflow = text::markdown(notebook.workflow);
+    format!("# {step}\n\nA step of {workflow}.")
+}
+
+fn summary(notebook: &AttemptNotebook<'_>) -> String {
+    let mut rows = vec![
+        ("state", format!("**{}**", notebook.state.as_str())),
+        ("mode", text::markdown_code(notebook.mode)),
+        ("run", text::markdown_code(notebook.run)),
+        ("attempt", notebook.attempt.to_string()),
+    ];
+    if let Some(started) = notebook.started {
+        rows.push(("started", started.to_string()));
+    }
+    if let Some(approval) = &notebook.approval {
+        let comment = match text::markdown(approval.comment) {
+            comment if comment.is_empty() => comment,
+            comment => format!(": {comment}"),
+        };
+        let decision = text::markdown(approval.decision);
+        let by = text::markdown(approval.by);
+        rows.push((
+            "approval",
+            format!("{decision} by {by}, {}{comment}", approval.at),
+        ));
+    }
+    let note = note(notebook.state);
+    let gap = if note.is_empty() { "" } else { "\n\n" };
+    format!("{note}{gap}{}", table("", "", &rows))
+}
+
+fn note(state: NotebookState) -> &'static str {
+    match state {
+        NotebookState::Succeeded | NotebookState::Failed => "",
+        NotebookState::Waiting => {
+            "> **Waiting for approval.** Nothing has run. Below is exactly the code that runs after a yes."
+        }
+        NotebookState::Rejected => "> **Rejected.** This code has not run.",
+        NotebookState::Cancelled => {
+            "> **Cancelled.** Below is what was captured before it was stopped."
+        }
+        NotebookState::Unknown => {
+            "> **Outcome unknown.** The engine stopped while this code ran. A person has to check what it did."
+        }
+    }
+}
+
+fn findings(notebook: &AttemptNotebook<'_>) -> String {
+    let file = text::markdown_code(notebook.file_name);
+    let mut out = format!(
+        "## Findings\n\nLines are those of {file}.\n\n| line | severity | rule | finding |\n|---:|---|---|---|\n"
+    );
+    for finding in notebook.findings.iter().take(FINDINGS_MAX) {
+        out.push_str(&format!(
+            "| {} | {} | {} | {} |\n",
+            finding.line,
+            text::markdown(finding.severity),
+            text::markdown_code(finding.rule),
+            text::markdown(finding.message)
+        ));
+    }
+    let hidden = notebook.findings.len().saturating_sub(FINDINGS_MAX);
+    if hidden > 0 {
+        out.push_str(&format!("\nand {hidden} more\n"));
+    }
+    out
+}
+
+/// The code as one cell. Cut into several it would read like a session that never took place: the lines that
+/// tracebacks and findings name would be off, and Jupyter would show a picture before it is finished.
+fn code(notebook: &AttemptNotebook<'_>) -> Code {
+    let outputs = outputs(notebook);
+    let executed = notebook.state == NotebookState::Succeeded || !outputs.is_empty();
+    let raised = notebook
+        .failure
+        .is_some_and(|failure| failure.traceback.is_some());
+    Code {
+        source: notebook.code.trim_end_matches(['\n', '\r']).to_owned(),
+        tags: if raised {
+            vec!["raises-exception"]
+        } else {
+            Vec::new()
+        },
+        count: executed.then_some(1),
+        outputs,
+        ..Code::default()
+    }
+}
+
+fn outputs(notebook: &AttemptNotebook<'_>) -> Vec<Value> {
+    let streams = [("stdout", notebook.stdout), ("stderr", notebook.stderr)];
+    streams
+        .into_iter()
+        .filter_map(|(name, printed)| output::stream(name, printed, notebook.truncated))
+        .chain(figure::outputs(&notebook.figures))
+        .chain(notebook.failure.and_then(output::error))
+        .collect()
+}
+
+fn failure(notebook: &AttemptNotebook<'_>) -> String {
+    let Some(failure) = notebook.failure else {
+        return String::new();
+    };
+    let mut rows = vec![
+        ("message", text::markdown(&failure.message)),
+        ("kind", failure.kind.as_str().to_owned()),
+        ("code", text::markdown_code(&failure.code)),
+    ];
+    if let Some(hint) = &failure.hint {
+        rows.push(("what to do", text::markdown(hint)));
+    }
+    for cause in failure.cause.iter().take(FINDINGS_MAX) {
+        rows.push(("because", text::markdown(cause)));
+    }
+    table("## Why it failed\n\n", "", &rows)
+}
+
+fn artifacts(notebook: &AttemptNotebook<'_>) -> String {
+    let mut out = "## Artifacts\n\n| file | size | sha256 |\n|---|---:|---|\n".to_owned();
+    for artifact in &notebook.artifacts {
+        let title = if artifact.title.trim().is_empty() {
+            artifact.path
+        } else {
+            artifact.title
+        };
+        let name = match text::link(artifact.path) {
+            Some(target) => format!("[{}]({target})", text::markdown(title)),
+            None => text::markdown(title),
+        };
+        let digest = artifact
+            .sha256
+            .map(|digest| text::markdown_code(&digest.hex()))
+            .unwrap_or_default();
+        out.push_str(&format!(
+            "| {name} | {} | {digest} |\n",
+            text::size(artifact.bytes)
+        ));
+    }
+    out
+}
+
+fn provenance(notebook: &AttemptNotebook<'_>) -> String {
+    let rows: Vec<(&str, String)> = notebook
+        .provenance
+        .iter()
+        .map(|(name, value)| (*name, text::markdown_code(value)))
+        .collect();
+    table("## Provenance\n\n", "", &rows)
+}
+
+/// A table of two columns; the names are made harmless here, the values by the caller.
+fn table(before: &str, heading: &str, rows: &[(&str, String)]) -> String {
+    let mut out = format!("{before}| {heading} | |\n|---|---|\n");
+    for (name, value) in rows {
+        out.push_str(&format!("| {} | {value} |\n", text::markdown(name)));
+    }
+    out
+}
+
+fn about(notebook: &AttemptNotebook<'_>) -> Value {
+    let provenance: Map<String, Value> = notebook
+        .provenance
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
+        .collect();
+    json!({
+        "attempt": notebook.attempt,
+        "mode": notebook.mode,
+        "provenance": provenance,
+        "run": notebook.run,
+        "state": notebook.state.as_str(),
+        "step": notebook.step,
+        "workflow": notebook.workflow,
+    })
+}
