@@ -3,7 +3,7 @@
 //! Nothing here runs a kernel. The notebook shows what was captured, and it runs again in Jupyter: a small
 //! hidden cell makes `context` and `save_artifact`, the cell tagged `parameters` loads the inputs.
 //!
-//! Every text that comes from outside goes through [`text`], so that a title can't become markup. The same
+//! Every text that comes from outside goes through `text`, so that a title can't become markup. The same
 //! inputs always give the same bytes.
 
 mod attempt;
