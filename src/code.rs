@@ -85,6 +85,20 @@ codes! {
     WRITE_OUTSIDE_RUN_FOLDER = "write_outside_run_folder",
 
     // -- store and artifacts (src/store, src/artifact) --
+    STORE_LOCKED = "store_locked",
+    STORE_DAMAGED = "store_damaged",
+    STORE_NEWER = "store_newer",
+    STORE_CORRUPT = "store_corrupt",
+    STORE_READ_ONLY = "store_read_only",
+    DISK_FULL = "disk_full",
+    STORE_IO = "store_io",
+    STORE_CLOSED = "store_closed",
+    STORE_CONFLICT = "store_conflict",
+    STORE_FENCED = "store_fenced",
+    STORE_TOO_LARGE = "store_too_large",
+    STORE_MISUSE = "store_misuse",
+    ARTIFACT_DAMAGED = "artifact_damaged",
+    ARTIFACT_TOO_LARGE = "artifact_too_large",
 
     // -- executor and environments (src/executor) --
 

@@ -5,9 +5,10 @@
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`]
-//! - ports and adapters: [`executor`]
+//! - ports and adapters: [`artifact`], [`executor`], [`store`]
 
 pub mod approval;
+pub mod artifact;
 pub mod canonical;
 pub mod code;
 pub mod diagnostic;
@@ -18,4 +19,5 @@ pub mod id;
 pub mod plan;
 pub mod python;
 pub mod run;
+pub mod store;
 pub mod time;
