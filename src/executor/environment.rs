@@ -1,10 +1,22 @@
 //! Python environments by name: what a step asks for, and what it gets.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::installer::{Build, Installer};
+use super::interpreter::{Interpreter, Interpreters};
+use crate::code;
+use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
+
+/// Between two looks at the lock of another process that builds the same environment.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a step asks for. Empty means the base interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -15,6 +27,63 @@ pub struct EnvironmentSpec {
     pub requirements: Option<String>,
     /// A virtual environment or an interpreter to use as it is.
     pub python: Option<PathBuf>,
+}
+
+impl EnvironmentSpec {
+    /// The requirement lines without comments and blank lines: packages sorted, then the file in its order.
+    ///
+    /// # Errors
+    /// With a line that is no requirement, or one that reads another file.
+    #[expect(clippy::result_large_err, reason = "asked once for each attempt")]
+    pub fn lines(&self) -> Result<Vec<String>, Failure> {
+        let mut lines: Vec<String> = self
+            .packages
+            .iter()
+            .map(|line| line.trim().to_owned())
+            .collect();
+        if let Some(bad) = lines
+            .iter()
+            .find(|line| line.is_empty() || line.starts_with('-') || line.contains('\n'))
+        {
+            return Err(invalid(bad, "a package is a name with version limits"));
+        }
+        lines.sort();
+        lines.dedup();
+        for line in self.requirements.as_deref().unwrap_or_default().lines() {
+            let line = line.split(" #").next().unwrap_or_default().trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if [
+                "-r",
+                "-c",
+                "-e",
+                "--requirement",
+                "--constraint",
+                "--editable",
+                ".",
+            ]
+            .iter()
+            .any(|word| line.starts_with(word))
+            {
+                return Err(invalid(
+                    line,
+                    "it refers to another file, which is not part of the plan",
+                ));
+            }
+            lines.push(line.to_owned());
+        }
+        Ok(lines)
+    }
+}
+
+fn invalid(line: &str, why: &str) -> Failure {
+    Failure::new(
+        FailureKind::Configuration,
+        code::REQUIREMENTS_INVALID,
+        format!("the requirement `{line}` can't be used: {why}"),
+    )
+    .hint("write one requirement a line, for example `numpy>=2,<3`")
 }
 
 /// The name of an environment, whether or not it has been built.
@@ -33,4 +102,164 @@ pub struct Environment {
     pub digest: Digest,
     /// The interpreter to start.
     pub interpreter: PathBuf,
+}
+
+/// The environments of one data folder.
+#[derive(Debug)]
+pub(super) struct Environments {
+    root: PathBuf,
+    interpreters: Interpreters,
+    installer: Installer,
+}
+
+impl Environments {
+    pub(super) fn new(data: &Path, inherited: BTreeMap<String, String>) -> Self {
+        let root = data.join("envs");
+        Self {
+            interpreters: Interpreters::new(root.join("interpreters.json"), inherited.clone()),
+            installer: Installer::new(data, inherited),
+            root,
+        }
+    }
+
+    pub(super) async fn identify(
+        &self,
+        spec: &EnvironmentSpec,
+    ) -> Result<EnvironmentIdentity, Failure> {
+        let (identity, _) = self.resolve(spec).await?;
+        Ok(identity)
+    }
+
+    async fn resolve(
+        &self,
+        spec: &EnvironmentSpec,
+    ) -> Result<(EnvironmentIdentity, Interpreter), Failure> {
+        let interpreter = self.interpreters.find(spec.python.as_deref()).await?;
+        let lines = spec.lines()?;
+        let mut description = format!(
+            "python {} {}\n",
+            interpreter.version,
+            interpreter.executable.display()
+        );
+        if lines.is_empty() {
+            // Nothing is built, so what is installed there is part of the name.
+            let installed = interpreter.installed();
+            let digest = Digest::of(installed.join("\n").as_bytes());
+            let _infallible = writeln!(
+                description,
+                "{} packages installed ({})",
+                installed.len(),
+                digest.short()
+            );
+        }
+        for line in lines {
+            description.push_str(&line);
+            description.push('\n');
+        }
+        let digest = Digest::of(description.as_bytes());
+        Ok((
+            EnvironmentIdentity {
+                digest,
+                description,
+            },
+            interpreter,
+        ))
+    }
+
+    pub(super) async fn prepare(
+        &self,
+        spec: &EnvironmentSpec,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Environment, Failure> {
+        let (identity, base) = self.resolve(spec).await?;
+        let lines = spec.lines()?;
+        if lines.is_empty() {
+            return Ok(Environment {
+                digest: identity.digest,
+                interpreter: base.executable,
+            });
+        }
+        let name: String = identity.digest.hex().chars().take(16).collect();
+        let folder = self.root.join(&name);
+        let environment = Environment {
+            digest: identity.digest,
+            interpreter: folder.join("bin").join("python"),
+        };
+        if is_ready(&folder, &environment) {
+            return Ok(environment);
+        }
+        let _lock = self.lock(&name, progress).await?;
+        if is_ready(&folder, &environment) {
+            return Ok(environment);
+        }
+        // Built where it stays: scripts and activation files of a virtual environment hold its path. What makes
+        // it whole is `ready.json`, written last; a folder without it is a half-made one and goes.
+        clear(&folder).map_err(|error| disk(&folder, &error))?;
+        let build = Build {
+            folder: &folder,
+            base: &base.executable,
+            lines: &lines,
+            progress,
+        };
+        self.installer.build(&build).await?;
+        self.finish(&folder, &identity)
+            .map_err(|error| disk(&folder, &error))?;
+        Ok(environment)
+    }
+
+    async fn lock(
+        &self,
+        name: &str,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<File, Failure> {
+        fs::create_dir_all(&self.root).map_err(|error| disk(&self.root, &error))?;
+        let path = self.root.join(format!("{name}.lock"));
+        let file = File::create(&path).map_err(|error| disk(&path, &error))?;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(fs::TryLockError::WouldBlock) => {
+                    if !told {
+                        progress("another process is building this environment; waiting for it");
+                        told = true;
+                    }
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                Err(fs::TryLockError::Error(error)) => return Err(disk(&path, &error)),
+            }
+        }
+    }
+
+    fn finish(&self, folder: &Path, identity: &EnvironmentIdentity) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(identity)?;
+        let part = folder.join("ready.json.part");
+        fs::write(&part, text)?;
+        File::open(&part)?.sync_all()?;
+        fs::rename(&part, folder.join("ready.json"))
+    }
+}
+
+fn is_ready(folder: &Path, environment: &Environment) -> bool {
+    // The second look finds an environment whose base interpreter was removed since.
+    folder.join("ready.json").exists() && environment.interpreter.exists()
+}
+
+fn clear(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn disk(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        FailureKind::Infrastructure,
+        code::ENVIRONMENT_DISK,
+        format!(
+            "the environment can't be written: {}: {error}",
+            path.display()
+        ),
+    )
+    .hint("check rights and space of the data folder")
 }

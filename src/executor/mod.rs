@@ -5,8 +5,12 @@
 
 pub mod environment;
 pub mod fake;
+mod installer;
+mod interpreter;
 mod job;
 pub mod local;
+pub mod report;
+pub mod verdict;
 
 use std::fmt::Debug;
 use std::path::Path;

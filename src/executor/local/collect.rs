@@ -1,0 +1,161 @@
+//! What the code left in its folder, once none of its processes is alive.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::code;
+use crate::executor::report::Named;
+use crate::executor::{Limits, OutputFile};
+use crate::failure::{Failure, FailureKind};
+
+/// Folders below the attempt's that are looked into.
+const DEPTH_MAX: usize = 8;
+/// Files that are Stepwell's own; hidden ones are passed over anyway.
+const OWN: [&str; 9] = [
+    "code.py",
+    "context.json",
+    "job.json",
+    "results.json",
+    "results.json.part",
+    "outcome.json",
+    "stdout.log",
+    "stderr.log",
+    "supervisor.lock",
+];
+
+/// Figures and artifacts.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub figures: Vec<OutputFile>,
+    pub artifacts: Vec<OutputFile>,
+    /// Why they are too many or too large.
+    pub failure: Option<Failure>,
+}
+
+/// Lists the files of the attempt: those that the code named first, in its order, then the others by name.
+pub(super) fn collect(
+    root: &Path,
+    named: &[Named],
+    limits: &Limits,
+    notes: &mut Vec<String>,
+) -> Collected {
+    let mut paths = Vec::new();
+    walk(root, "", DEPTH_MAX, &mut paths);
+    paths.sort();
+    let named: HashMap<&str, (usize, &Named)> = named
+        .iter()
+        .enumerate()
+        .map(|(index, file)| (file.path.as_str(), (index, file)))
+        .collect();
+    paths.sort_by_key(|(path, _)| {
+        named
+            .get(path.as_str())
+            .map_or(usize::MAX, |(index, _)| *index)
+    });
+    let mut collected = Collected::default();
+    let mut bytes_total: u64 = 0;
+    for (path, bytes) in paths {
+        bytes_total = bytes_total.saturating_add(bytes);
+        let said = named.get(path.as_str()).map(|(_, file)| *file);
+        let file = OutputFile {
+            title: said.map(|file| file.title.clone()).unwrap_or_default(),
+            description: said
+                .map(|file| file.description.clone())
+                .unwrap_or_default(),
+            media_type: media_type(&path).to_owned(),
+            path,
+            bytes,
+        };
+        let list = if is_figure(&file) {
+            &mut collected.figures
+        } else {
+            &mut collected.artifacts
+        };
+        list.push(file);
+    }
+    bound(&mut collected, bytes_total, limits, notes);
+    collected
+}
+
+fn bound(collected: &mut Collected, bytes_total: u64, limits: &Limits, notes: &mut Vec<String>) {
+    let files_max = usize::try_from(limits.files_max).unwrap_or(usize::MAX);
+    let count = collected.figures.len().max(collected.artifacts.len());
+    let message = if count > files_max {
+        format!("the code left {count} files of one sort; {files_max} are allowed")
+    } else if bytes_total > limits.artifact_bytes_max {
+        format!(
+            "the code left {bytes_total} bytes in files; {} are allowed",
+            limits.artifact_bytes_max
+        )
+    } else {
+        return;
+    };
+    collected.failure = Some(
+        Failure::new(FailureKind::Resources, code::FILES_TOO_LARGE, message)
+            .hint("write fewer or smaller files, or raise the limit")
+            .detail(json!({"files": count, "bytes": bytes_total})),
+    );
+    collected.figures.truncate(files_max);
+    collected.artifacts.truncate(files_max);
+    notes.push("not every file of the attempt is listed".to_owned());
+}
+
+/// Plain files only: a link could lead to anything of the machine.
+fn walk(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<(String, u64)>) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if name.starts_with('.')
+            || name == "__pycache__"
+            || (prefix.is_empty() && OWN.contains(&name.as_str()))
+        {
+            continue;
+        }
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let path = format!("{prefix}{name}");
+        if metadata.is_dir() && depth > 0 {
+            walk(&entry.path(), &format!("{path}/"), depth - 1, found);
+        } else if metadata.is_file() {
+            found.push((path, metadata.len()));
+        }
+    }
+}
+
+/// Pictures are figures wherever they lie, except those that the code kept with `save_artifact`.
+fn is_figure(file: &OutputFile) -> bool {
+    file.media_type.starts_with("image/") && !file.path.starts_with("artifacts/")
+}
+
+fn media_type(path: &str) -> &'static str {
+    let suffix = path.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    match suffix.to_ascii_lowercase().as_str() {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "svg" => "image/svg+xml",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "pdf" => "application/pdf",
+        "json" => "application/json",
+        "csv" => "text/csv",
+        "tsv" => "text/tab-separated-values",
+        "txt" | "log" | "dat" => "text/plain",
+        "md" => "text/markdown",
+        "html" | "htm" => "text/html",
+        "yml" | "yaml" => "application/yaml",
+        "xml" => "application/xml",
+        "ipynb" => "application/x-ipynb+json",
+        "parquet" => "application/vnd.apache.parquet",
+        "zip" => "application/zip",
+        "gz" => "application/gzip",
+        "h5" | "hdf5" => "application/x-hdf5",
+        "npy" | "npz" => "application/x-npy",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,201 @@
+//! The engine's side: writes the folder, starts the supervisor, waits, reads the outcome.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use serde_json::json;
+
+use super::folder::{Folder, Order, create};
+use super::surroundings::{self, Places};
+use super::{harness, recover};
+use crate::code;
+use crate::executor::environment::Environments;
+use crate::executor::{
+    Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, Outcome,
+    OutcomeStatus,
+};
+use crate::failure::{Failure, FailureKind};
+use crate::time::BoxFuture;
+
+/// What a local executor needs to know of the world.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// This program: it is started again as supervisor and launcher.
+    pub stepwell_binary: PathBuf,
+    /// The data folder: environments, tools and caches are kept below it.
+    pub data: PathBuf,
+    /// The environment of the engine's process. Steps see a short list of it; installers see theirs.
+    pub inherited: BTreeMap<String, String>,
+}
+
+/// Runs attempts as processes of this machine.
+#[derive(Debug)]
+pub struct LocalExecutor {
+    options: Options,
+    environments: Environments,
+}
+
+impl LocalExecutor {
+    /// An executor that keeps its things below the data folder. Nothing is made before it is needed.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let environments = Environments::new(&options.data, options.inherited.clone());
+        Self {
+            options,
+            environments,
+        }
+    }
+
+    async fn run(&self, job: Job) -> Result<Outcome, Failure> {
+        let folder = Folder::new(job.folder.clone());
+        self.write(&folder, job)
+            .map_err(|error| folder_failure(&folder, &error))?;
+        let status = self
+            .supervise(&folder)
+            .await
+            .map_err(|error| spawn_failure(&error))?;
+        let outcome = folder
+            .outcome()
+            .map_err(|error| folder_failure(&folder, &error))?;
+        let Some(outcome) = outcome else {
+            return Err(lost(&folder, status).await);
+        };
+        match outcome.status {
+            OutcomeStatus::Failed(failure) if failure.code == code::SPAWN_FAILED.as_str() => {
+                Err(failure)
+            }
+            OutcomeStatus::Failed(_) | OutcomeStatus::Succeeded => Ok(outcome),
+        }
+    }
+
+    fn write(&self, folder: &Folder, job: Job) -> io::Result<()> {
+        if !folder.root().is_absolute() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path is not absolute",
+            ));
+        }
+        if folder.file("job.json").exists() {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "it holds another attempt",
+            ));
+        }
+        let matplotlib = self.options.data.join("cache").join("matplotlib");
+        std::fs::create_dir_all(&matplotlib)?;
+        let temporary = folder.temporary(&std::env::temp_dir());
+        let places = Places {
+            temporary: &temporary,
+            matplotlib: &matplotlib,
+        };
+        let env = surroundings::of(&job, folder, &self.options.inherited, &places);
+        folder.write(&Order {
+            job,
+            env,
+            tools: harness::install(&self.options.data.join("tools"))?,
+            temporary,
+        })
+    }
+
+    /// Starts the supervisor and waits for its end. Dropped, it leaves the supervisor at work.
+    async fn supervise(&self, folder: &Folder) -> io::Result<ExitStatus> {
+        let log = create(&folder.internal("supervisor.log"))?;
+        let mut child = tokio::process::Command::new(&self.options.stepwell_binary)
+            .arg("__supervise")
+            .arg(folder.root())
+            .env_clear()
+            .envs(surroundings::passed(&self.options.inherited))
+            .env("STEPWELL_ATTEMPT", folder.mark())
+            .current_dir(folder.root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(false)
+            .spawn()?;
+        child.wait().await
+    }
+}
+
+impl Executor for LocalExecutor {
+    fn identify<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+    ) -> BoxFuture<'a, Result<EnvironmentIdentity, Failure>> {
+        Box::pin(self.environments.identify(spec))
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        progress: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Environment, Failure>> {
+        Box::pin(self.environments.prepare(spec, progress))
+    }
+
+    fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>> {
+        Box::pin(self.run(job))
+    }
+
+    fn adopt<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Adoption> {
+        Box::pin(async move { recover::adopt(&Folder::new(folder)).await })
+    }
+
+    fn kill<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move { recover::kill(&Folder::new(folder)).await })
+    }
+}
+
+fn folder_failure(folder: &Folder, error: &io::Error) -> Failure {
+    let code = if is_full(error) {
+        code::DISK_FULL
+    } else {
+        code::ATTEMPT_FOLDER
+    };
+    Failure::new(
+        FailureKind::Infrastructure,
+        code,
+        format!(
+            "the folder {} can't be used: {error}",
+            folder.root().display()
+        ),
+    )
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+fn spawn_failure(error: &io::Error) -> Failure {
+    Failure::new(
+        FailureKind::Infrastructure,
+        code::SPAWN_FAILED,
+        format!("the supervisor could not be started: {error}"),
+    )
+}
+
+/// The supervisor ended without an outcome: killed, or unable to write it. What is left of the attempt is ended.
+async fn lost(folder: &Folder, status: ExitStatus) -> Failure {
+    let said = std::fs::read_to_string(folder.internal("supervisor.log")).unwrap_or_default();
+    let code = if said.contains("os error 28") {
+        code::DISK_FULL
+    } else {
+        code::SUPERVISOR_LOST
+    };
+    let mut message = format!("the supervisor of the attempt ended without an outcome ({status})");
+    if !said.is_empty() {
+        message = format!("{message}: {said}");
+    }
+    let started = match recover::adopt(folder).await {
+        Adoption::Lost { started, evidence } => {
+            message = format!("{message}; {evidence}");
+            started
+        }
+        Adoption::Finished(_) => true,
+    };
+    Failure::new(FailureKind::Infrastructure, code, message).detail(json!({"started": started}))
+}

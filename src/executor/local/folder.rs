@@ -1,0 +1,223 @@
+//! The folder of an attempt: which file is where, how it is made, and how it is read back.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::executor::Job;
+use crate::id::Digest;
+use crate::python::outcome::Outcome;
+
+/// Largest outcome that is read back, in bytes: results, notes and a few hundred files fit many times.
+const OUTCOME_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Longest folder that may hold the temporary files of an attempt, in bytes. Python's multiprocessing makes
+/// sockets there, and the name of a socket ends at 107 bytes.
+const TEMPORARY_PATH_MAX: usize = 70;
+
+/// The folder of one attempt.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    root: PathBuf,
+}
+
+/// What the supervisor is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Order {
+    /// The job without code and context, which have their own files.
+    pub job: Job,
+    /// The whole environment of the interpreter, except what depends on the folder.
+    pub env: Vec<(String, String)>,
+    /// The folder that has the harness.
+    pub tools: PathBuf,
+    /// The folder for temporary files.
+    pub temporary: PathBuf,
+}
+
+/// What the harness is told.
+#[derive(Serialize)]
+struct HarnessOptions<'a> {
+    file_name: &'a str,
+    source_folder: Option<&'a Path>,
+    results_bytes_max: u64,
+    artifact_bytes_max: u64,
+    files_max: u32,
+    null_for_nan: bool,
+}
+
+impl Folder {
+    pub(super) fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub(super) fn internal(&self, name: &str) -> PathBuf {
+        self.root.join(".attempt").join(name)
+    }
+
+    /// The word that marks every process of this attempt, in its environment.
+    pub(super) fn mark(&self) -> String {
+        let digest = Digest::of(self.root.as_os_str().as_encoded_bytes());
+        digest.hex().chars().take(32).collect()
+    }
+
+    /// Where temporary files go: inside, when sockets fit there; else in the system's folder.
+    pub(super) fn temporary(&self, system: &Path) -> PathBuf {
+        let inside = self.internal("tmp");
+        if inside.as_os_str().len() <= TEMPORARY_PATH_MAX {
+            inside
+        } else {
+            let mark: String = self.mark().chars().take(16).collect();
+            system.join(format!("stepwell-{mark}"))
+        }
+    }
+
+    /// Makes the folder with everything that the attempt needs. `job.json` comes last: where it is, all is.
+    pub(super) fn write(&self, order: &Order) -> io::Result<()> {
+        let job = &order.job;
+        for name in ["", "figures", "artifacts", ".attempt"] {
+            make_dir(&self.file(name))?;
+        }
+        write_new(&self.file("code.py"), job.code.as_bytes())?;
+        write_new(
+            &self.file("context.json"),
+            &serde_json::to_vec(&job.context)?,
+        )?;
+        let options = HarnessOptions {
+            file_name: &job.file_name,
+            source_folder: job.source_folder.as_deref(),
+            results_bytes_max: job.limits.results_bytes_max,
+            artifact_bytes_max: job.limits.artifact_bytes_max,
+            files_max: job.limits.files_max,
+            null_for_nan: job.nan == crate::executor::NanPolicy::Null,
+        };
+        write_new(
+            &self.internal("harness.json"),
+            &serde_json::to_vec(&options)?,
+        )?;
+        let order = Order {
+            job: Job {
+                code: String::new(),
+                context: serde_json::Value::Null,
+                ..order.job.clone()
+            },
+            ..order.clone()
+        };
+        write_new(
+            &self.file("job.json.part"),
+            &serde_json::to_vec_pretty(&order)?,
+        )?;
+        fs::rename(self.file("job.json.part"), self.file("job.json"))
+    }
+
+    pub(super) fn order(&self) -> io::Result<Order> {
+        Ok(serde_json::from_slice(&fs::read(self.file("job.json"))?)?)
+    }
+
+    /// The outcome, when there is one.
+    pub(super) fn outcome(&self) -> io::Result<Option<Outcome>> {
+        match read_at_most(&self.file("outcome.json"), OUTCOME_BYTES_MAX) {
+            Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the outcome so that it is there whole or not at all, a power failure included.
+    pub(super) fn write_outcome(&self, outcome: &Outcome) -> io::Result<()> {
+        let part = self.internal("outcome.json.part");
+        let mut file = create(&part)?;
+        file.write_all(&serde_json::to_vec(outcome)?)?;
+        file.sync_all()?;
+        fs::rename(&part, self.file("outcome.json"))?;
+        File::open(&self.root)?.sync_all()
+    }
+
+    pub(super) fn has(&self, marker: &str) -> bool {
+        self.internal(marker).exists()
+    }
+
+    /// Leaves an empty file as a sign.
+    pub(super) fn put(&self, marker: &str, durable: bool) -> io::Result<()> {
+        let file = create(&self.internal(marker))?;
+        if durable {
+            file.sync_all()?;
+            File::open(self.internal(""))?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the lock that a living supervisor holds; `None` while it is held.
+    pub(super) fn try_lock(&self) -> io::Result<Option<File>> {
+        let file = self.lock_file()?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Takes the lock, waiting for it.
+    pub(super) fn lock(&self) -> io::Result<File> {
+        let file = self.lock_file()?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    fn lock_file(&self) -> io::Result<File> {
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(self.file("supervisor.lock"))
+    }
+}
+
+fn make_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// A new or emptied file that only its owner reads.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create(path)?.write_all(bytes)
+}
+
+/// Reads a file that somebody's code may have written: no link is followed, and no more is read than allowed.
+pub(super) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not a plain file",
+        ));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(bytes_max + 1)
+        .read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > bytes_max) {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "larger than allowed",
+        ));
+    }
+    Ok(bytes)
+}

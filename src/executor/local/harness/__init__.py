@@ -1,0 +1,331 @@
+"""Runs one attempt inside the user's interpreter: `main(folder)`. Standard library only, Python 3.9 and later.
+
+It imports what it needs when it needs it, since every millisecond here is paid by every step. The user's file
+runs as a real `__main__` from its own unmodified bytes. Whatever happens, `.attempt/report.json` says what it was;
+the supervisor, which outlives this process, decides what that means.
+"""
+
+import builtins
+import os
+import sys
+
+from . import context
+from .encode import TEXT_CHARS_MAX, Encoder, Refused, is_a, is_default, message
+
+NAME_CHARS_MAX = 80
+FIGURE_DPI = 120
+
+
+# -- what the code leaves ---------------------------------------------------------------------------------------
+
+
+class Attempt:
+    """The attempt in `folder`: what the code sees, and what is collected from it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.pid = os.getpid()
+        self.code = os.path.join(folder, "code.py")
+        self.internal = os.path.join(folder, ".attempt")
+        self.notes = []
+        self.files = []
+        self.figures = 0
+        with open(os.path.join(self.internal, "harness.json"), encoding="utf-8") as file:
+            self.options = eval(file.read(), {"__builtins__": {}}, {"true": True, "false": False, "null": None})
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path + ".part", "w", encoding="ascii") as file:
+            file.write(text)
+        os.replace(path + ".part", path)
+
+    def names(self):
+        """The names that the code finds in its globals."""
+        seen = context.read(os.path.join(self.folder, "context.json"))
+        return {"context": seen, "save_artifact": self.save_artifact}
+
+    def main_module(self, name="__main__"):
+        loader = type(__spec__.loader)
+        module = type(sys)(name)
+        module.__dict__.update(self.names())
+        module.__dict__.update(
+            __builtins__=builtins, __file__=self.code, __loader__=loader(name, self.code), __package__=None
+        )
+        return module
+
+    def compiled(self):
+        with open(self.code, "rb") as file:
+            return compile(file.read(), self.code, "exec", dont_inherit=True)
+
+    # -- files --
+
+    def save_artifact(self, obj, title="", description=""):
+        """Keeps `obj` as a file of the step and returns its path. The title may end in the wanted suffix."""
+        title, description = str(title), str(description)
+        if isinstance(obj, os.PathLike):
+            path = self._adopt_file(os.fspath(obj))
+        else:
+            suffix, write = self._writer(obj)
+            path = self._free_name(title, suffix)
+            write(path)
+        self.files.append((os.path.relpath(path, self.folder), title, description))
+        return path
+
+    def _adopt_file(self, source):
+        source = os.path.abspath(source)
+        if not os.path.isfile(source):
+            raise FileNotFoundError(f"save_artifact: {source} is not a file")
+        if os.path.realpath(source).startswith(os.path.realpath(self.folder) + os.sep):
+            return source
+        import shutil
+
+        stem, suffix = os.path.splitext(os.path.basename(source))
+        return shutil.copyfile(source, self._free_name(stem, suffix))
+
+    def _free_name(self, title, suffix):
+        clean = "".join(char if char.isalnum() or char in "._-" else "_" for char in title)
+        stem, given = os.path.splitext(clean.strip("._"))
+        if not (2 <= len(given) <= 8 and given[1:].isalnum()):
+            stem, given = stem + given, suffix
+        stem = stem[:NAME_CHARS_MAX] or "artifact"
+        path = os.path.join(self.folder, "artifacts", stem + given)
+        number = 1
+        while os.path.lexists(path):
+            number += 1
+            path = os.path.join(self.folder, "artifacts", f"{stem}_{number}{given}")
+        return path
+
+    def _writer(self, obj):
+        if isinstance(obj, str):
+            return ".txt", lambda path: _write_bytes(path, obj.encode("utf-8", "surrogatepass"))
+        if isinstance(obj, (bytes, bytearray, memoryview)):
+            return ".bin", lambda path: _write_bytes(path, obj)
+        if is_a(obj, "pandas", "DataFrame", "Series"):
+            return ".csv", lambda path: _write_table(obj, path)
+        if is_a(obj, "numpy", "ndarray"):
+            return ".npy", lambda path: _write_array(obj, path)
+        if hasattr(obj, "savefig"):
+            return ".png", lambda path: obj.savefig(path, dpi=FIGURE_DPI, bbox_inches="tight")
+        if is_a(obj, "PIL.Image", "Image"):
+            return ".png", obj.save
+        encoder = Encoder("artifact", self.options["artifact_bytes_max"], True)
+        try:
+            text = encoder.encode(obj)
+        except Refused as refused:
+            raise TypeError(f"save_artifact: {refused.message}") from None
+        self.notes.extend(encoder.notes)
+        return ".json", lambda path: _write_bytes(path, text.encode("ascii"))
+
+    # -- figures --
+
+    def save_figures(self, close=False):
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is None or not hasattr(pyplot, "get_fignums") or os.getpid() != self.pid:
+            return
+        for number in pyplot.get_fignums():
+            if self.figures >= self.options["files_max"]:
+                self.notes.append(f"only the first {self.figures} figures were kept")
+                break
+            self._save_figure(pyplot.figure(number))
+        if close:
+            pyplot.close("all")
+
+    def _save_figure(self, figure):
+        self.figures += 1
+        name = f"figures/figure_{self.figures:02}.png"
+        try:
+            figure.savefig(os.path.join(self.folder, name), dpi=FIGURE_DPI, bbox_inches="tight")
+        except Exception as error:
+            self.notes.append(f"{name} could not be drawn: {type(error).__name__}: {message(error)}")
+            return
+        titles = [getattr(figure, "_suptitle", None)] + [axes.title for axes in figure.axes]
+        shown = [text.get_text() for text in titles if text is not None and text.get_text()]
+        self.files.append((name, shown[0] if shown else figure.get_label() or "", ""))
+
+    # -- the end --
+
+    def collect_results(self, module):
+        """Writes results.json; returns null, or why it could not."""
+        if "results" not in module.__dict__:
+            self.notes.append("the code left no `results`")
+            return None
+        encoder = Encoder("results", self.options["results_bytes_max"], self.options["null_for_nan"])
+        try:
+            self.write("results.json", encoder.encode(module.__dict__["results"]))
+        except Refused as refused:
+            return {"code": refused.code, "message": refused.message, "hint": refused.hint}
+        except OSError:
+            raise
+        except Exception as error:
+            # A property or a method of the user's own object failed while it was read.
+            return {
+                "code": "results_unsupported",
+                "message": f"{encoder.where()} could not be read: {type(error).__name__}: {message(error)}",
+                "hint": "leave plain values in `results`",
+            }
+        finally:
+            self.notes.extend(encoder.notes)
+        return None
+
+    def report(self, end, refused):
+        document = {
+            "end": end,
+            "results": refused,
+            "notes": [note[:TEXT_CHARS_MAX] for note in self.notes],
+            "files": [{"path": path, "title": title, "description": text} for path, title, text in self.files],
+        }
+        encoder = Encoder("report", 16 * 1024 * 1024, True)
+        self.write(os.path.join(".attempt", "report.json"), encoder.encode(document))
+
+
+def _write_bytes(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def _write_table(table, path):
+    table.to_csv(path, index=not is_default(table.index))
+
+
+def _write_array(array, path):
+    with open(path, "wb") as file:
+        sys.modules["numpy"].save(file, array, allow_pickle=False)
+
+
+# -- hooks on modules that the code may import ------------------------------------------------------------------
+
+
+class Hooks:
+    """Changes a few modules right after they are loaded: figures at `show()`, names in spawned processes."""
+
+    def __init__(self, attempt):
+        self.actions = {
+            "matplotlib.pyplot": lambda module: _patch_show(attempt, module),
+            "multiprocessing.spawn": lambda module: _patch_spawn(attempt, module),
+            "joblib.externals.loky.backend.spawn": lambda module: _patch_spawn(attempt, module),
+        }
+
+    def find_spec(self, name, path=None, target=None):
+        action = self.actions.pop(name, None)
+        if action is None:
+            return None
+        import importlib.util
+
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            action(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+def _patch_show(attempt, pyplot):
+    def show(*_args, **_options):
+        """Keeps every open figure as a file of the step, and closes it."""
+        attempt.save_figures(close=True)
+
+    pyplot.show = show
+
+
+def _patch_spawn(attempt, spawn):
+    """Lets a spawned process run the code with `context` and `save_artifact` in its globals, as here."""
+    prepare = spawn.get_preparation_data
+
+    def get_preparation_data(*args, **options):
+        data = prepare(*args, **options)
+        if data.get("init_main_from_path") == attempt.code:
+            data["init_main_from_path"] = os.path.join(os.path.dirname(__file__), "spawned.py")
+        return data
+
+    spawn.get_preparation_data = get_preparation_data
+
+
+def spawned(names, folder):
+    """The main module of a process that multiprocessing spawned."""
+    attempt = Attempt(folder)
+    names.update(attempt.names(), __file__=attempt.code)
+    sys.meta_path.insert(0, Hooks(attempt))
+    exec(attempt.compiled(), names)
+
+
+# -- the run ----------------------------------------------------------------------------------------------------
+
+
+def _run(attempt, module):
+    """Runs the code; returns how it ended."""
+    try:
+        exec(attempt.compiled(), module.__dict__)
+        _join_threads()
+    except SystemExit as error:
+        status, text = _exit_status(error)
+        if text:
+            print(text, file=sys.stderr)
+        return {"exit": {"status": status, "message": text}}
+    except BaseException as error:
+        from .failure import describe
+
+        failure = describe(attempt, error)
+        try:
+            sys.stderr.write(failure["traceback"])
+        except Exception:
+            pass
+        return {"exception": failure}
+    return {"exit": {"status": 0, "message": ""}}
+
+
+def _exit_status(error):
+    """Status and text of a SystemExit, as the interpreter understands it."""
+    code = error.code
+    if code is None:
+        return 0, ""
+    if isinstance(code, int):
+        return code & 0xFF, ""
+    return 1, message(error)
+
+
+def _join_threads():
+    """The interpreter waits for threads at its end; their results count, so it is done before they are read."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread() and not thread.daemon:
+                thread.join()
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
+def main(folder):
+    attempt = Attempt(folder)
+    with open(os.path.join(attempt.internal, "begun"), "w") as file:
+        file.write(".".join(map(str, sys.version_info[:3])))
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.argv = [attempt.code]
+    # Last, so that `import code` is the standard library's, and a helper never hides an installed package.
+    ours = sys.path.pop(0)
+    sys.path[:] = [entry for entry in sys.path if entry]
+    sys.path.extend(entry for entry in (attempt.options["source_folder"], folder, ours) if entry)
+    sys.meta_path.insert(0, Hooks(attempt))
+    module = attempt.main_module()
+    sys.modules["__main__"] = module
+    end = _run(attempt, module)
+    if os.getpid() != attempt.pid:
+        # A child that the code forked and that fell off its end: the parent collects.
+        _flush()
+        os._exit(end["exit"]["status"] if "exit" in end else 1)
+    attempt.save_figures()
+    refused = attempt.collect_results(module)
+    _flush()
+    attempt.report(end, refused)
+    sys.exit(0 if end.get("exit", {}).get("status") == 0 and refused is None else 1)

@@ -1,0 +1,60 @@
+"""What an exception says, as the user should read it. Loaded only when something failed."""
+
+import os
+import traceback
+
+from .encode import message
+
+TRACEBACK_CHARS_MAX = 60_000
+HERE = os.path.dirname(__file__)
+
+
+def _traceback(attempt, error):
+    """The traceback as Python prints it, without our frames, under the name that the user knows; and the line."""
+    shown = traceback.TracebackException(type(error), error, error.__traceback__)
+    line = None
+    todo, seen = [shown], set()
+    while todo:
+        part = todo.pop()
+        if part is None or id(part) in seen:
+            continue
+        seen.add(id(part))
+        frames = [frame for frame in part.stack if os.path.dirname(frame.filename) != HERE]
+        for frame in frames:
+            if frame.filename == attempt.code:
+                frame.line  # Read the source before the name changes.
+                if part is shown:
+                    line = frame.lineno
+                frame.filename = attempt.options["file_name"]
+        part.stack[:] = frames
+        if getattr(part, "filename", None) == attempt.code:
+            part.filename = attempt.options["file_name"]
+            if part is shown:
+                line = int(part.lineno) if part.lineno else None
+        todo += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())]
+    bare = isinstance(error, SyntaxError) and not shown.stack and error.__context__ is None
+    text = "".join(shown.format_exception_only() if bare else shown.format())
+    if len(text) > TRACEBACK_CHARS_MAX:
+        half = TRACEBACK_CHARS_MAX // 2
+        text = text[:half] + "\n  … the middle is left out …\n" + text[-half:]
+    return text, line
+
+
+def describe(attempt, error):
+    try:
+        text, line = _traceback(attempt, error)
+    except Exception:
+        text, line = f"{type(error).__qualname__}: {message(error)}\n", None
+    kind = type(error)
+    errno = error.errno if isinstance(error, OSError) and isinstance(error.errno, int) else None
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    return {
+        "type": kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
+        "message": message(error),
+        "traceback": text,
+        "line": line,
+        "memory": isinstance(error, MemoryError),
+        "syntax": isinstance(error, SyntaxError) and getattr(error, "filename", None) == attempt.code,
+        "errno": errno,
+        "missing_module": missing if isinstance(missing, str) else None,
+    }

@@ -1,0 +1,78 @@
+//! The last program before the interpreter: it ties its life to the supervisor's, sets the limits that only
+//! a process itself can set, and becomes the interpreter.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
+
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Pid, getppid, setsid};
+
+use super::descriptors::close_inherited;
+use super::folder::Folder;
+use super::harness;
+use crate::executor::Limits;
+
+/// `__launch FOLDER SUPERVISOR`: becomes the interpreter, or leaves the reason in the folder.
+#[must_use]
+pub fn launch(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let (Some(folder), Some(supervisor)) = (args.next(), args.next()) else {
+        return ExitCode::from(2);
+    };
+    let folder = Folder::new(folder);
+    let supervisor = supervisor.to_str().and_then(|text| text.parse().ok());
+    let error = become_interpreter(&folder, supervisor.map(Pid::from_raw));
+    // Without a disk to write it to, the reason is lost, but not the fact.
+    let _unwritable = fs::write(folder.internal("launch_error"), error.to_string());
+    ExitCode::FAILURE
+}
+
+/// Returns only when it fails.
+fn become_interpreter(folder: &Folder, supervisor: Option<Pid>) -> io::Error {
+    match prepare(folder, supervisor) {
+        Ok(mut command) => command.exec(),
+        Err(error) => error,
+    }
+}
+
+fn prepare(folder: &Folder, supervisor: Option<Pid>) -> io::Result<Command> {
+    close_inherited();
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // The supervisor may have died before the line above; then nobody would stop us.
+    if supervisor != Some(getppid()) {
+        return Err(io::Error::other("the supervisor is gone"));
+    }
+    setsid()?;
+    // The supervisor blocks the signals that it reads as a file; the interpreter wants them delivered.
+    SigSet::all().thread_unblock()?;
+    let order = folder.order()?;
+    limit(&order.job.limits)?;
+    let mut command = Command::new(&order.job.environment.interpreter);
+    command
+        .args(["-s", "-X", "faulthandler", "-c", harness::BOOTSTRAP])
+        .arg(&order.tools)
+        .arg(folder.root())
+        .current_dir(folder.root());
+    Ok(command)
+}
+
+fn limit(limits: &Limits) -> io::Result<()> {
+    lower(Resource::RLIMIT_CORE, 0)?;
+    lower(Resource::RLIMIT_NOFILE, limits.open_files_max)?;
+    lower(Resource::RLIMIT_FSIZE, limits.artifact_bytes_max)?;
+    if let Some(bytes) = limits.memory_bytes {
+        lower(Resource::RLIMIT_AS, bytes)?;
+    }
+    Ok(())
+}
+
+/// Sets both limits; never above what this process may have.
+fn lower(resource: Resource, wanted: u64) -> io::Result<()> {
+    let (_, hard) = getrlimit(resource)?;
+    let value = wanted.min(hard);
+    Ok(setrlimit(resource, value, value)?)
+}

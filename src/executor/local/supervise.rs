@@ -1,0 +1,228 @@
+//! The process that watches one attempt. It is in a session of its own and outlives the engine: it keeps the
+//! time, the limits and the output, sees every process of the attempt to its end, and writes the outcome.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use nix::sys::prctl;
+use nix::sys::resource::{Usage as ResourceUsage, UsageWho, getrusage};
+use nix::sys::stat::{Mode as FileMode, umask};
+use nix::sys::time::TimeValLike as _;
+use nix::unistd::setsid;
+
+use super::collect::{Collected, collect};
+use super::descriptors::close_inherited;
+use super::folder::{Folder, Order, read_at_most};
+use super::watch::{Ended, Watch};
+use crate::code;
+use crate::executor::report::{REPORT_BYTES_MAX, Report};
+use crate::executor::verdict::{Exit, Seen, Stop, judge};
+use crate::executor::{Outcome, OutcomeStatus, StreamFile, Usage};
+use crate::failure::{Failure, FailureKind};
+use crate::plan::Mode;
+
+/// Bytes of the end of standard error that go into a failure without a traceback.
+const STDERR_TAIL_BYTES: usize = 4_000;
+
+/// `__supervise FOLDER`: runs the attempt of the folder to its end and writes `outcome.json`.
+#[must_use]
+pub fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let Some(folder) = args.next() else {
+        return ExitCode::from(2);
+    };
+    match run(&Folder::new(folder)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error is a file of the attempt; when that can't be written, the exit status is left.
+            let _unwritable = io::stderr().write_all(error.to_string().as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(folder: &Folder) -> io::Result<()> {
+    close_inherited();
+    // Fails only for the leader of a group, which is what it is for.
+    let _already_leader = setsid();
+    umask(FileMode::from_bits_truncate(0o077));
+    prctl::set_child_subreaper(true)?;
+    let _lock = folder.lock()?;
+    if folder.has("abandoned") || folder.has("started") {
+        // Somebody has already told the engine what became of this attempt: it must not begin any more.
+        return Ok(());
+    }
+    let order = folder.order()?;
+    let control = super::control::open(folder)?;
+    if folder.has("cancel") {
+        return folder.write_outcome(&never_started());
+    }
+    folder.put("started", order.job.mode == Mode::WriteAccess)?;
+    fs::create_dir_all(&order.temporary)?;
+    let started = Instant::now();
+    let outcome = match Watch::start(folder, &order, control) {
+        Ok(watch) => {
+            let ended = watch.finish()?;
+            conclude(folder, &order, ended, started.elapsed())
+        }
+        Err(error) => failed(Failure::new(
+            FailureKind::Infrastructure,
+            code::SPAWN_FAILED,
+            format!("the interpreter could not be started: {error}"),
+        )),
+    };
+    // What can't be removed costs space and nothing else.
+    let _left_behind = fs::remove_dir_all(&order.temporary);
+    let _left_behind = fs::remove_file(folder.internal("control"));
+    folder.write_outcome(&outcome)
+}
+
+fn conclude(folder: &Folder, order: &Order, ended: Ended, elapsed: Duration) -> Outcome {
+    let mut notes = Vec::new();
+    let report = read_report(folder, &mut notes);
+    if let Some(report) = &report {
+        notes.extend(report.notes.iter().cloned());
+    }
+    notes.extend(ended.notes);
+    let tail = tail(folder);
+    let launch_error = fs::read_to_string(folder.internal("launch_error")).ok();
+    let python = fs::read_to_string(folder.internal("begun")).ok();
+    let seen = Seen {
+        exit: ended.exit,
+        stop: ended.stop,
+        begun: python.is_some(),
+        report: report.as_ref(),
+        launch_error: launch_error.as_deref(),
+        stderr_tail: &tail,
+        timeout_seconds: order.job.timeout.as_secs_f64(),
+    };
+    let mut failure = judge(&seen, &mut notes);
+    let (results, unreadable) = read_results(folder, order.job.limits.results_bytes_max);
+    let named = report.map(|report| report.files).unwrap_or_default();
+    let Collected {
+        figures,
+        artifacts,
+        failure: too_much,
+    } = collect(folder.root(), &named, &order.job.limits, &mut notes);
+    let disk = ended.stream_fault.as_ref().map(disk_failure);
+    failure = failure.or(unreadable).or(too_much).or(disk);
+    Outcome {
+        status: failure.map_or(OutcomeStatus::Succeeded, OutcomeStatus::Failed),
+        results,
+        figures,
+        artifacts,
+        stdout: ended.stdout,
+        stderr: ended.stderr,
+        notes,
+        seconds: elapsed.as_secs_f64(),
+        usage: usage(),
+        python: python.unwrap_or_default(),
+    }
+}
+
+fn read_report(folder: &Folder, notes: &mut Vec<String>) -> Option<Report> {
+    let text = read_at_most(&folder.internal("report.json"), REPORT_BYTES_MAX).ok()?;
+    match Report::parse(&text) {
+        Ok(report) => Some(report),
+        Err(error) => {
+            notes.push(format!(
+                "the report of the interpreter can't be read: {error}"
+            ));
+            None
+        }
+    }
+}
+
+fn read_results(folder: &Folder, bytes_max: u64) -> (Option<serde_json::Value>, Option<Failure>) {
+    let read = read_at_most(&folder.file("results.json"), bytes_max);
+    let parsed = match read {
+        Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (None, None),
+        Err(error) => Err(error),
+    };
+    match parsed {
+        Ok(value) => (Some(value), None),
+        Err(error) => {
+            let message = format!("results.json can't be read: {error}");
+            let failure = Failure::new(FailureKind::Code, code::RESULTS_INVALID, message);
+            (
+                None,
+                Some(failure.hint("assign to `results`; leave the file alone")),
+            )
+        }
+    }
+}
+
+fn disk_failure(error: &io::Error) -> Failure {
+    let full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    );
+    let code = if full {
+        code::DISK_FULL
+    } else {
+        code::ATTEMPT_FOLDER
+    };
+    Failure::new(
+        FailureKind::Infrastructure,
+        code,
+        format!("the output of the code could not be written: {error}"),
+    )
+}
+
+fn tail(folder: &Folder) -> String {
+    let text = fs::read(folder.file("stderr.log")).unwrap_or_default();
+    let start = text.len().saturating_sub(STDERR_TAIL_BYTES);
+    String::from_utf8_lossy(text.get(start..).unwrap_or_default()).into_owned()
+}
+
+fn usage() -> Usage {
+    let used: Option<ResourceUsage> = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
+    used.map_or_else(Usage::default, |used| Usage {
+        max_rss_bytes: u64::try_from(used.max_rss()).unwrap_or(0) * 1024,
+        user_seconds: seconds(used.user_time().num_microseconds()),
+        system_seconds: seconds(used.system_time().num_microseconds()),
+    })
+}
+
+fn seconds(micros: i64) -> f64 {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0)).as_secs_f64()
+}
+
+fn never_started() -> Outcome {
+    let seen = Seen {
+        exit: Exit::Status(0),
+        stop: Some(Stop::Cancel),
+        begun: false,
+        report: None,
+        launch_error: None,
+        stderr_tail: "",
+        timeout_seconds: 0.0,
+    };
+    judge(&seen, &mut Vec::new()).map_or_else(|| empty(OutcomeStatus::Succeeded), failed)
+}
+
+fn failed(failure: Failure) -> Outcome {
+    empty(OutcomeStatus::Failed(failure))
+}
+
+fn empty(status: OutcomeStatus) -> Outcome {
+    let stream = |name: &str| StreamFile {
+        path: name.to_owned(),
+        ..StreamFile::default()
+    };
+    Outcome {
+        status,
+        results: None,
+        figures: Vec::new(),
+        artifacts: Vec::new(),
+        stdout: stream("stdout.log"),
+        stderr: stream("stderr.log"),
+        notes: Vec::new(),
+        seconds: 0.0,
+        usage: Usage::default(),
+        python: String::new(),
+    }
+}

@@ -1,0 +1,75 @@
+//! Processes of an attempt: found through `/proc`, stopped by number.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Every living process below `root`, `root` itself not included. Zombies don't count.
+pub(super) fn descendants(root: Pid) -> Vec<Pid> {
+    let parents: HashMap<Pid, Pid> = processes()
+        .filter_map(|pid| Some((pid, parent_of_living(pid)?)))
+        .collect();
+    let mut found = HashSet::from([root]);
+    loop {
+        let before = found.len();
+        let below: Vec<Pid> = parents
+            .iter()
+            .filter(|(_, parent)| found.contains(parent))
+            .map(|(pid, _)| *pid)
+            .collect();
+        found.extend(below);
+        if found.len() == before {
+            break;
+        }
+    }
+    found.remove(&root);
+    found.into_iter().collect()
+}
+
+/// Every living process whose environment has this line, this process not included.
+pub(super) fn marked(line: &str) -> Vec<Pid> {
+    let wanted = line.as_bytes();
+    processes()
+        .filter(|pid| *pid != Pid::this() && parent_of_living(*pid).is_some())
+        .filter(|pid| {
+            fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|env| env.split(|byte| *byte == 0).any(|entry| entry == wanted))
+        })
+        .collect()
+}
+
+/// Sends a signal to each; those that are gone already don't matter.
+pub(super) fn signal_all(pids: &[Pid], signal: Signal) {
+    for pid in pids {
+        let _gone = kill(*pid, signal);
+    }
+}
+
+/// The name of a process for people; empty when it is gone.
+pub(super) fn name(pid: Pid) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm"))
+        .map(|text| text.trim_end().to_owned())
+        .unwrap_or_default()
+}
+
+fn processes() -> impl Iterator<Item = Pid> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .map(Pid::from_raw)
+}
+
+fn parent_of_living(pid: Pid) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold anything; the last bracket ends it.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.next()?.parse().ok().map(Pid::from_raw)
+}

@@ -1,0 +1,243 @@
+//! The supervisor's loop: one thread, one poll over the clock, the signals, the door and both streams.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::control;
+use super::folder::{Folder, Order};
+use super::stream::Stream;
+use super::tree;
+use crate::executor::StreamFile;
+use crate::executor::verdict::{Exit, Stop};
+
+/// From the interrupt to the request to end: time for `finally:` blocks and for collecting figures.
+const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
+/// From the request to end to the kill.
+const TERMINATE_GRACE: Duration = Duration::from_millis(500);
+/// How long helpers (such as the resource tracker of multiprocessing) may outlive the interpreter.
+const HELPER_GRACE: Duration = Duration::from_millis(300);
+/// Between two rounds of killing.
+const KILL_PAUSE: Duration = Duration::from_millis(10);
+/// Processes that are named in a note.
+const NAMES_MAX: usize = 5;
+
+/// How an attempt ended, all its processes gone.
+pub(super) struct Ended {
+    pub exit: Exit,
+    pub stop: Option<Stop>,
+    pub notes: Vec<String>,
+    pub stdout: StreamFile,
+    pub stderr: StreamFile,
+    pub stream_fault: Option<io::Error>,
+}
+
+/// How far stopping has gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Running,
+    Interrupted,
+    Terminated,
+    Killed,
+}
+
+/// A running attempt.
+pub(super) struct Watch {
+    main: Pid,
+    exit: Option<Exit>,
+    stop: Option<Stop>,
+    stage: Stage,
+    /// When the next stage begins.
+    due: Option<Instant>,
+    childless: bool,
+    signals: SignalFd,
+    control: File,
+    stdout: Stream,
+    stderr: Stream,
+    notes: Vec<String>,
+}
+
+impl Watch {
+    pub(super) fn start(folder: &Folder, order: &Order, control: File) -> io::Result<Self> {
+        let mut signals = SigSet::empty();
+        for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {
+            signals.add(signal);
+        }
+        signals.thread_block()?;
+        let signals =
+            SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let (out_reader, out_writer) = io::pipe()?;
+        let (err_reader, err_writer) = io::pipe()?;
+        let limits = &order.job.limits;
+        let stdout = Stream::new(folder, "stdout.log", out_reader, limits.stdout_bytes_max)?;
+        let stderr = Stream::new(folder, "stderr.log", err_reader, limits.stderr_bytes_max)?;
+        // The very program that runs here, even when its file was replaced by an upgrade since.
+        let child = Command::new("/proc/self/exe")
+            .arg0("stepwell")
+            .arg("__launch")
+            .arg(folder.root())
+            .arg(Pid::this().to_string())
+            .env_clear()
+            .envs(order.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(out_writer)
+            .stderr(err_writer)
+            .spawn()?;
+        let main = i32::try_from(child.id()).map_err(io::Error::other)?;
+        Ok(Self {
+            main: Pid::from_raw(main),
+            exit: None,
+            stop: None,
+            stage: Stage::Running,
+            // A time-out beyond the clock is none.
+            due: Instant::now().checked_add(order.job.timeout),
+            childless: false,
+            signals,
+            control,
+            stdout,
+            stderr,
+            notes: Vec::new(),
+        })
+    }
+
+    /// Returns when no process of the attempt is alive.
+    pub(super) fn finish(mut self) -> io::Result<Ended> {
+        while self.exit.is_none() {
+            self.wait(self.due)?;
+            if self.stop.is_some() && self.stage == Stage::Running {
+                self.escalate();
+            }
+            if self.due.is_some_and(|due| due <= Instant::now()) {
+                self.stop = self.stop.or(Some(Stop::Timeout));
+                self.escalate();
+            }
+        }
+        self.clear()?;
+        let mut notes = self.notes;
+        let (stdout, out_fault) = self.stdout.finish(&mut notes);
+        let (stderr, err_fault) = self.stderr.finish(&mut notes);
+        Ok(Ended {
+            exit: self.exit.unwrap_or(Exit::Status(0)),
+            stop: self.stop,
+            notes,
+            stdout,
+            stderr,
+            stream_fault: out_fault.or(err_fault),
+        })
+    }
+
+    /// Waits for whatever comes first, and takes note of it.
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let timeout = until.map_or(PollTimeout::NONE, |until| {
+            // Rounded up: waking a moment too early would spin.
+            let left = until.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        let mut fds = vec![
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.control.as_fd(), PollFlags::POLLIN),
+        ];
+        let streams = [self.stdout.fd(), self.stderr.fd()];
+        fds.extend(
+            streams
+                .into_iter()
+                .flatten()
+                .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
+        );
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.stdout.copy();
+        self.stderr.copy();
+        while let Some(signal) = self.signals.read_signal()? {
+            if signal.ssi_signo != Signal::SIGCHLD as u32 {
+                self.stop = self.stop.or(Some(Stop::Cancel));
+            }
+        }
+        if control::asked(&self.control) {
+            self.stop = self.stop.or(Some(Stop::Cancel));
+        }
+        self.reap()
+    }
+
+    fn reap(&mut self) -> io::Result<()> {
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) if pid == self.main => {
+                    self.exit = Some(Exit::Status(status));
+                }
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.main => {
+                    self.exit = Some(Exit::Signal(signal as i32));
+                }
+                Ok(WaitStatus::StillAlive) => return Ok(()),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::ECHILD) => {
+                    self.childless = true;
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Goes one stage further towards the end.
+    fn escalate(&mut self) {
+        let now = Instant::now();
+        let me = Pid::this();
+        (self.stage, self.due) = match self.stage {
+            Stage::Running => {
+                // The interpreter alone: it is for the code to end its own helpers.
+                tree::signal_all(&[self.main], Signal::SIGINT);
+                (Stage::Interrupted, Some(now + INTERRUPT_GRACE))
+            }
+            Stage::Interrupted => {
+                tree::signal_all(&tree::descendants(me), Signal::SIGTERM);
+                (Stage::Terminated, Some(now + TERMINATE_GRACE))
+            }
+            Stage::Terminated | Stage::Killed => {
+                tree::signal_all(&tree::descendants(me), Signal::SIGKILL);
+                (Stage::Killed, Some(now + KILL_PAUSE))
+            }
+        };
+    }
+
+    /// Ends what the interpreter left behind. As the adopter of orphans this process is childless only when
+    /// the whole tree is gone, daemons included.
+    fn clear(&mut self) -> io::Result<()> {
+        let grace = Instant::now() + HELPER_GRACE;
+        while !self.childless && Instant::now() < grace && self.stop.is_none() {
+            self.wait(Some(grace))?;
+        }
+        let mut first = true;
+        while !self.childless {
+            let left = tree::descendants(Pid::this());
+            if first && self.stop.is_none() && !left.is_empty() {
+                let names: Vec<String> = left
+                    .iter()
+                    .take(NAMES_MAX)
+                    .map(|pid| tree::name(*pid))
+                    .collect();
+                self.notes.push(format!(
+                    "{} processes outlived the code and were stopped: {}",
+                    left.len(),
+                    names.join(", ")
+                ));
+            }
+            first = false;
+            tree::signal_all(&left, Signal::SIGKILL);
+            self.wait(Some(Instant::now() + KILL_PAUSE))?;
+        }
+        Ok(())
+    }
+}

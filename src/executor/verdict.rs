@@ -1,0 +1,251 @@
+//! From what was seen of an attempt to why it failed: pure.
+
+use serde_json::json;
+
+use super::report::{End, Exception, Refused, Report};
+use crate::code::{self, Code};
+use crate::failure::{Failure, FailureKind};
+
+/// How the process of the interpreter ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// With this status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Why the supervisor stopped an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Its time was up.
+    Timeout,
+    /// Somebody cancelled it.
+    Cancel,
+}
+
+/// Everything that was seen of an attempt.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// How the interpreter ended.
+    pub exit: Exit,
+    /// Whether and why it was stopped.
+    pub stop: Option<Stop>,
+    /// Whether the harness had begun.
+    pub begun: bool,
+    /// Its report, if there is a readable one.
+    pub report: Option<&'a Report>,
+    /// Why the interpreter could not be started.
+    pub launch_error: Option<&'a str>,
+    /// The end of standard error.
+    pub stderr_tail: &'a str,
+    /// The time-out, in seconds.
+    pub timeout_seconds: f64,
+}
+
+const SIGKILL: i32 = 9;
+/// `ENOSPC` and `EDQUOT`: the disk, or the share of it, is full.
+const DISK_FULL: [i32; 2] = [28, 122];
+/// `EFBIG`: a single file grew beyond the limit.
+const FILE_TOO_LARGE: i32 = 27;
+
+/// Why it failed, or `None`. A note is added for what went wrong without changing the answer.
+#[must_use]
+pub fn judge(seen: &Seen<'_>, notes: &mut Vec<String>) -> Option<Failure> {
+    if let Some(error) = seen.launch_error {
+        return Some(
+            Failure::new(
+                FailureKind::Infrastructure,
+                code::SPAWN_FAILED,
+                format!("the interpreter could not be started: {error}"),
+            )
+            .hint("check the interpreter with `stepwell doctor`"),
+        );
+    }
+    match seen.stop {
+        Some(Stop::Timeout) => return Some(timed_out(seen)),
+        Some(Stop::Cancel) => return Some(cancelled(seen)),
+        None => {}
+    }
+    let Some(report) = seen.report else {
+        return Some(without_report(seen));
+    };
+    let failure = match &report.end {
+        End::Exit { status: 0, .. } => report.results.as_ref().map(refused),
+        End::Exit { status, message } => Some(exit_status(*status, message)),
+        End::Exception(exception) => Some(raised(exception)),
+    };
+    let status = i32::from(failure.is_some());
+    if seen.exit != Exit::Status(status) {
+        notes.push(format!(
+            "after the end of the code the interpreter {}",
+            describe(seen.exit)
+        ));
+    }
+    failure
+}
+
+fn timed_out(seen: &Seen<'_>) -> Failure {
+    let mut failure = Failure::new(
+        FailureKind::Timeout,
+        code::TIMED_OUT,
+        format!(
+            "the code took longer than {} s and was stopped",
+            seen.timeout_seconds
+        ),
+    )
+    .hint("raise the step's `timeout`, or let the code do less")
+    .detail(json!({"timeout_seconds": seen.timeout_seconds}));
+    failure.traceback = traceback_of(seen.report);
+    failure
+}
+
+fn cancelled(seen: &Seen<'_>) -> Failure {
+    let mut failure = Failure::new(
+        FailureKind::Cancelled,
+        code::CANCELLED,
+        "the attempt was cancelled and its processes were stopped",
+    );
+    failure.traceback = traceback_of(seen.report);
+    failure
+}
+
+/// Where the code was when it was interrupted.
+fn traceback_of(report: Option<&Report>) -> Option<String> {
+    match &report?.end {
+        End::Exception(exception) => Some(exception.traceback.clone()),
+        End::Exit { .. } => None,
+    }
+}
+
+fn without_report(seen: &Seen<'_>) -> Failure {
+    let tail = (!seen.stderr_tail.is_empty()).then(|| seen.stderr_tail.to_owned());
+    let mut failure = match seen.exit {
+        Exit::Signal(SIGKILL) => Failure::new(
+            FailureKind::Resources,
+            code::KILLED,
+            "the interpreter was killed by the system, most likely because memory ran out",
+        )
+        .hint("give the step less data at a time, or the machine more memory"),
+        Exit::Signal(signal) => Failure::new(
+            FailureKind::Code,
+            code::CRASHED,
+            format!("the interpreter crashed with {}", signal_name(signal)),
+        )
+        .hint("a compiled library is at fault more often than the code itself; the end of stderr.log has the stack")
+        .detail(json!({"signal": signal})),
+        Exit::Status(status) if !seen.begun => Failure::new(
+            FailureKind::Infrastructure,
+            code::INTERPRETER_FAILED,
+            format!("the interpreter ended with status {status} before it reached the code"),
+        )
+        .hint("the environment may be damaged: run its interpreter by hand, or delete the environment so that it is built again"),
+        Exit::Status(status) => Failure::new(
+            FailureKind::Code,
+            code::EXITED_EARLY,
+            format!("the interpreter ended with status {status} before the code came to its end"),
+        )
+        .hint("end the code with sys.exit instead of os._exit")
+        .detail(json!({"status": status})),
+    };
+    failure.traceback = tail;
+    failure
+}
+
+fn exit_status(status: i32, message: &str) -> Failure {
+    let text = if message.is_empty() {
+        format!("the code ended itself with exit status {status}")
+    } else {
+        format!("the code ended itself: {message}")
+    };
+    Failure::new(FailureKind::Code, code::EXIT_STATUS, text).detail(json!({"status": status}))
+}
+
+fn refused(refused: &Refused) -> Failure {
+    const CODES: [Code; 8] = [
+        code::RESULTS_NOT_FINITE,
+        code::RESULTS_KEY,
+        code::RESULTS_CYCLE,
+        code::RESULTS_TOO_DEEP,
+        code::RESULTS_TOO_LARGE,
+        code::RESULTS_INT_RANGE,
+        code::RESULTS_UNSUPPORTED,
+        code::RESULTS_INVALID,
+    ];
+    let code = CODES
+        .into_iter()
+        .find(|code| code.as_str() == refused.code)
+        .unwrap_or(code::RESULTS_INVALID);
+    Failure::new(FailureKind::Code, code, refused.message.clone()).hint(refused.hint.clone())
+}
+
+fn raised(exception: &Exception) -> Failure {
+    let (kind, code, hint) = sort(exception);
+    let message = if exception.message.is_empty() {
+        exception.class.clone()
+    } else {
+        format!("{}: {}", exception.class, exception.message)
+    };
+    let mut failure = Failure::new(kind, code, message);
+    failure.hint = hint;
+    failure.traceback = Some(exception.traceback.clone());
+    failure.detail(json!({
+        "type": exception.class,
+        "message": exception.message,
+        "line": exception.line,
+    }))
+}
+
+fn sort(exception: &Exception) -> (FailureKind, Code, Option<String>) {
+    if exception.memory {
+        let hint = "give the step less data at a time, or raise its memory limit";
+        return (
+            FailureKind::Resources,
+            code::MEMORY_EXCEEDED,
+            Some(hint.to_owned()),
+        );
+    }
+    if exception.syntax {
+        return (FailureKind::Code, code::PYTHON_SYNTAX_ERROR, None);
+    }
+    if let Some(module) = &exception.missing_module {
+        let top = module.split('.').next().unwrap_or_default();
+        let hint = format!(
+            "add the package that has `{top}` to the step's `packages`, or put `{top}.py` beside the workflow"
+        );
+        return (FailureKind::Code, code::MODULE_MISSING, Some(hint));
+    }
+    match exception.errno {
+        Some(errno) if DISK_FULL.contains(&errno) => {
+            let hint = "free space on the disk of the data folder";
+            (
+                FailureKind::Infrastructure,
+                code::DISK_FULL,
+                Some(hint.to_owned()),
+            )
+        }
+        Some(FILE_TOO_LARGE) => {
+            let hint = "write smaller files, or raise the limit of bytes";
+            (
+                FailureKind::Resources,
+                code::FILES_TOO_LARGE,
+                Some(hint.to_owned()),
+            )
+        }
+        Some(_) | None => (FailureKind::Code, code::PYTHON_EXCEPTION, None),
+    }
+}
+
+fn describe(exit: Exit) -> String {
+    match exit {
+        Exit::Status(status) => format!("ended with status {status}"),
+        Exit::Signal(signal) => format!("was ended by {}", signal_name(signal)),
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    nix::sys::signal::Signal::try_from(signal).map_or_else(
+        |_| format!("signal {signal}"),
+        |known| known.as_str().to_owned(),
+    )
+}
