@@ -21,3 +21,4 @@ pub mod python;
 pub mod run;
 pub mod store;
 pub mod time;
+pub mod workflow;

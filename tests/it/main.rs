@@ -6,3 +6,4 @@ mod executor_results;
 mod executor_rig;
 mod notebook_validate;
 mod store_memory;
+mod workflow_compile;

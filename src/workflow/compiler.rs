@@ -1,0 +1,97 @@
+//! The state of one compilation.
+
+use std::collections::HashMap;
+
+use super::draft::Draft;
+use super::retry::WrittenRetry;
+use super::sources::{Blobs, Sources, normalize};
+use super::yaml::{Node, Report};
+use super::{CompileOptions, SourceError};
+use crate::code;
+use crate::id::Digest;
+use crate::plan::Mode;
+
+/// What every part of the compiler works on.
+pub(super) struct Compiler<'a, 't> {
+    pub(super) report: Report<'t>,
+    pub(super) sources: &'a dyn Sources,
+    pub(super) options: &'a CompileOptions,
+    pub(super) blobs: Blobs,
+    pub(super) defaults: Defaults,
+    /// All steps, a switch before the steps of its arms.
+    pub(super) drafts: Vec<Draft>,
+    /// Positions in `drafts`.
+    pub(super) by_id: HashMap<String, usize>,
+}
+
+/// What `defaults:` says.
+#[derive(Debug, Default)]
+pub(super) struct Defaults {
+    pub(super) mode: Option<Mode>,
+    pub(super) timeout: Option<std::time::Duration>,
+    pub(super) packages: Vec<String>,
+    pub(super) requirements: Option<Digest>,
+    pub(super) retry: Option<WrittenRetry>,
+}
+
+impl<'a, 't> Compiler<'a, 't> {
+    pub(super) fn new(
+        report: Report<'t>,
+        sources: &'a dyn Sources,
+        options: &'a CompileOptions,
+    ) -> Self {
+        Self {
+            report,
+            sources,
+            options,
+            blobs: Blobs::default(),
+            defaults: Defaults::default(),
+            drafts: Vec::new(),
+            by_id: HashMap::new(),
+        }
+    }
+
+    /// Reads the text file that `node` names, relative to the workflow file.
+    pub(super) fn read_file(&mut self, node: &Node, path: &str) -> Option<String> {
+        let Some(inside) = normalize(path) else {
+            self.outside(node, path);
+            return None;
+        };
+        let bytes = match self.sources.read(&inside) {
+            Ok(bytes) => bytes,
+            Err(SourceError::Outside) => {
+                self.outside(node, path);
+                return None;
+            }
+            Err(fault) => {
+                self.report.error_with(
+                    code::BAD_FILE,
+                    node.span,
+                    format!("`{path}` can't be used: {fault}"),
+                    "paths are relative to the workflow file",
+                );
+                return None;
+            }
+        };
+        String::from_utf8(bytes)
+            .map_err(|fault| {
+                let offset = fault.utf8_error().valid_up_to();
+                self.report.error_with(
+                    code::BAD_FILE,
+                    node.span,
+                    format!("`{path}` is not UTF-8 text: see the byte at offset {offset}"),
+                    "save it as UTF-8",
+                );
+            })
+            .ok()
+    }
+
+    fn outside(&mut self, node: &Node, path: &str) {
+        self.report.error_with(
+            code::FILE_OUTSIDE,
+            node.span,
+            format!("`{path}` leaves the folder of the workflow file"),
+            "move the file below that folder and write the path relative to it",
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! From the text of a workflow to a plan: YAML, what it means, and every fault with its place.
+//!
+//! - [`yaml`]: bytes to a tree of values that know where they stand
+//! - `top`, `step`, `python`, `switch`, `approval`, `field`, `retry`: the tree to drafts of steps, by the
+//!   tables of `keys`
+//! - `resolve`, `scope`, `cycle`: what expressions refer to, and the edges that follow
+//!
+//! Nothing here reads a disk: files come through [`Sources`].
+
+mod approval;
+mod compiler;
+mod cycle;
+mod draft;
+mod field;
+mod keys;
+mod name;
+mod python;
+pub mod quantity;
+mod resolve;
+mod retry;
+mod scope;
+mod sources;
+mod step;
+mod switch;
+mod text;
+mod top;
+pub mod yaml;
+
+pub use name::NAME_CHARS_MAX;
+pub use sources::{NoSources, SourceError, Sources};
+
+use crate::diagnostic::Diagnostic;
+use crate::id::Digest;
+use crate::plan::{Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
+use compiler::Compiler;
+use yaml::Report;
+
+/// Version of the workflow language that is read.
+pub const LANGUAGE: u32 = 1;
+/// Most steps of a workflow, nested ones included.
+pub const STEPS_MAX: usize = 2_000;
+
+/// What may be decided outside the file.
+#[derive(Debug, Clone, Default)]
+pub struct CompileOptions {
+    /// Mode of the steps that name none; goes before `defaults.python.mode`.
+    pub default_mode: Option<Mode>,
+}
+
+/// The outcome of a compilation.
+#[derive(Debug)]
+pub struct Compilation {
+    /// The plan; none when there are errors.
+    pub plan: Option<Plan>,
+    /// Errors and warnings, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the plan names by digest: the workflow's text, code, requirements.
+    pub blobs: Vec<(Digest, Vec<u8>)>,
+}
+
+/// Compiles the text of a workflow. `file` is its name as the person wrote it, for messages.
+#[must_use]
+pub fn compile(
+    file: &str,
+    text: &[u8],
+    sources: &dyn Sources,
+    options: &CompileOptions,
+) -> Compilation {
+    let decoded = match yaml::decode(file, text) {
+        Ok(decoded) => decoded,
+        Err(fault) => {
+            return Compilation {
+                plan: None,
+                diagnostics: vec![*fault],
+                blobs: Vec::new(),
+            };
+        }
+    };
+    let mut compiler = Compiler::new(Report::new(file, decoded), sources, options);
+    let digest = compiler.blobs.add(text);
+    let plan = yaml::tree(&mut compiler.report).map(|root| {
+        let head = compiler.workflow(&root);
+        compiler.resolve(&head);
+        compiler.refuse_cycle();
+        let steps: Vec<Step> = compiler.drafts.drain(..).map(|draft| draft.step).collect();
+        Plan {
+            format: PLAN_FORMAT,
+            language: LANGUAGE,
+            name: head.name,
+            description: head.description,
+            labels: head.labels,
+            source: Source {
+                file: file.to_owned(),
+                digest,
+            },
+            inputs: head.inputs,
+            steps: Steps::from(steps),
+            outputs: head.outputs,
+        }
+    });
+    Compilation {
+        plan: plan.filter(|_| !compiler.report.has_errors()),
+        diagnostics: compiler.report.into_diagnostics(),
+        blobs: compiler.blobs.into_list(),
+    }
+}

@@ -1,0 +1,150 @@
+//! `python`: code from a file or written in place, and what it runs with.
+
+use super::compiler::Compiler;
+use super::draft::{Site, Use};
+use super::keys;
+use super::text::Uses;
+use super::yaml::{self, Fields, Kind, Node};
+use crate::code;
+use crate::expression::Expression;
+use crate::id::Digest;
+use crate::plan::{ApproveCode, Mode, PythonStep};
+
+/// Where steps may run; only the first one does now.
+const EXECUTIONS: [&str; 3] = ["local", "container", "auto"];
+
+impl Compiler<'_, '_> {
+    /// Reads `python:` of the step with this id.
+    pub(super) fn python(&mut self, node: &Node, id: &str) -> Option<PythonStep> {
+        let fields = yaml::fields(&mut self.report, node, &keys::PYTHON)?;
+        self.execution(fields);
+        let mode = match fields.get("mode") {
+            Some(node) => self.mode(node)?,
+            None => self
+                .options
+                .default_mode
+                .or(self.defaults.mode)
+                .unwrap_or_default(),
+        };
+        let packages = match fields.get("packages") {
+            Some(node) => yaml::texts(&mut self.report, node)?,
+            None => self.defaults.packages.clone(),
+        };
+        let requirements = match fields.get("requirements") {
+            Some(node) => self.requirements(node),
+            None => self.defaults.requirements,
+        };
+        let (file_name, code) = self.python_code(fields, id)?;
+        Some(PythonStep {
+            file_name,
+            code,
+            mode,
+            packages,
+            requirements,
+            approve_code: None,
+        })
+    }
+
+    /// The code: its name in tracebacks and its digest.
+    fn python_code(&mut self, fields: Fields<'_>, id: &str) -> Option<(String, Digest)> {
+        match (fields.get("file"), fields.get("code")) {
+            (Some(node), None) => {
+                let path = yaml::text(&mut self.report, node)?;
+                let text = self.read_file(node, path)?;
+                self.check_python(node, path, &text);
+                Some((path.to_owned(), self.blobs.add(text.as_bytes())))
+            }
+            (None, Some(node)) => {
+                let text = yaml::text(&mut self.report, node)?;
+                let file_name = format!("{id}.py");
+                self.check_python(node, &file_name, text);
+                Some((file_name, self.blobs.add(text.as_bytes())))
+            }
+            (Some(_), Some(node)) => {
+                let message = "`file` and `code` exclude each other";
+                self.report
+                    .error(code::CONFLICTING_KEYS, node.span, message);
+                None
+            }
+            (None, None) => {
+                let comes_later = ["task", "notebook"];
+                if !comes_later.iter().any(|key| fields.get(key).is_some()) {
+                    self.report.error_with(
+                        code::MISSING_KEY,
+                        fields.node().span,
+                        "`python` needs the key `file` or `code`",
+                        "for example `python: {file: stages/load.py}`",
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    /// Code that Python itself could not read is refused before anything runs.
+    fn check_python(&mut self, node: &Node, file_name: &str, text: &str) {
+        let Err(fault) = ruff_python_parser::parse_module(text) else {
+            return;
+        };
+        let offset = usize::from(fault.location.start());
+        let line = text
+            .get(..offset.min(text.len()))
+            .map_or(1, |before| before.matches('\n').count() + 1);
+        let source = text.lines().nth(line - 1).unwrap_or_default().trim();
+        self.report.error_with(
+            code::PYTHON_SYNTAX,
+            node.span,
+            format!("{file_name}, line {line}: {}", fault.error),
+            format!("the line is: {source}"),
+        );
+    }
+
+    pub(super) fn mode(&mut self, node: &Node) -> Option<Mode> {
+        let word = yaml::text(&mut self.report, node)?;
+        let mode = Mode::parse(word);
+        if mode.is_none() {
+            yaml::unknown_word(&mut self.report, node, word, &Mode::SPELLINGS);
+        }
+        mode
+    }
+
+    /// A file of requirement lines.
+    pub(super) fn requirements(&mut self, node: &Node) -> Option<Digest> {
+        let path = yaml::text(&mut self.report, node)?;
+        let text = self.read_file(node, path)?;
+        Some(self.blobs.add(text.as_bytes()))
+    }
+
+    pub(super) fn execution(&mut self, fields: Fields<'_>) {
+        let Some(entry) = fields.entry("execution") else {
+            return;
+        };
+        match yaml::text(&mut self.report, &entry.node) {
+            None | Some("local") => {}
+            Some(word @ ("container" | "auto")) => {
+                yaml::not_supported(&mut self.report, entry, &format!("`execution: {word}`"));
+            }
+            Some(word) => {
+                yaml::unknown_word(&mut self.report, &entry.node, word, &EXECUTIONS);
+            }
+        }
+    }
+
+    /// `approve_code:` true, or when and whom to ask.
+    pub(super) fn approve_code(&mut self, node: &Node, uses: &mut Vec<Use>) -> Option<ApproveCode> {
+        if let Kind::Bool(wanted) = node.kind {
+            let when = Expression::parse("True").ok()?;
+            let reviewers = None;
+            return wanted.then_some(ApproveCode { when, reviewers });
+        }
+        let fields = yaml::fields(&mut self.report, node, &keys::APPROVE_CODE)?;
+        let when = match fields.get("when") {
+            Some(node) => self.condition(node, &mut Uses::new(Site::ApproveCode, uses))?,
+            None => Expression::parse("True").ok()?,
+        };
+        let reviewers = fields
+            .get("reviewers")
+            .and_then(|node| self.reviewers(node, &mut Uses::new(Site::Step, uses)));
+        Some(ApproveCode { when, reviewers })
+    }
+}

@@ -1,0 +1,171 @@
+//! Which names exist where, and which parts they have.
+
+use indexmap::IndexMap;
+
+use super::draft::{Site, Use};
+use super::yaml::Report;
+use crate::code::{self, Code};
+use crate::diagnostic::{Diagnostic, Span, did_you_mean};
+use crate::plan::{Field, Step, StepKind};
+
+const RUN: [&str; 6] = [
+    "id",
+    "scheduled_at",
+    "started_at",
+    "trigger",
+    "interval_start",
+    "interval_end",
+];
+/// What is known of a run before it begins.
+const RUN_BEFORE: [&str; 2] = ["scheduled_at", "started_at"];
+const WORKFLOW: [&str; 2] = ["name", "version"];
+/// Names of the language that have no meaning in this version.
+const LATER: [&str; 6] = [
+    "secrets", "failure", "failures", "approval", "changes", "round",
+];
+
+/// Whether expressions there can read steps at all.
+pub(super) fn sees_steps(site: Site) -> bool {
+    match site {
+        Site::Step | Site::ArmSet { .. } | Site::ApproveCode | Site::RunOutput => true,
+        Site::InputDefault => false,
+    }
+}
+
+fn roots(site: Site) -> &'static [&'static str] {
+    match site {
+        Site::Step | Site::ArmSet { .. } | Site::RunOutput => {
+            &["inputs", "steps", "run", "workflow"]
+        }
+        Site::ApproveCode => &["check", "inputs", "steps", "run", "workflow"],
+        Site::InputDefault => &["run"],
+    }
+}
+
+/// Checks a reference to anything but a step.
+pub(super) fn check(
+    report: &mut Report<'_>,
+    inputs: &IndexMap<String, Field>,
+    used: &Use,
+    root: &str,
+    path: &[String],
+) {
+    let known = roots(used.site);
+    if !known.contains(&root) {
+        unknown_root(report, used, root, known);
+        return;
+    }
+    let run: &[&str] = match used.site {
+        Site::InputDefault => &RUN_BEFORE,
+        Site::Step | Site::ArmSet { .. } | Site::ApproveCode | Site::RunOutput => &RUN,
+    };
+    let (parts, code, what): (Vec<&str>, Code, &str) = match root {
+        "inputs" => (
+            inputs.keys().map(String::as_str).collect(),
+            code::UNKNOWN_INPUT,
+            "there is no input",
+        ),
+        "run" => (run.to_vec(), code::UNKNOWN_FIELD, "`run` has no"),
+        "workflow" => (WORKFLOW.to_vec(), code::UNKNOWN_FIELD, "`workflow` has no"),
+        _ => return,
+    };
+    if let Some(part) = path.first().filter(|part| !parts.contains(&part.as_str())) {
+        unknown_part(report, used.span, (code, what), part, &parts);
+    }
+}
+
+fn unknown_root(report: &mut Report<'_>, used: &Use, root: &str, known: &[&str]) {
+    if LATER.contains(&root) {
+        report.error(
+            code::NOT_SUPPORTED_YET,
+            used.span,
+            format!("`{root}` in expressions is not supported yet"),
+        );
+        return;
+    }
+    let mut fault = Diagnostic::error(
+        code::UNKNOWN_NAME,
+        format!("the name `{root}` does not exist here"),
+    );
+    fault = match did_you_mean(root, known.iter().copied()) {
+        Some(near) => fault.help(format!("did you mean `{near}`?")),
+        None => fault.help(format!("in scope are: {}", known.join(", "))),
+    };
+    report.add(used.span, fault);
+}
+
+fn unknown_part(
+    report: &mut Report<'_>,
+    span: Span,
+    (code, what): (Code, &str),
+    part: &str,
+    known: &[&str],
+) {
+    let mut fault = Diagnostic::error(code, format!("{what} `{part}`"));
+    if let Some(near) = did_you_mean(part, known.iter().copied()) {
+        fault = fault.help(format!("did you mean `{near}`?"));
+    } else if !known.is_empty() {
+        fault = fault.help(format!("there is: {}", known.join(", ")));
+    }
+    report.add(span, fault);
+}
+
+/// Checks what is read of a step: `path` is the id, the part, and what is read of that.
+pub(super) fn check_step(report: &mut Report<'_>, step: &Step, span: Span, path: &[String]) {
+    let parts = parts_of(&step.kind);
+    let id = &step.id;
+    let Some(part) = path.get(1) else {
+        report.error_with(
+            code::UNKNOWN_FIELD,
+            span,
+            format!("`steps.{id}` alone has no value"),
+            format!("read one of its parts: {}", parts.join(", ")),
+        );
+        return;
+    };
+    if !parts.contains(&part.as_str()) {
+        let what = format!("`{id}`, a {} step, has no", step.kind.as_str());
+        unknown_part(report, span, (code::UNKNOWN_FIELD, &what), part, parts);
+        return;
+    }
+    if part != "outputs" {
+        return;
+    }
+    if let (Some(outputs), Some(name)) = (known_outputs(step), path.get(2))
+        && !outputs.contains(&name.as_str())
+    {
+        let what = format!("`{id}` has no output");
+        unknown_part(report, span, (code::UNKNOWN_OUTPUT, &what), name, &outputs);
+    }
+}
+
+fn parts_of(kind: &StepKind) -> &'static [&'static str] {
+    match kind {
+        StepKind::Python(_) => &[
+            "outputs", "results", "status", "attempts", "figures", "notebook", "failure",
+        ],
+        StepKind::Set(_) | StepKind::Approval(_) => &["outputs", "status", "attempts", "failure"],
+        StepKind::Switch(_) => &["outputs", "arm", "status", "attempts", "failure"],
+    }
+}
+
+/// The outputs that a step can have, when the file says it.
+pub(super) fn known_outputs(step: &Step) -> Option<Vec<&str>> {
+    match &step.kind {
+        StepKind::Python(_) => {
+            let outputs = step.outputs.as_ref()?;
+            Some(outputs.keys().map(String::as_str).collect())
+        }
+        StepKind::Set(set) => Some(set.values.keys().map(String::as_str).collect()),
+        StepKind::Approval(approval) => Some(approval.form.keys().map(String::as_str).collect()),
+        StepKind::Switch(switch) => {
+            let mut names: Vec<&str> = Vec::new();
+            for name in switch.arms.iter().flat_map(|arm| arm.set.keys()) {
+                if !names.contains(&name.as_str()) {
+                    names.push(name);
+                }
+            }
+            Some(names)
+        }
+    }
+}

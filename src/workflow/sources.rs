@@ -1,0 +1,84 @@
+//! The files that a workflow names. The compiler asks for them; whoever calls it reads the disk.
+
+use crate::id::Digest;
+
+/// Reads the files that stand beside a workflow.
+pub trait Sources {
+    /// The bytes of the file at `path`, which is relative to the folder of the workflow file, written with
+    /// `/` and never leaves that folder by its text. That no symbolic link leads out is the reader's duty.
+    ///
+    /// # Errors
+    /// Says why the file can't be used.
+    fn read(&self, path: &str) -> Result<Vec<u8>, SourceError>;
+}
+
+/// Why a file can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// There is none.
+    #[error("there is no such file")]
+    Missing,
+    /// It is a folder, a socket or the like.
+    #[error("it is not a file")]
+    NotAFile,
+    /// It may not be read.
+    #[error("it may not be read: permission denied")]
+    NoPermission,
+    /// It is larger than the reader takes.
+    #[error("it is too large")]
+    TooLarge,
+    /// It lies outside the folder of the workflow, perhaps behind a symbolic link.
+    #[error("it lies outside the folder of the workflow file")]
+    Outside,
+    /// The disk failed.
+    #[error("reading it failed")]
+    Failed,
+}
+
+/// No files at all, for texts that need none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSources;
+
+impl Sources for NoSources {
+    fn read(&self, _path: &str) -> Result<Vec<u8>, SourceError> {
+        Err(SourceError::Missing)
+    }
+}
+
+/// The path in its simplest form, or nothing when it leaves the folder it is relative to.
+pub(super) fn normalize(path: &str) -> Option<String> {
+    if path.starts_with('/') || path.contains('\\') {
+        return None;
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            name => parts.push(name),
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+/// What the plan refers to by digest, each content once.
+#[derive(Debug, Default)]
+pub(super) struct Blobs {
+    list: Vec<(Digest, Vec<u8>)>,
+}
+
+impl Blobs {
+    pub(super) fn add(&mut self, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        if !self.list.iter().any(|(known, _)| *known == digest) {
+            self.list.push((digest, bytes.to_vec()));
+        }
+        digest
+    }
+
+    pub(super) fn into_list(self) -> Vec<(Digest, Vec<u8>)> {
+        self.list
+    }
+}

@@ -1,0 +1,142 @@
+//! The top of the file: version, name, inputs, defaults, outputs.
+
+use indexmap::IndexMap;
+
+use super::compiler::{Compiler, Defaults};
+use super::draft::{Site, Use};
+use super::field::FieldRole;
+use super::text::Uses;
+use super::yaml::{self, Fields, Kind, Node};
+use super::{LANGUAGE, keys, quantity};
+use crate::code;
+use crate::expression::Template;
+use crate::plan::Field;
+
+/// What a workflow says beside its steps.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) labels: IndexMap<String, String>,
+    pub(super) inputs: IndexMap<String, Field>,
+    pub(super) outputs: IndexMap<String, Template>,
+    /// References of inputs and outputs.
+    pub(super) uses: Vec<Use>,
+}
+
+impl Compiler<'_, '_> {
+    /// Reads the whole file; the steps go to the drafts.
+    pub(super) fn workflow(&mut self, root: &Node) -> Head {
+        let mut head = Head::default();
+        let Some(fields) = yaml::fields(&mut self.report, root, &keys::WORKFLOW) else {
+            return head;
+        };
+        self.version(fields);
+        self.head(fields, &mut head);
+        if let Some(node) = fields.get("defaults") {
+            self.defaults = self.read_defaults(node);
+        }
+        if let Some(node) = fields.required(&mut self.report, &keys::WORKFLOW, "steps") {
+            self.steps(node, None);
+        }
+        if let Some(node) = fields.get("outputs") {
+            let uses = &mut Uses::new(Site::RunOutput, &mut head.uses);
+            head.outputs = self.output_values(node, uses);
+        }
+        head
+    }
+
+    fn version(&mut self, fields: Fields<'_>) {
+        let Some(node) = fields.required(&mut self.report, &keys::WORKFLOW, "version") else {
+            return;
+        };
+        match node.kind {
+            Kind::Int(version) if version == i64::from(LANGUAGE) => {}
+            Kind::Int(version) => self.report.error(
+                code::UNSUPPORTED_VERSION,
+                node.span,
+                format!("version {version} of the language is not known; this is {LANGUAGE}"),
+            ),
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Float(_)
+            | Kind::Text { .. }
+            | Kind::List(_)
+            | Kind::Map(_) => self.report.error_with(
+                code::WRONG_TYPE,
+                node.span,
+                format!("expected a whole number, found {}", node.what()),
+                format!("write `version: {LANGUAGE}`"),
+            ),
+        }
+    }
+
+    fn head(&mut self, fields: Fields<'_>, head: &mut Head) {
+        if let Some(node) = fields.required(&mut self.report, &keys::WORKFLOW, "name") {
+            head.name = self.workflow_name(node).unwrap_or_default();
+        }
+        if let Some(node) = fields.get("description") {
+            head.description = self.plain_text(node).unwrap_or_default();
+        }
+        if let Some(node) = fields.get("labels") {
+            for entry in yaml::map(&mut self.report, node).unwrap_or_default() {
+                if let Some(label) = self.plain_text(&entry.node) {
+                    head.labels.insert(entry.key.clone(), label);
+                }
+            }
+        }
+        if let Some(node) = fields.get("inputs") {
+            let uses = &mut Uses::new(Site::InputDefault, &mut head.uses);
+            head.inputs = self.fields(node, "the name of an input", FieldRole::Given, uses);
+        }
+    }
+
+    /// The name is part of folder names, so it holds nothing that a path could stumble over.
+    fn workflow_name(&mut self, node: &Node) -> Option<String> {
+        let name = yaml::text(&mut self.report, node)?;
+        let fits = name.len() <= super::NAME_CHARS_MAX
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        if !fits {
+            self.report.error_with(
+                code::BAD_ID,
+                node.span,
+                format!("`{name}` can't be the name of a workflow"),
+                format!(
+                    "letters, digits, _, - and . only, at most {}; the rest fits in `description`",
+                    super::NAME_CHARS_MAX
+                ),
+            );
+        }
+        Some(name.to_owned())
+    }
+
+    fn read_defaults(&mut self, node: &Node) -> Defaults {
+        let mut defaults = Defaults::default();
+        let Some(fields) = yaml::fields(&mut self.report, node, &keys::DEFAULTS) else {
+            return defaults;
+        };
+        defaults.retry = fields.get("retry").and_then(|node| self.retry(node));
+        let Some(fields) = fields
+            .get("python")
+            .and_then(|node| yaml::fields(&mut self.report, node, &keys::DEFAULTS_PYTHON))
+        else {
+            return defaults;
+        };
+        self.execution(fields);
+        defaults.mode = fields.get("mode").and_then(|node| self.mode(node));
+        defaults.timeout = fields
+            .get("timeout")
+            .and_then(|node| quantity::duration(&mut self.report, node));
+        defaults.packages = fields
+            .get("packages")
+            .and_then(|node| yaml::texts(&mut self.report, node))
+            .unwrap_or_default();
+        defaults.requirements = fields
+            .get("requirements")
+            .and_then(|node| self.requirements(node));
+        defaults
+    }
+}
