@@ -73,6 +73,16 @@ macro_rules! codes {
 
 codes! {
     // -- expressions (src/expression) --
+    EXPRESSION_SYNTAX = "expression_syntax",
+    EXPRESSION_NOT_ALLOWED = "expression_not_allowed",
+    EXPRESSION_TOO_LARGE = "expression_too_large",
+    EXPRESSION_TYPE = "expression_type",
+    EXPRESSION_VALUE = "expression_value",
+    EXPRESSION_MISSING_KEY = "expression_missing_key",
+    EXPRESSION_ABSENT = "expression_absent",
+    EXPRESSION_UNKNOWN_NAME = "expression_unknown_name",
+    EXPRESSION_UNKNOWN_FUNCTION = "expression_unknown_function",
+    EXPRESSION_ARGUMENTS = "expression_arguments",
 
     // -- YAML and workflow documents (src/workflow) --
     YAML_SYNTAX = "yaml_syntax",
