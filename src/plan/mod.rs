@@ -2,6 +2,8 @@
 
 mod check;
 mod field;
+pub mod graph;
+mod inputs;
 mod mode;
 mod step;
 mod steps;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{FieldFault, check, check_record, parse_given, whole_match};
 pub use field::{Field, FieldType, Items};
+pub use inputs::resolve_inputs;
 pub use mode::Mode;
 pub use step::{
     ApprovalStep, ApproveCode, Arm, Edge, EdgeKind, OnFailure, OnReject, Parent, PythonStep,

@@ -7,7 +7,7 @@ use super::text::Uses;
 use super::yaml::{self, Fields, Node};
 use super::{keys, name};
 use crate::code;
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::expression::Template;
 use crate::plan::{Field, FieldFault, FieldType, Items, check, whole_match};
 
@@ -218,10 +218,8 @@ impl Compiler<'_, '_> {
     }
 
     fn field_fault(&mut self, node: &Node, fault: FieldFault) {
-        let mut diagnostic = crate::diagnostic::Diagnostic::error(fault.code, fault.to_string());
-        if let Some(help) = fault.help {
-            diagnostic = diagnostic.help(help);
-        }
+        let mut diagnostic = Diagnostic::error(fault.code, fault.to_string());
+        diagnostic.help.extend(fault.help);
         self.report.add(node.span, diagnostic);
     }
 }

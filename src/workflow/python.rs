@@ -4,11 +4,38 @@ use super::compiler::Compiler;
 use super::draft::{Site, Use};
 use super::keys;
 use super::text::Uses;
-use super::yaml::{self, Fields, Kind, Node};
+use super::yaml::{self, Fields, Kind, Node, place_inside};
 use crate::code;
+use crate::diagnostic::Span;
 use crate::expression::Expression;
 use crate::id::Digest;
 use crate::plan::{ApproveCode, Mode, PythonStep};
+use crate::python::analysis::{Finding, Rule, RuleSet, analyze};
+
+fn line_index(finding: &Finding) -> usize {
+    usize::try_from(finding.line.saturating_sub(1)).unwrap_or(usize::MAX)
+}
+
+/// The bytes of the code that the finding begins at.
+fn span_of(finding: &Finding, text: &str) -> Span {
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line_index(finding))
+        .map(str::len)
+        .sum();
+    let line = text
+        .get(before..)
+        .and_then(|rest| rest.lines().next())
+        .unwrap_or_default();
+    let column = usize::try_from(finding.column.saturating_sub(1)).unwrap_or(usize::MAX);
+    let inside = line
+        .char_indices()
+        .nth(column)
+        .map_or(line.trim_end().len(), |(at, _)| at);
+    // A fault at the very end of the code has no character of its own: the last one stands for it.
+    let start = (before + inside).min(text.trim_end().len().saturating_sub(1));
+    Span::new(start, start + 1)
+}
 
 /// Where steps may run; only the first one does now.
 const EXECUTIONS: [&str; 3] = ["local", "container", "auto"];
@@ -81,22 +108,28 @@ impl Compiler<'_, '_> {
         }
     }
 
-    /// Code that Python itself could not read is refused before anything runs.
+    /// Code that could not be read is refused before anything runs.
     fn check_python(&mut self, node: &Node, file_name: &str, text: &str) {
-        let Err(fault) = ruff_python_parser::parse_module(text) else {
+        let analysis = analyze(text, &RuleSet::default());
+        let unreadable =
+            |finding: &&Finding| Rule::find(&finding.rule).is_some_and(Rule::means_unreadable);
+        let Some(finding) = analysis.findings.iter().find(unreadable) else {
             return;
         };
-        let offset = usize::from(fault.location.start());
-        let line = text
-            .get(..offset.min(text.len()))
-            .map_or(1, |before| before.matches('\n').count() + 1);
-        let source = text.lines().nth(line - 1).unwrap_or_default().trim();
-        self.report.error_with(
-            code::PYTHON_SYNTAX,
-            node.span,
-            format!("{file_name}, line {line}: {}", fault.error),
-            format!("the line is: {source}"),
+        let message = format!(
+            "{file_name}, line {}: {}",
+            finding.line,
+            finding.message.trim_end_matches('.')
         );
+        if node.text() == Some(text) {
+            let span = place_inside(self.report.text(), node, span_of(finding, text));
+            self.report.error(code::PYTHON_SYNTAX, span, message);
+        } else {
+            let line = text.lines().nth(line_index(finding)).unwrap_or_default();
+            let help = format!("the line is: {}", line.trim());
+            self.report
+                .error_with(code::PYTHON_SYNTAX, node.span, message, help);
+        }
     }
 
     pub(super) fn mode(&mut self, node: &Node) -> Option<Mode> {
