@@ -183,6 +183,22 @@ codes! {
     REQUIREMENTS_INVALID = "requirements_invalid",
 
     // -- runs and the engine (src/run, src/engine) --
+    RUN_ENDED = "run_ended",
+    STALE_COMMAND = "stale_command",
+    UNKNOWN_RUN = "unknown_run",
+    UNKNOWN_EVENT = "unknown_event",
+    UNKNOWN_APPROVAL = "unknown_approval",
+    ALREADY_DECIDED = "already_decided",
+    APPROVAL_CHANGED = "approval_changed",
+    FORM_INVALID = "form_invalid",
+    COMMENT_MISSING = "comment_missing",
+    BAD_OUTPUT = "bad_output",
+    CONDITION_NOT_BOOL = "condition_not_bool",
+    ATTEMPT_INTERRUPTED = "attempt_interrupted",
+    OUTCOME_UNKNOWN = "outcome_unknown",
+    REJECTED = "rejected",
+    HISTORY_UNREADABLE = "history_unreadable",
+    INTERNAL = "internal",
 
     // -- the command line (src/cli) --
     USAGE = "usage",

@@ -5,6 +5,7 @@
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`]
+//! - shell: [`engine`]
 //! - ports and adapters: [`artifact`], [`executor`], [`store`]
 
 pub mod approval;
@@ -12,6 +13,7 @@ pub mod artifact;
 pub mod canonical;
 pub mod code;
 pub mod diagnostic;
+pub mod engine;
 pub mod executor;
 pub mod expression;
 pub mod failure;

@@ -14,6 +14,7 @@ pub struct Steps {
     list: Vec<Step>,
     by_path: HashMap<StepPath, usize>,
     by_id: HashMap<String, usize>,
+    dependents: Vec<Vec<usize>>,
 }
 
 impl Steps {
@@ -34,24 +35,37 @@ impl Steps {
     pub fn with_id(&self, id: &str) -> Option<&Step> {
         self.by_id.get(id).and_then(|index| self.list.get(*index))
     }
+
+    /// Places of the steps that wait for the step at `index`, one entry per edge.
+    #[must_use]
+    pub fn dependents(&self, index: usize) -> &[usize] {
+        self.dependents.get(index).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl From<Vec<Step>> for Steps {
     fn from(list: Vec<Step>) -> Self {
-        let by_path = list
-            .iter()
-            .enumerate()
+        let places = || list.iter().enumerate();
+        let by_path: HashMap<StepPath, usize> = places()
             .map(|(index, step)| (step.path.clone(), index))
             .collect();
-        let by_id = list
-            .iter()
-            .enumerate()
+        let by_id = places()
             .map(|(index, step)| (step.id.clone(), index))
             .collect();
+        let mut dependents = vec![Vec::new(); list.len()];
+        for (index, step) in places() {
+            for edge in &step.edges {
+                let from = by_path.get(&edge.from);
+                if let Some(waiting) = from.and_then(|from| dependents.get_mut(*from)) {
+                    waiting.push(index);
+                }
+            }
+        }
         Self {
             list,
             by_path,
             by_id,
+            dependents,
         }
     }
 }

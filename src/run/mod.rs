@@ -1,7 +1,31 @@
 //! The event-sourced machine: a run is a history of events, its state a fold over them, and nothing else.
+//!
+//! [`decide`] turns commands into events, [`advance`] adds what follows from the state alone, [`effects`]
+//! says what the engine owes. All three are pure; [`RunState::apply`] is the only way that a state changes.
 
+mod advance;
+mod apply;
+mod command;
+mod decide;
+mod effect;
+mod event;
+pub mod payload;
 mod record;
+mod retry;
+mod scope;
+mod state;
 mod summary;
+mod view;
 
+pub use advance::advance;
+pub use apply::IllegalEvent;
+pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Refusal, UNKNOWN_ANSWER, Vote};
+pub use decide::{INTERRUPTIONS_MAX, decide};
+pub use effect::{Effect, effects};
+pub use event::{Empty, Event, EventError, REGISTRY, Recorded};
 pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
+pub use retry::Moment;
+pub use scope::{RunScope, check_json};
+pub use state::{ApprovalState, Attempt, AttemptStatus, Ending, RunState, StepState, StepStatus};
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
+pub use view::{approval_json, run_json, summary};

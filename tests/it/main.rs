@@ -7,3 +7,4 @@ mod executor_rig;
 mod notebook_validate;
 mod store_memory;
 mod workflow_compile;
+mod tidy;

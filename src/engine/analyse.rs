@@ -1,0 +1,185 @@
+//! Before code runs: what it does, where it would run, whether a person must be asked.
+
+use serde_json::{Value, json};
+
+use super::drive::Driver;
+use super::{Error, Shared, notebook};
+use crate::approval::{self, Decision, Subject, Verdict};
+use crate::code;
+use crate::executor::{EnvironmentIdentity, EnvironmentSpec};
+use crate::expression;
+use crate::failure::{Failure, FailureKind};
+use crate::id::{Digest, StepPath};
+use crate::plan::{PythonStep, Step, StepKind};
+use crate::python::analysis::{self, Report};
+use crate::run::payload::AnalysisReported;
+use crate::run::{Command, RunScope, RunState, StepState, check_json};
+
+/// Analyses the code of a step.
+pub(super) async fn analyse(driver: &Driver, state: &RunState, path: &StepPath) -> Option<Command> {
+    let (step, step_state) = state.step(path)?;
+    let StepKind::Python(python) = &step.kind else {
+        return None;
+    };
+    Some(
+        match report(&driver.shared, state, step, step_state, python).await {
+            Ok((report, reviewers)) => Command::Analysed { report, reviewers },
+            Err(failure) => Command::AnalysisFailed {
+                step: path.clone(),
+                failure,
+            },
+        },
+    )
+}
+
+/// What is there to be run, at this moment.
+pub(super) struct Prepared {
+    /// The code.
+    pub(super) code: String,
+    /// What the step asks of its environment.
+    pub(super) spec: EnvironmentSpec,
+    /// What that environment is.
+    pub(super) identity: EnvironmentIdentity,
+    /// What a yes is bound to.
+    pub(super) subject: Digest,
+}
+
+/// Computes from the stored code and today's surroundings what would run, and the digest that a yes must have.
+pub(super) async fn prepare(
+    shared: &Shared,
+    step_state: &StepState,
+    python: &PythonStep,
+) -> Result<Prepared, Failure> {
+    let bytes = shared
+        .ports
+        .get_blob(python.code)
+        .await
+        .map_err(|error| blob_failure(&error))?;
+    let code = String::from_utf8(bytes).map_err(|error| {
+        Failure::new(
+            FailureKind::Configuration,
+            code::INTERNAL,
+            "the stored code is not UTF-8",
+        )
+        .caused_by(&error)
+    })?;
+    let requirements = match python.requirements {
+        None => None,
+        Some(digest) => {
+            let bytes = shared
+                .ports
+                .get_blob(digest)
+                .await
+                .map_err(|error| blob_failure(&error))?;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        }
+    };
+    let named = !python.packages.is_empty() || requirements.is_some();
+    let spec = EnvironmentSpec {
+        packages: python.packages.clone(),
+        requirements,
+        python: shared.options.python.clone().filter(|_| !named),
+    };
+    let identity = shared.ports.executor.identify(&spec).await?;
+    let inputs = seen(shared, step_state, python);
+    let subject = approval::subject_digest(&Subject {
+        code: python.code,
+        inputs: &inputs,
+        mode: python.mode,
+        environment: identity.digest,
+        policy: shared.options.policy.digest(),
+        rules: shared.options.rules.digest(),
+    });
+    Ok(Prepared {
+        code,
+        spec,
+        identity,
+        subject,
+    })
+}
+
+/// Everything that the code will see besides itself: its context and its environment variables.
+fn seen(shared: &Shared, step_state: &StepState, python: &PythonStep) -> Value {
+    json!({
+        "context": step_state.inputs,
+        "env": step_state.env,
+        "mode_env": shared.options.mode_environment.of(python.mode),
+    })
+}
+
+fn blob_failure(error: &Error) -> Failure {
+    Failure::new(FailureKind::Infrastructure, error.code(), error.to_string())
+}
+
+async fn report(
+    shared: &Shared,
+    state: &RunState,
+    step: &Step,
+    step_state: &StepState,
+    python: &PythonStep,
+) -> Result<(AnalysisReported, Option<String>), Failure> {
+    let prepared = prepare(shared, step_state, python).await?;
+    let report = analysis::analyze(&prepared.code, &shared.options.rules);
+    let (asks, reviewers) = step_wish(state, python, &report)?;
+    let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
+    let mut reported = AnalysisReported {
+        step: step.path.clone(),
+        code: python.code,
+        mode: python.mode,
+        report,
+        decision,
+        environment: prepared.identity.digest,
+        environment_text: prepared.identity.description,
+        subject: prepared.subject,
+        notebook: None,
+    };
+    if waits(&reported.decision) {
+        reported.notebook =
+            notebook::write_waiting(shared, state, step, &reported, &prepared.code).await;
+    }
+    Ok((reported, reviewers))
+}
+
+fn waits(decision: &Decision) -> bool {
+    match decision.verdict {
+        Verdict::Ask | Verdict::Block => true,
+        Verdict::Pass => false,
+    }
+}
+
+/// What the step itself wishes: whether to ask, and whom.
+fn step_wish(
+    state: &RunState,
+    python: &PythonStep,
+    report: &Report,
+) -> Result<(Option<bool>, Option<String>), Failure> {
+    let Some(wish) = &python.approve_code else {
+        return Ok((None, None));
+    };
+    let check = check_json(report);
+    let scope = RunScope::with_check(state, &check);
+    let broken = |error: &expression::Error| {
+        Failure::new(
+            FailureKind::Code,
+            error.code,
+            format!("approve_code: {}", error.message),
+        )
+    };
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever is not True or False asks"
+    )]
+    let asks = match wish.when.evaluate(&scope).map_err(|error| broken(&error))? {
+        expression::Value::Bool(asks) => asks,
+        // What can't be decided is asked.
+        _ => true,
+    };
+    let reviewers = match &wish.reviewers {
+        None => None,
+        Some(template) => {
+            let value = template.evaluate(&scope).map_err(|error| broken(&error))?;
+            Some(value.to_text().map_err(|error| broken(&error))?)
+        }
+    };
+    Ok((Some(asks), reviewers))
+}

@@ -1,0 +1,199 @@
+//! One run, driven: effects are performed, their completions become commands, until nothing is owed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
+
+use super::history::History;
+use super::perform::perform;
+use super::{Error, Shared};
+use crate::code;
+use crate::failure::{Failure, FailureKind};
+use crate::id::StepPath;
+use crate::run::{Actor, Command, Effect, Refusal, RunState, effects};
+
+/// Everything that can wake the driver.
+pub(super) enum Input {
+    /// A task asks for a command to be durable before it goes on.
+    Submit {
+        /// The command.
+        command: Command,
+        /// Hears whether it was taken.
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// A task has ended.
+    Done {
+        /// What it worked on.
+        key: Key,
+        /// What follows, if anything.
+        command: Option<Command>,
+    },
+}
+
+/// A line of work that goes on at most once at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// Analysing or running one attempt of a step.
+    Work(StepPath, u32),
+    /// Stopping it.
+    Kill(StepPath, u32),
+    /// Sleeping until a retry is due.
+    Sleep(StepPath, u32),
+}
+
+impl Key {
+    fn of(effect: &Effect) -> Self {
+        match effect {
+            Effect::Analyse { step } => Self::Work(step.clone(), 0),
+            Effect::Execute { step, attempt } | Effect::Attend { step, attempt } => {
+                Self::Work(step.clone(), *attempt)
+            }
+            Effect::Kill { step, attempt } => Self::Kill(step.clone(), *attempt),
+            Effect::WakeAt { step, attempt, .. } => Self::Sleep(step.clone(), *attempt),
+        }
+    }
+}
+
+/// What a task needs of its driver.
+#[derive(Clone)]
+pub(super) struct Driver {
+    pub(super) shared: Arc<Shared>,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Driver {
+    /// Makes a command durable. `Err` = refused.
+    pub(super) async fn submit(&self, command: Command) -> Result<(), Refusal> {
+        let gone = || Refusal::Stale("the engine is shutting down".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.inputs
+            .send(Input::Submit { command, reply })
+            .await
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// Inputs that may wait for the driver.
+const INPUTS_MAX: usize = 64;
+
+/// Drives until the run has ended or only people can move it on.
+pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
+    let (sender, mut inputs) = mpsc::channel(INPUTS_MAX);
+    let driver = Driver {
+        shared: Arc::clone(history.shared()),
+        inputs: sender,
+    };
+    let mut tasks: JoinSet<(Key, Option<Command>)> = JoinSet::new();
+    let mut under_way: HashMap<Key, tokio::task::Id> = HashMap::new();
+    history.submit_unless_ended(Command::Start).await?;
+    loop {
+        history.advance().await?;
+        let now = driver.shared.ports.clock.now();
+        for effect in effects(history.state(), now) {
+            let key = Key::of(&effect);
+            if under_way.contains_key(&key) {
+                continue;
+            }
+            let work = perform(driver.clone(), Arc::clone(history.state()), effect);
+            let named = key.clone();
+            let handle = tasks.spawn(async move { (named, work.await) });
+            under_way.insert(key, handle.id());
+        }
+        if under_way.is_empty() {
+            return Ok(history.into_state());
+        }
+        let input = tokio::select! {
+            Some(input) = inputs.recv() => input,
+            Some(done) = tasks.join_next() => ended(done, &under_way),
+        };
+        match input {
+            Input::Submit { command, reply } => {
+                let result = history.submit(command, worker()).await;
+                settle(result, reply)?;
+            }
+            Input::Done { key, command } => {
+                under_way.remove(&key);
+                if let Some(command) = command {
+                    take(&mut history, command).await?;
+                }
+            }
+        }
+    }
+}
+
+impl History {
+    async fn submit_unless_ended(&mut self, command: Command) -> Result<(), Error> {
+        if self.state().ending.is_some() {
+            return Ok(());
+        }
+        self.submit(command, Actor::Engine).await
+    }
+}
+
+fn worker() -> Actor {
+    Actor::Worker("local".to_owned())
+}
+
+/// A completion that comes too late changes nothing: what it speaks of was decided otherwise meanwhile.
+async fn take(history: &mut History, command: Command) -> Result<(), Error> {
+    match history.submit(command, worker()).await {
+        Err(Error::Refused(refusal)) => {
+            tracing::debug!(run = %history.state().run, %refusal, "a completion was stale");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Tells the task how its command went; anything but a refusal ends the drive.
+fn settle(
+    result: Result<(), Error>,
+    reply: oneshot::Sender<Result<(), Refusal>>,
+) -> Result<(), Error> {
+    let (answer, error) = match result {
+        Ok(()) => (Ok(()), None),
+        Err(Error::Refused(refusal)) => (Err(refusal), None),
+        Err(error) => (Err(Refusal::Stale(error.to_string())), Some(error)),
+    };
+    // The task may be gone; then nobody waits for the answer.
+    let _ = reply.send(answer);
+    error.map_or(Ok(()), Err)
+}
+
+/// The end of a task; one that panicked leaves an internal failure, not a run without a reason to wait.
+fn ended(
+    done: Result<(Key, Option<Command>), JoinError>,
+    under_way: &HashMap<Key, tokio::task::Id>,
+) -> Input {
+    match done {
+        Ok((key, command)) => Input::Done { key, command },
+        Err(error) => {
+            let found = under_way
+                .iter()
+                .find(|(_, id)| **id == error.id())
+                .map(|(key, _)| key.clone());
+            let key = found.unwrap_or_else(|| Key::Work(StepPath::new(""), 0));
+            let failure = Failure::new(
+                FailureKind::Internal,
+                code::INTERNAL,
+                format!("a task of the engine died: {error}"),
+            );
+            let command = match &key {
+                Key::Work(step, 0) => Some(Command::AnalysisFailed {
+                    step: step.clone(),
+                    failure,
+                }),
+                Key::Work(step, attempt) => Some(Command::AttemptBroken {
+                    step: step.clone(),
+                    attempt: *attempt,
+                    failure,
+                }),
+                Key::Kill(..) | Key::Sleep(..) => None,
+            };
+            Input::Done { key, command }
+        }
+    }
+}

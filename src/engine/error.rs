@@ -1,0 +1,65 @@
+//! What can go wrong with the engine itself. Failures of runs are events, not errors.
+
+use crate::artifact;
+use crate::code::{self, Code};
+use crate::id::RunId;
+use crate::plan::PlanError;
+use crate::run::{EventError, IllegalEvent, Refusal, Seq};
+use crate::store::{self, AppendError};
+
+/// An error of the engine. Nothing that was acknowledged is lost by any of them.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such run.
+    #[error("there is no run {0}")]
+    NoRun(RunId),
+    /// The run has no such event.
+    #[error("run {run} has no event {seq}")]
+    NoEvent {
+        /// The run.
+        run: RunId,
+        /// The place asked for.
+        seq: Seq,
+    },
+    /// The command was refused; nothing was recorded.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The history can't be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The history can't be written.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// A blob can't be read or written.
+    #[error(transparent)]
+    Blob(artifact::Error),
+    /// A record is no event that this version knows.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The history contradicts itself.
+    #[error(transparent)]
+    Illegal(#[from] IllegalEvent),
+    /// The plan can't be used.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A fault of ours.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// Its code in the error catalogue.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NoRun(_) => code::UNKNOWN_RUN,
+            Self::NoEvent { .. } => code::UNKNOWN_EVENT,
+            Self::Refused(refusal) => refusal.code(),
+            Self::Store(error) => error.code(),
+            Self::Append(error) => error.code(),
+            Self::Blob(error) => error.code(),
+            Self::Event(_) | Self::Illegal(_) | Self::Plan(_) => code::HISTORY_UNREADABLE,
+            Self::Internal(_) => code::INTERNAL,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Attempts: begun only when their start is durable, seen to their end, adopted after a crash, killed.
+
+use std::path::PathBuf;
+
+use super::analyse::{self, Prepared};
+use super::drive::Driver;
+use super::folder::RunFolder;
+use super::progress::{Note, Progress};
+use super::{Shared, collect};
+use crate::executor::{Adoption, Job, NanPolicy, Outcome};
+use crate::failure::Failure;
+use crate::id::StepPath;
+use crate::plan::{Mode, PythonStep, Step, StepKind};
+use crate::run::payload::{AttemptStarted, EffectClass};
+use crate::run::{Command, RunState, StepState};
+
+/// Begins an attempt and sees it to its end.
+pub(super) async fn execute(
+    driver: &Driver,
+    state: &RunState,
+    path: &StepPath,
+    attempt: u32,
+) -> Option<Command> {
+    let shared = &driver.shared;
+    let (step, step_state) = state.step(path)?;
+    let StepKind::Python(python) = &step.kind else {
+        return None;
+    };
+    let _slot = shared.slots.acquire().await.ok()?;
+    // What would run now must be what was analysed, and approved if it had to be.
+    let prepared = match analyse::prepare(shared, step_state, python).await {
+        Ok(prepared) => prepared,
+        Err(failure) => {
+            return Some(Command::AnalysisFailed {
+                step: path.clone(),
+                failure,
+            });
+        }
+    };
+    if step_state
+        .analysis
+        .as_ref()
+        .map(|analysis| analysis.subject)
+        != Some(prepared.subject)
+    {
+        return analyse::analyse(driver, state, path).await;
+    }
+    let started = AttemptStarted {
+        step: path.clone(),
+        attempt,
+        executor: "local".to_owned(),
+        effect: effect_class(python.mode),
+        environment: prepared.identity.digest,
+        subject: prepared.subject,
+    };
+    if let Err(refusal) = driver.submit(Command::BeginAttempt(started)).await {
+        tracing::debug!(run = %state.run, step = %path, %refusal, "an attempt was not begun");
+        return None;
+    }
+    Some(
+        match carry_out(
+            driver,
+            state,
+            step,
+            (step_state, python),
+            (attempt, prepared),
+        )
+        .await
+        {
+            Ok(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
+            Err(failure) => Command::AttemptBroken {
+                step: path.clone(),
+                attempt,
+                failure,
+            },
+        },
+    )
+}
+
+fn effect_class(mode: Mode) -> EffectClass {
+    match mode {
+        Mode::ReadOnly => EffectClass::Read,
+        Mode::WriteAccess => EffectClass::Write,
+    }
+}
+
+async fn carry_out(
+    driver: &Driver,
+    state: &RunState,
+    step: &Step,
+    (step_state, python): (&StepState, &PythonStep),
+    (attempt, prepared): (u32, Prepared),
+) -> Result<Outcome, Failure> {
+    let shared = &driver.shared;
+    let progress = |text: &str| {
+        shared.tell(Progress::Note(Note {
+            run: state.run,
+            step: step.path.clone(),
+            text: text.to_owned(),
+        }));
+    };
+    let environment = shared
+        .ports
+        .executor
+        .prepare(&prepared.spec, &progress)
+        .await?;
+    let mut env = shared.options.mode_environment.of(python.mode).clone();
+    env.extend(
+        step_state
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    let job = Job {
+        run: state.run,
+        step: step.path.clone(),
+        attempt,
+        folder: attempt_folder(shared, state, &step.path, attempt),
+        code: prepared.code,
+        file_name: python.file_name.clone(),
+        context: serde_json::Value::Object(step_state.inputs.clone()),
+        mode: python.mode,
+        environment,
+        env,
+        timeout: step.timeout.unwrap_or(shared.options.timeout),
+        limits: shared.options.limits,
+        nan: NanPolicy::default(),
+        source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),
+    };
+    shared.ports.executor.execute(job).await
+}
+
+/// Finds out what became of an attempt that an earlier engine began.
+pub(super) async fn adopt(
+    driver: &Driver,
+    state: &RunState,
+    path: &StepPath,
+    attempt: u32,
+) -> Option<Command> {
+    let shared = &driver.shared;
+    let (step, _) = state.step(path)?;
+    let folder = attempt_folder(shared, state, path, attempt);
+    Some(match shared.ports.executor.adopt(&folder).await {
+        Adoption::Finished(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
+        Adoption::Lost { started, evidence } => Command::AttemptLost {
+            step: path.clone(),
+            attempt,
+            started,
+            evidence,
+        },
+    })
+}
+
+/// Stops an attempt of a cancelled run. It counts as stopped only when no process of it is alive.
+pub(super) async fn kill(
+    driver: &Driver,
+    state: &RunState,
+    path: &StepPath,
+    attempt: u32,
+) -> Option<Command> {
+    let folder = attempt_folder(&driver.shared, state, path, attempt);
+    match driver.shared.ports.executor.kill(&folder).await {
+        Ok(()) => Some(Command::AttemptKilled {
+            step: path.clone(),
+            attempt,
+        }),
+        Err(failure) => {
+            tracing::error!(run = %state.run, step = %path, %failure.message, "an attempt could not be stopped");
+            None
+        }
+    }
+}
+
+fn attempt_folder(shared: &Shared, state: &RunState, path: &StepPath, attempt: u32) -> PathBuf {
+    RunFolder::new(&shared.options.data, &state.created.folder).attempt(path, attempt)
+}

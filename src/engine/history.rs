@@ -1,0 +1,180 @@
+//! One run's history and its fold, kept in step: the only place that appends.
+
+use std::sync::Arc;
+
+use super::{Error, Shared};
+use crate::id::RunId;
+use crate::plan::Plan;
+use crate::run::payload::RunCreated;
+use crate::run::{self, Actor, Command, Event, Moment, Recorded, RunState, Seq, advance, decide};
+use crate::store::Append;
+
+/// Records read at a time.
+const READ_RECORDS: usize = 4_096;
+
+/// A run's history with the state that it folds to.
+#[derive(Debug)]
+pub(super) struct History {
+    shared: Arc<Shared>,
+    state: Arc<RunState>,
+}
+
+impl History {
+    /// Appends the first event of a new run.
+    pub(super) async fn create(
+        shared: Arc<Shared>,
+        run: RunId,
+        plan: Arc<Plan>,
+        created: RunCreated,
+        actor: Actor,
+    ) -> Result<Self, Error> {
+        let moment = shared.moment();
+        let first = recorded(&shared, 1, Event::RunCreated(created), moment, &actor);
+        let state = RunState::begin(run, plan, &first)?;
+        let mut history = Self {
+            shared,
+            state: Arc::new(state),
+        };
+        history.append(vec![first], 0).await?;
+        Ok(history)
+    }
+
+    /// Reads and folds a run.
+    pub(super) async fn load(shared: Arc<Shared>, run: RunId) -> Result<Self, Error> {
+        let (plan, events) = read(&shared, run, Seq::MAX).await?;
+        let state = RunState::replay(run, plan, &events)?.ok_or(Error::NoRun(run))?;
+        Ok(Self {
+            shared,
+            state: Arc::new(state),
+        })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn state(&self) -> &Arc<RunState> {
+        &self.state
+    }
+
+    pub(super) fn into_state(self) -> RunState {
+        Arc::unwrap_or_clone(self.state)
+    }
+
+    /// Decides a command; when it returns without an error, the events are durable.
+    pub(super) async fn submit(&mut self, command: Command, actor: Actor) -> Result<(), Error> {
+        let moment = self.shared.moment();
+        let mut events = decide(&self.state, command, moment)?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        // What follows at once shares the commit: a step's end and the next one's start are one write.
+        let expected = self.state.seq;
+        let mut batch = self.fold(&mut events, moment, &actor)?;
+        let mut following = advance(&self.state);
+        batch.extend(self.fold(&mut following, moment, &Actor::Engine)?);
+        self.append(batch, expected).await
+    }
+
+    /// Appends bookkeeping, a commit for each round, until nothing follows any more.
+    pub(super) async fn advance(&mut self) -> Result<(), Error> {
+        loop {
+            let mut events = advance(&self.state);
+            if events.is_empty() {
+                return Ok(());
+            }
+            let expected = self.state.seq;
+            let moment = self.shared.moment();
+            let batch = self.fold(&mut events, moment, &Actor::Engine)?;
+            self.append(batch, expected).await?;
+        }
+    }
+
+    /// Folds events before they are written: what can't follow is never appended. After an error of the
+    /// append the state is ahead of the log, so the caller gives this history up and loads it again.
+    fn fold(
+        &mut self,
+        events: &mut Vec<Event>,
+        moment: Moment,
+        actor: &Actor,
+    ) -> Result<Vec<Recorded>, Error> {
+        let state = Arc::make_mut(&mut self.state);
+        let mut batch = Vec::with_capacity(events.len());
+        for event in events.drain(..) {
+            let next = recorded(&self.shared, state.seq + 1, event, moment, actor);
+            state.apply(&next)?;
+            batch.push(next);
+        }
+        Ok(batch)
+    }
+
+    async fn append(&mut self, batch: Vec<Recorded>, expected: Seq) -> Result<(), Error> {
+        let records = batch
+            .iter()
+            .map(|recorded| {
+                recorded
+                    .event
+                    .to_record(recorded.time, recorded.actor.clone())
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let run = self.state.run;
+        let summary = run::summary(&self.state);
+        self.shared
+            .ports
+            .store
+            .append(Append {
+                run,
+                expected,
+                records,
+                summary,
+            })
+            .await?;
+        for recorded in &batch {
+            tracing::debug!(%run, seq = recorded.seq, event = recorded.event.name(), "appended");
+            self.shared.tell_event(run, recorded);
+        }
+        Ok(())
+    }
+}
+
+fn recorded(shared: &Shared, seq: Seq, event: Event, moment: Moment, actor: &Actor) -> Recorded {
+    let epoch = shared.ports.store.epoch();
+    Recorded {
+        seq,
+        time: moment.now,
+        epoch,
+        actor: actor.clone(),
+        event,
+    }
+}
+
+/// Reads the events of a run up to `last`, and its plan.
+pub(super) async fn read(
+    shared: &Shared,
+    run: RunId,
+    last: Seq,
+) -> Result<(Arc<Plan>, Vec<Recorded>), Error> {
+    let mut events: Vec<Recorded> = Vec::new();
+    loop {
+        let from = events.last().map_or(1, |event| event.seq + 1);
+        let left =
+            usize::try_from((last.saturating_add(1)).saturating_sub(from)).unwrap_or(usize::MAX);
+        if left == 0 {
+            break;
+        }
+        let limit = left.min(READ_RECORDS);
+        let records = shared.ports.store.read(run, from, limit).await?;
+        let complete = records.len() < limit;
+        for record in &records {
+            events.push(Recorded::from_record(record)?);
+        }
+        if complete {
+            break;
+        }
+    }
+    let Some(Event::RunCreated(created)) = events.first().map(|first| &first.event) else {
+        return Err(Error::NoRun(run));
+    };
+    let bytes = shared.ports.get_blob(created.plan).await?;
+    Ok((Arc::new(Plan::from_bytes(&bytes)?), events))
+}

@@ -1,0 +1,294 @@
+//! The engine: the only room with tasks and timers. Load → decide → append → perform effects → decide …
+//!
+//! A run that is waited for here is driven by one task that owns its state. A run that nobody drives is
+//! just a history: a command to it is decided and appended, and what it owes is owed until somebody drives it.
+
+mod analyse;
+mod collect;
+mod drive;
+mod error;
+mod execute;
+mod folder;
+mod history;
+mod notebook;
+mod options;
+mod perform;
+mod progress;
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, broadcast};
+
+pub use error::Error;
+pub use folder::RunFolder;
+pub use options::{ModeEnvironment, Options, Ports};
+pub use progress::{Note, Progress};
+
+use crate::id::{Digest, RunId};
+use crate::plan::Plan;
+use crate::run::payload::{RunCreated, Trigger, Values};
+use crate::run::{Actor, Command, Event, Moment, Recorded, RunState, RunStatus, Seq};
+use crate::store::ListQuery;
+use crate::time::Timestamp;
+use history::History;
+
+/// Capacity of the progress channel, in messages. A slow listener loses the oldest, never an event of the log.
+const PROGRESS_MESSAGES_MAX: usize = 4_096;
+
+/// A handle to the engine. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What every task of the engine sees.
+#[derive(Debug)]
+struct Shared {
+    ports: Ports,
+    options: Options,
+    progress: broadcast::Sender<Progress>,
+    slots: Semaphore,
+}
+
+/// A run to be created.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// Everything that the plan names by digest: workflow text, code, requirements.
+    pub blobs: Vec<(Digest, Vec<u8>)>,
+    /// Its inputs, checked and complete.
+    pub inputs: Values,
+    /// Folder of the workflow file, absolute.
+    pub workflow_folder: Option<String>,
+    /// Who creates it.
+    pub actor: Actor,
+    /// The moment that it stands for; now when absent.
+    pub scheduled_at: Option<Timestamp>,
+}
+
+impl Engine {
+    /// An engine over these ports.
+    #[must_use]
+    pub fn new(ports: Ports, options: Options) -> Self {
+        let slots = Semaphore::new(options.steps_at_once.max(1));
+        let progress = broadcast::Sender::new(PROGRESS_MESSAGES_MAX);
+        Self {
+            shared: Arc::new(Shared {
+                ports,
+                options,
+                progress,
+                slots,
+            }),
+        }
+    }
+
+    /// Listens to what happens: every event after it is durable, and notes for people.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Progress> {
+        self.shared.progress.subscribe()
+    }
+
+    /// Creates a run. When this returns the run is durable; nothing of it has begun.
+    ///
+    /// # Errors
+    /// The store or the blobs can't be written.
+    pub async fn create(&self, new: NewRun) -> Result<RunId, Error> {
+        let shared = &self.shared;
+        let now = shared.ports.clock.now();
+        let run = RunId::generate(now);
+        let plan_bytes = new.plan.to_bytes();
+        let plan_digest = Digest::of(&plan_bytes);
+        for (digest, bytes) in new.blobs.into_iter().chain([(plan_digest, plan_bytes)]) {
+            let stored = shared.ports.put_blob(bytes).await?;
+            if stored != digest {
+                return Err(Error::Internal(format!(
+                    "blob {digest} was stored as {stored}"
+                )));
+            }
+        }
+        let created = RunCreated {
+            workflow: new.plan.name.clone(),
+            plan: plan_digest,
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+            inputs: new.inputs,
+            trigger: Trigger::Manual,
+            folder: folder::name(&new.plan.name, run, now),
+            workflow_folder: new.workflow_folder,
+            scheduled_at: new.scheduled_at.unwrap_or(now),
+        };
+        History::create(Arc::clone(shared), run, new.plan, created, new.actor).await?;
+        Ok(run)
+    }
+
+    /// The state of a run.
+    ///
+    /// # Errors
+    /// There is no such run, or its history can't be read.
+    pub async fn state(&self, run: RunId) -> Result<RunState, Error> {
+        Ok(History::load(Arc::clone(&self.shared), run)
+            .await?
+            .into_state())
+    }
+
+    /// The state of a run just after event `seq`.
+    ///
+    /// # Errors
+    /// There is no such run or event, or the history can't be read.
+    pub async fn state_at(&self, run: RunId, seq: Seq) -> Result<RunState, Error> {
+        let (plan, events) = history::read(&self.shared, run, seq).await?;
+        if events.last().is_none_or(|last| last.seq != seq) {
+            return Err(Error::NoEvent { run, seq });
+        }
+        RunState::replay(run, plan, &events)?.ok_or(Error::NoRun(run))
+    }
+
+    /// The events of a run from `from` on, at most `limit`.
+    ///
+    /// # Errors
+    /// The history can't be read.
+    pub async fn records(
+        &self,
+        run: RunId,
+        from: Seq,
+        limit: usize,
+    ) -> Result<Vec<crate::run::Record>, Error> {
+        Ok(self.shared.ports.store.read(run, from, limit).await?)
+    }
+
+    /// Lists runs, newest first.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn list(&self, query: ListQuery) -> Result<crate::store::Page, Error> {
+        Ok(self.shared.ports.store.list(query).await?)
+    }
+
+    /// Runs that an abbreviation means: a prefix, an end, or `@last`.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn resolve(&self, abbreviation: &str, limit: usize) -> Result<Vec<RunId>, Error> {
+        Ok(self.shared.ports.store.resolve(abbreviation, limit).await?)
+    }
+
+    /// Checks the store: checksums, order, links, indexes.
+    ///
+    /// # Errors
+    /// The store can't be read at all.
+    pub async fn verify(&self, run: Option<RunId>) -> Result<crate::store::Report, Error> {
+        Ok(self.shared.ports.store.verify(run).await?)
+    }
+
+    /// Runs that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn unfinished(&self) -> Result<Vec<RunId>, Error> {
+        let statuses = [
+            RunStatus::Pending,
+            RunStatus::Running,
+            RunStatus::Waiting,
+            RunStatus::Paused,
+        ];
+        let mut query = ListQuery::newest(crate::store::PAGE_MAX);
+        query.statuses = statuses.to_vec();
+        let mut runs = Vec::new();
+        loop {
+            let page = self.list(query.clone()).await?;
+            runs.extend(page.rows.iter().map(|row| row.run));
+            query.after = page.next;
+            if query.after.is_none() {
+                runs.reverse();
+                return Ok(runs);
+            }
+        }
+    }
+
+    /// Records a command to a run that nobody drives here, and the bookkeeping that follows from it.
+    ///
+    /// # Errors
+    /// The command is refused, or the store can't be written.
+    pub async fn command(
+        &self,
+        run: RunId,
+        actor: Actor,
+        command: Command,
+    ) -> Result<RunState, Error> {
+        let mut history = History::load(Arc::clone(&self.shared), run).await?;
+        history.submit(command, actor).await?;
+        history.advance().await?;
+        let state = history.into_state();
+        if state.status().is_terminal() || state.status() == RunStatus::Waiting {
+            notebook::write_run(&self.shared, &state).await;
+        }
+        Ok(state)
+    }
+
+    /// Drives a run until it has ended or only people can move it on. Dropping the future leaves the run
+    /// as it is: resumable, its attempts running on.
+    ///
+    /// # Errors
+    /// The history can't be read or written. The run is as the log says.
+    pub async fn drive(&self, run: RunId) -> Result<RunState, Error> {
+        let history = History::load(Arc::clone(&self.shared), run).await?;
+        let state = drive::drive(history).await?;
+        notebook::write_run(&self.shared, &state).await;
+        Ok(state)
+    }
+
+    /// Blob bytes by digest.
+    ///
+    /// # Errors
+    /// The blob is missing or damaged.
+    pub async fn blob(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+        self.shared.ports.get_blob(digest).await
+    }
+
+    /// Where the files of a run are.
+    #[must_use]
+    pub fn folder(&self, state: &RunState) -> RunFolder {
+        RunFolder::new(&self.shared.options.data, &state.created.folder)
+    }
+}
+
+impl Shared {
+    fn moment(&self) -> Moment {
+        let now = self.ports.clock.now();
+        Moment {
+            now,
+            draw: draw(now),
+        }
+    }
+
+    fn tell(&self, progress: Progress) {
+        // Nobody listening is fine: the log has it.
+        let _ = self.progress.send(progress);
+    }
+
+    fn tell_event(&self, run: RunId, recorded: &Recorded) {
+        self.tell(Progress::Event {
+            run,
+            recorded: Box::new(recorded.clone()),
+        });
+    }
+}
+
+/// A number from 0 to 1 that differs from moment to moment; for jitter only, and recorded once drawn.
+fn draw(now: Timestamp) -> f64 {
+    let digest = Digest::of(&now.as_micros().to_be_bytes());
+    let byte = |index: usize| f64::from(digest.as_bytes().get(index).copied().unwrap_or(0));
+    (byte(0) * 256.0 + byte(1)) / 65_535.0
+}
+
+/// Whether an event ends a run.
+#[must_use]
+pub fn ends_run(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::RunSucceeded(_)
+            | Event::RunFailed(_)
+            | Event::RunRejected(_)
+            | Event::RunCancelled(_)
+    )
+}

@@ -1,0 +1,341 @@
+//! Notebooks and the summary of a run, as files for people. Views over the history: they may be made again
+//! at any time, so a notebook that could not be written never changes what happened.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::collect;
+use super::folder::RunFolder;
+use super::options::blocking;
+use super::{Error, Shared};
+use crate::executor::{Outcome, OutcomeStatus, StreamFile};
+use crate::failure::FailureKind;
+use crate::plan::{PythonStep, Step, StepKind};
+use crate::python::analysis::Severity;
+use crate::python::notebook::{
+    self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, NotebookState,
+    RunNotebook, StepSection,
+};
+use crate::run::payload::{AnalysisReported, FileRef, ResultRecorded};
+use crate::run::{ApprovalState, RunState, StepState, StepStatus, run_json};
+
+/// Largest part of a stream that is read for a notebook, in bytes; the notebook cuts further.
+const STREAM_BYTES_MAX: usize = 256 * 1024;
+
+/// Writes the notebook of code that waits for a person. Its path relative to the data folder, if it could be written.
+pub(super) async fn write_waiting(
+    shared: &Shared,
+    state: &RunState,
+    step: &Step,
+    analysis: &AnalysisReported,
+    code: &str,
+) -> Option<String> {
+    let StepKind::Python(python) = &step.kind else {
+        return None;
+    };
+    let (_, step_state) = state.step(&step.path)?;
+    let number = u32::try_from(step_state.attempts.len())
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    let context = Value::Object(step_state.inputs.clone());
+    let run = state.run.to_string();
+    let findings = findings(analysis);
+    let provenance = provenance(analysis);
+    let page = AttemptNotebook {
+        findings: &findings,
+        provenance: &provenance,
+        ..blank(state, step, python, (&run, code, &context), number)
+    };
+    let text = notebook::to_text(&notebook::attempt(&page));
+    let relative = format!("{}/{}/waiting.ipynb", state.created.folder, step.path);
+    let path = shared.options.data.join(&relative);
+    match collect::write(path, text).await {
+        Ok(()) => Some(relative),
+        Err(error) => {
+            tracing::warn!(%run, step = %step.path, %error, "the waiting notebook could not be written");
+            None
+        }
+    }
+}
+
+fn blank<'a>(
+    state: &'a RunState,
+    step: &'a Step,
+    python: &'a PythonStep,
+    (run, code, context): (&'a str, &'a str, &'a Value),
+    attempt: u32,
+) -> AttemptNotebook<'a> {
+    AttemptNotebook {
+        workflow: &state.plan.name,
+        run,
+        step: step.path.as_str(),
+        attempt,
+        state: NotebookState::Waiting,
+        mode: python.mode.as_str(),
+        code,
+        file_name: &python.file_name,
+        context,
+        started: None,
+        stdout: "",
+        stderr: "",
+        truncated: false,
+        results: None,
+        figures: Vec::new(),
+        artifacts: Vec::new(),
+        failure: None,
+        findings: &[],
+        approval: None,
+        provenance: &[],
+    }
+}
+
+fn findings(analysis: &AnalysisReported) -> Vec<FindingLine<'_>> {
+    analysis
+        .report
+        .findings
+        .iter()
+        .map(|finding| FindingLine {
+            rule: &finding.rule,
+            severity: severity(finding.severity),
+            line: usize::try_from(finding.line).unwrap_or_default(),
+            message: &finding.message,
+        })
+        .collect()
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+        Severity::Block => "block",
+    }
+}
+
+fn provenance(analysis: &AnalysisReported) -> Vec<(&'static str, String)> {
+    vec![
+        ("Code", analysis.code.to_string()),
+        ("Subject of an approval", analysis.subject.to_string()),
+        ("Environment", analysis.environment_text.clone()),
+        (
+            "Policy",
+            format!("{} ({})", analysis.decision.reason, analysis.decision.rule),
+        ),
+        ("Stepwell", env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+}
+
+/// Makes the notebook of an attempt that has ended.
+pub(super) async fn attempt_text(
+    shared: &Arc<Shared>,
+    state: &RunState,
+    step: &Step,
+    result: &ResultRecorded,
+    outcome: &Outcome,
+) -> Result<String, Error> {
+    let StepKind::Python(python) = &step.kind else {
+        return Err(Error::Internal(
+            "only Python steps have notebooks".to_owned(),
+        ));
+    };
+    let Some((_, step_state)) = state.step(&step.path) else {
+        return Err(Error::Internal(format!(
+            "the plan has no step `{}`",
+            step.path
+        )));
+    };
+    let bytes = shared.ports.get_blob(python.code).await?;
+    let code = String::from_utf8_lossy(&bytes);
+    let stdout = stream(shared, result, &outcome.stdout).await;
+    let stderr = stream(shared, result, &outcome.stderr).await;
+    let pictures = pictures(shared, &result.figures).await?;
+    let context = Value::Object(step_state.inputs.clone());
+    let run = state.run.to_string();
+    let findings = step_state
+        .analysis
+        .as_ref()
+        .map(findings)
+        .unwrap_or_default();
+    let mut lines = step_state
+        .analysis
+        .as_ref()
+        .map(provenance)
+        .unwrap_or_default();
+    lines.push(("Python", outcome.python.clone()));
+    lines.push(("Seconds", format!("{:.3}", outcome.seconds)));
+    let failure = match &outcome.status {
+        OutcomeStatus::Succeeded => None,
+        OutcomeStatus::Failed(failure) => Some(failure),
+    };
+    let page = AttemptNotebook {
+        state: match failure.map(|failure| failure.kind) {
+            None => NotebookState::Succeeded,
+            Some(FailureKind::Cancelled) => NotebookState::Cancelled,
+            Some(_) => NotebookState::Failed,
+        },
+        started: step_state.attempts.last().map(|attempt| attempt.started_at),
+        stdout: &stdout,
+        stderr: &stderr,
+        truncated: outcome.stdout.truncated || outcome.stderr.truncated,
+        results: result.results.as_ref(),
+        figures: result
+            .figures
+            .iter()
+            .zip(&pictures)
+            .map(|(file, bytes)| FigureData {
+                title: &file.title,
+                media_type: &file.media_type,
+                bytes,
+            })
+            .collect(),
+        artifacts: result
+            .artifacts
+            .iter()
+            .map(|file| link(file, &result.folder))
+            .collect(),
+        failure,
+        findings: &findings,
+        approval: approval_line(state, step_state),
+        provenance: &lines,
+        ..blank(state, step, python, (&run, &code, &context), result.attempt)
+    };
+    Ok(notebook::to_text(&notebook::attempt(&page)))
+}
+
+fn link<'a>(file: &'a FileRef, folder: &str) -> LinkData<'a> {
+    let inside = file
+        .path
+        .strip_prefix(folder)
+        .and_then(|path| path.strip_prefix('/'));
+    LinkData {
+        title: &file.title,
+        path: inside.unwrap_or(&file.path),
+        bytes: file.bytes,
+        sha256: Some(file.digest),
+    }
+}
+
+fn approval_line<'a>(state: &'a RunState, step: &StepState) -> Option<ApprovalLine<'a>> {
+    let asked = state.approvals.get(step.approval.as_ref()?)?;
+    let (at, vote) = asked.votes.last()?;
+    Some(ApprovalLine {
+        by: &vote.person,
+        at: *at,
+        comment: vote.comment.as_deref().unwrap_or_default(),
+        decision: match vote.answer {
+            crate::run::payload::Answer::Approve => "approved",
+            crate::run::payload::Answer::Reject => "rejected",
+        },
+    })
+}
+
+async fn stream(shared: &Shared, result: &ResultRecorded, stream: &StreamFile) -> String {
+    let path = shared.options.data.join(&result.folder).join(&stream.path);
+    let read = blocking(move || {
+        use std::io::Read as _;
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(STREAM_BYTES_MAX).unwrap_or(u64::MAX);
+        // A missing stream is an empty one: the attempt may have ended before it printed.
+        if let Ok(file) = std::fs::File::open(path) {
+            let _ = file.take(limit).read_to_end(&mut bytes);
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    });
+    read.await.unwrap_or_default()
+}
+
+async fn pictures(shared: &Arc<Shared>, files: &[FileRef]) -> Result<Vec<Vec<u8>>, Error> {
+    let mut pictures = Vec::with_capacity(files.len());
+    for file in files {
+        pictures.push(shared.ports.get_blob(file.digest).await?);
+    }
+    Ok(pictures)
+}
+
+/// Writes `run.ipynb` and `summary.json`. What can't be written is said in the log and made again next time.
+pub(super) async fn write_run(shared: &Arc<Shared>, state: &RunState) {
+    let folder = RunFolder::new(&shared.options.data, &state.created.folder);
+    let document = run_json(state);
+    let mut notebooks = Vec::with_capacity(state.plan.steps.len());
+    for (_, step_state) in state.steps() {
+        notebooks.push(step_notebook(shared, step_state).await);
+    }
+    let text = run_text(state, &document, notebooks);
+    let summary = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
+    for (path, text) in [(folder.notebook(), text), (folder.summary(), summary)] {
+        if let Err(error) = collect::write(path, text).await {
+            tracing::warn!(run = %state.run, %error, "a view of the run could not be written");
+        }
+    }
+}
+
+async fn step_notebook(shared: &Arc<Shared>, state: &StepState) -> Option<Value> {
+    let bytes = match state
+        .result
+        .as_ref()
+        .and_then(|result| result.notebook.as_ref())
+    {
+        Some(file) => shared.ports.get_blob(file.digest).await.ok()?,
+        None => {
+            let waiting = state.analysis.as_ref()?.notebook.as_ref()?;
+            let path = shared.options.data.join(waiting);
+            blocking(move || Ok(std::fs::read(path).unwrap_or_default()))
+                .await
+                .ok()?
+        }
+    };
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn run_text(state: &RunState, document: &Value, notebooks: Vec<Option<Value>>) -> String {
+    let null = Value::Null;
+    let outputs: Vec<Option<Value>> = state
+        .steps()
+        .map(|(_, step)| step.outputs.clone().map(Value::Object))
+        .collect();
+    let notes: Vec<String> = state.steps().map(|(_, step)| note(state, step)).collect();
+    let sections = state.steps().zip(notebooks).zip(&outputs).zip(&notes).map(
+        |((((step, step_state), notebook), outputs), note)| StepSection {
+            heading: step.path.as_str(),
+            kind: step.kind.as_str(),
+            status: step_state.status.as_str(),
+            note,
+            notebook,
+            outputs: outputs.as_ref(),
+        },
+    );
+    let run = state.run.to_string();
+    let page = RunNotebook {
+        title: &state.plan.name,
+        run: &run,
+        status: state.status().as_str(),
+        inputs: document.get("inputs").unwrap_or(&null),
+        outputs: document.get("outputs").unwrap_or(&null),
+        steps: sections.collect(),
+    };
+    notebook::to_text(&notebook::run(&page))
+}
+
+fn note(state: &RunState, step: &StepState) -> String {
+    if let Some(branch) = &step.branch {
+        return format!("took the arm {}", branch.arm);
+    }
+    if step.status == StepStatus::Waiting
+        && let Some(asked) = step
+            .approval
+            .as_ref()
+            .and_then(|id| state.approvals.get(id))
+    {
+        return question(asked);
+    }
+    let failure = step.failure.as_ref().map(|failure| failure.message.clone());
+    step.why.clone().or(failure).unwrap_or_default()
+}
+
+fn question(asked: &ApprovalState) -> String {
+    format!(
+        "{} {} ({})",
+        asked.request.approval, asked.request.title, asked.request.reason
+    )
+}

@@ -1,0 +1,111 @@
+//! What the engine is given: its ports and its settings.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Error;
+use crate::approval::Policy;
+use crate::artifact::Blobs;
+use crate::executor::{Executor, Limits};
+use crate::id::Digest;
+use crate::plan::Mode;
+use crate::python::analysis::RuleSet;
+use crate::store::EventStore;
+use crate::time::Clock;
+
+/// The outside world, as the engine sees it.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Where histories live.
+    pub store: Arc<dyn EventStore>,
+    /// Where large values, code and plans live.
+    pub blobs: Arc<Blobs>,
+    /// Where Python runs.
+    pub executor: Arc<dyn Executor>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Ports {
+    /// Stores bytes; on disk when it returns.
+    pub(super) async fn put_blob(&self, bytes: Vec<u8>) -> Result<Digest, Error> {
+        let blobs = Arc::clone(&self.blobs);
+        blocking(move || blobs.put(&bytes).map_err(Error::Blob)).await
+    }
+
+    /// Reads bytes, verified.
+    pub(super) async fn get_blob(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+        let blobs = Arc::clone(&self.blobs);
+        blocking(move || blobs.get(&digest).map_err(Error::Blob)).await
+    }
+}
+
+/// Runs file work on a thread that may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::Internal(format!("a file task died: {error}"))),
+    }
+}
+
+/// Environment variables that a mode gives to the code that runs in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModeEnvironment {
+    /// For `read_only`.
+    pub read_only: BTreeMap<String, String>,
+    /// For `write_access`.
+    pub write_access: BTreeMap<String, String>,
+}
+
+impl ModeEnvironment {
+    /// The variables of a mode.
+    #[must_use]
+    pub fn of(&self, mode: Mode) -> &BTreeMap<String, String> {
+        match mode {
+            Mode::ReadOnly => &self.read_only,
+            Mode::WriteAccess => &self.write_access,
+        }
+    }
+}
+
+/// The engine's settings.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    /// When a person must be asked.
+    pub policy: Policy,
+    /// How code is judged.
+    pub rules: RuleSet,
+    /// Bounds of one attempt.
+    pub limits: Limits,
+    /// Longest time of an attempt of a step that says nothing.
+    pub timeout: Duration,
+    /// Python steps that run at the same time.
+    pub steps_at_once: usize,
+    /// Interpreter or virtual environment of steps that name no packages.
+    pub python: Option<PathBuf>,
+    /// Environment variables by mode.
+    pub mode_environment: ModeEnvironment,
+}
+
+impl Options {
+    /// What holds without a configuration file.
+    #[must_use]
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            policy: Policy::default(),
+            rules: RuleSet::default(),
+            limits: Limits::default(),
+            timeout: Duration::from_secs(3_600),
+            steps_at_once: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            python: None,
+            mode_environment: ModeEnvironment::default(),
+        }
+    }
+}

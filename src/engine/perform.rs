@@ -1,0 +1,27 @@
+//! Effects meet the outside world here; each gives at most one command back.
+
+use std::sync::Arc;
+
+use super::drive::Driver;
+use super::{analyse, execute};
+use crate::run::{Command, Effect, RunState};
+
+/// Performs one effect of the run as it stood when the effect was owed.
+pub(super) async fn perform(
+    driver: Driver,
+    state: Arc<RunState>,
+    effect: Effect,
+) -> Option<Command> {
+    match effect {
+        Effect::Analyse { step } => analyse::analyse(&driver, &state, &step).await,
+        Effect::Execute { step, attempt } => {
+            execute::execute(&driver, &state, &step, attempt).await
+        }
+        Effect::Attend { step, attempt } => execute::adopt(&driver, &state, &step, attempt).await,
+        Effect::Kill { step, attempt } => execute::kill(&driver, &state, &step, attempt).await,
+        Effect::WakeAt { at, .. } => {
+            driver.shared.ports.clock.sleep_until(at).await;
+            None
+        }
+    }
+}

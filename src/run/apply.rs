@@ -1,0 +1,314 @@
+//! The fold: state and event give the next state, or say that this can't be.
+
+mod attempt;
+mod question;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::event::{Event, Recorded};
+use super::payload::{RunCreated, RunEnded, StepBlocked, Values};
+use super::state::{AttemptStatus, Ending, RunState, StepState, StepStatus};
+use super::summary::RunStatus;
+use crate::failure::Failure;
+use crate::id::{RunId, StepPath};
+use crate::plan::{Plan, StepKind};
+use crate::time::Timestamp;
+
+/// An event that can't follow the state: the history is damaged, or the writer was wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {seq} ({event}) can't follow: {why}")]
+pub struct IllegalEvent {
+    /// Place of the event.
+    pub seq: super::Seq,
+    /// Name of its kind.
+    pub event: &'static str,
+    /// What speaks against it.
+    pub why: String,
+}
+
+type Applied = Result<(), String>;
+
+impl RunState {
+    /// The state after the first event of a history.
+    ///
+    /// # Errors
+    /// The event is not `RunCreated` at place 1.
+    pub fn begin(run: RunId, plan: Arc<Plan>, first: &Recorded) -> Result<Self, IllegalEvent> {
+        let Event::RunCreated(created) = &first.event else {
+            return Err(illegal(
+                first,
+                "a history starts with RunCreated".to_owned(),
+            ));
+        };
+        if first.seq != 1 {
+            return Err(illegal(first, "the first event has place 1".to_owned()));
+        }
+        Ok(Self::created(run, plan, created.clone(), first.time))
+    }
+
+    fn created(run: RunId, plan: Arc<Plan>, created: RunCreated, at: Timestamp) -> Self {
+        let steps: Vec<StepState> = plan.steps.iter().map(StepState::new).collect();
+        let frontier = plan
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| step.parent.is_none() && step.edges.is_empty())
+            .map(|(index, _)| index)
+            .collect::<BTreeSet<_>>();
+        Self {
+            run,
+            plan,
+            created,
+            created_at: at,
+            started_at: None,
+            updated_at: at,
+            seq: 1,
+            cancel: None,
+            ending: None,
+            steps,
+            frontier,
+            settled: 0,
+            approvals: IndexMap::new(),
+        }
+    }
+
+    /// Folds a whole history.
+    ///
+    /// # Errors
+    /// An event can't follow the ones before it.
+    pub fn replay(
+        run: RunId,
+        plan: Arc<Plan>,
+        history: &[Recorded],
+    ) -> Result<Option<Self>, IllegalEvent> {
+        let Some((first, rest)) = history.split_first() else {
+            return Ok(None);
+        };
+        let mut state = Self::begin(run, plan, first)?;
+        for recorded in rest {
+            state.apply(recorded)?;
+        }
+        Ok(Some(state))
+    }
+
+    /// Folds one more event. After an error the state is not to be used any more.
+    ///
+    /// # Errors
+    /// The event can't follow this state.
+    pub fn apply(&mut self, recorded: &Recorded) -> Result<(), IllegalEvent> {
+        if recorded.seq != self.seq + 1 {
+            let why = format!("place {} was expected", self.seq + 1);
+            return Err(illegal(recorded, why));
+        }
+        if self.ending.is_some() {
+            return Err(illegal(recorded, "the run has ended".to_owned()));
+        }
+        self.apply_event(recorded)
+            .map_err(|why| illegal(recorded, why))?;
+        self.seq = recorded.seq;
+        self.updated_at = recorded.time;
+        Ok(())
+    }
+
+    fn apply_event(&mut self, recorded: &Recorded) -> Applied {
+        let at = recorded.time;
+        match &recorded.event {
+            Event::RunCreated(_) => Err("the run exists already".to_owned()),
+            Event::RunStarted(_) => match self.started_at.replace(at) {
+                Some(_) => Err("the run has started already".to_owned()),
+                None => Ok(()),
+            },
+            Event::RunCancelRequested(request) => {
+                self.cancel.get_or_insert_with(|| request.reason.clone());
+                Ok(())
+            }
+            Event::RunSucceeded(end) => self.end(RunStatus::Succeeded, end, None, at),
+            Event::RunRejected(end) => self.end(RunStatus::Rejected, end, None, at),
+            Event::RunCancelled(end) => self.end(RunStatus::Cancelled, end, None, at),
+            Event::RunFailed(failed) => {
+                let failure = Some((failed.step.clone(), failed.failure.clone()));
+                self.end(RunStatus::Failed, &failed.end, failure, at)
+            }
+            Event::StepReady(ready) => {
+                let state = self.expect(&ready.step, &[StepStatus::Pending])?;
+                state.status = StepStatus::Ready;
+                state.inputs = ready.inputs.clone();
+                state.env = ready.env.clone();
+                state.ready_at = Some(at);
+                Ok(())
+            }
+            Event::StepSkipped(blocked) => self.block(blocked, StepStatus::Skipped, at),
+            Event::StepNotRun(blocked) => self.block(blocked, StepStatus::NotRun, at),
+            Event::StepRejected(blocked) => self.block(blocked, StepStatus::Rejected, at),
+            Event::StepCancelled(named) => {
+                self.no_open_attempt(&named.step)?;
+                self.settle(&named.step, StepStatus::Cancelled, at)
+            }
+            Event::StepSucceeded(succeeded) => {
+                self.no_open_attempt(&succeeded.step)?;
+                self.unsettled(&succeeded.step)?.outputs = Some(succeeded.outputs.clone());
+                self.settle(&succeeded.step, StepStatus::Succeeded, at)
+            }
+            Event::StepFailed(failed) => {
+                self.no_open_attempt(&failed.step)?;
+                self.unsettled(&failed.step)?.failure = Some(failed.failure.clone());
+                self.settle(&failed.step, StepStatus::Failed, at)
+            }
+            Event::AttemptStarted(started) => self.attempt_started(started, recorded),
+            Event::AttemptSucceeded(ended) => {
+                self.close_attempt(&ended.step, ended.attempt, AttemptStatus::Succeeded, at)
+            }
+            Event::AttemptFailed(failed) => self.attempt_failed(failed, at),
+            Event::AttemptOutcomeUnknown(unknown) => self.attempt_unknown(unknown, at),
+            Event::RetryScheduled(retry) => self.retry_scheduled(retry),
+            Event::ResultRecorded(result) => self.result_recorded(result),
+            Event::AnalysisReported(report) => self.analysed(report),
+            Event::ApprovalRequested(request) => self.asked(request, at),
+            Event::ApprovalVoted(vote) => self.voted(vote, at),
+            Event::ApprovalClosed(closed) => self.close_approval(closed, at),
+            Event::BranchChosen(chosen) => self.choose_branch(chosen, at),
+        }
+    }
+
+    /// Settles a nested step that can't run any more because of the step around it.
+    fn leave_out(&mut self, path: &StepPath, why: &str, at: Timestamp) -> Applied {
+        let state = self.step_mut(path)?;
+        if state.status.is_settled() {
+            return Ok(());
+        }
+        state.why = Some(why.to_owned());
+        state.only_skips = true;
+        self.settle(path, StepStatus::NotRun, at)
+    }
+
+    fn block(&mut self, blocked: &StepBlocked, status: StepStatus, at: Timestamp) -> Applied {
+        self.no_open_attempt(&blocked.step)?;
+        let state = self.unsettled(&blocked.step)?;
+        state.why = Some(blocked.why.clone());
+        state.only_skips = blocked.only_skips;
+        self.settle(&blocked.step, status, at)
+    }
+
+    /// Makes a step final: its dependents may become due, the steps inside it can't run any more.
+    fn settle(&mut self, path: &StepPath, status: StepStatus, at: Timestamp) -> Applied {
+        let plan = Arc::clone(&self.plan);
+        let index = plan.steps.position(path).ok_or_else(|| unknown(path))?;
+        let state = self.unsettled(path)?;
+        state.status = status;
+        state.ended_at = Some(at);
+        state.retry = None;
+        self.frontier.remove(&index);
+        self.settled += 1;
+        for dependent in plan.steps.dependents(index) {
+            self.edge_settled(&plan, *dependent)?;
+        }
+        let Some(StepKind::Switch(switch)) = plan.steps.get(index).map(|step| &step.kind) else {
+            return Ok(());
+        };
+        for inner in switch.arms.iter().flat_map(|arm| &arm.steps) {
+            self.leave_out(inner, "the switch around it did not run", at)?;
+        }
+        Ok(())
+    }
+
+    fn edge_settled(&mut self, plan: &Plan, index: usize) -> Applied {
+        let Some((step, state)) = plan.steps.get(index).zip(self.steps.get_mut(index)) else {
+            return Err("a dependent is not in the plan".to_owned());
+        };
+        state.unsettled_edges = state.unsettled_edges.saturating_sub(1);
+        if state.unsettled_edges > 0 || state.status.is_settled() {
+            return Ok(());
+        }
+        let active = match &step.parent {
+            None => true,
+            Some(parent) => self
+                .step(&parent.step)
+                .and_then(|(_, outer)| outer.branch.as_ref())
+                .is_some_and(|branch| branch.arm == parent.arm),
+        };
+        if active {
+            self.frontier.insert(index);
+        }
+        Ok(())
+    }
+
+    fn end(
+        &mut self,
+        status: RunStatus,
+        end: &RunEnded,
+        failure: Option<(StepPath, Failure)>,
+        at: Timestamp,
+    ) -> Applied {
+        if !self.all_settled() {
+            return Err("not every step has settled".to_owned());
+        }
+        let (outputs, warnings): (Values, _) = (end.outputs.clone(), end.warnings.clone());
+        self.ending = Some(Ending {
+            status,
+            outputs,
+            warnings,
+            failure,
+            at,
+        });
+        Ok(())
+    }
+
+    fn step_mut(&mut self, path: &StepPath) -> Result<&mut StepState, String> {
+        let index = self
+            .plan
+            .steps
+            .position(path)
+            .ok_or_else(|| unknown(path))?;
+        self.steps.get_mut(index).ok_or_else(|| unknown(path))
+    }
+
+    fn expect(
+        &mut self,
+        path: &StepPath,
+        allowed: &[StepStatus],
+    ) -> Result<&mut StepState, String> {
+        let state = self.step_mut(path)?;
+        if allowed.contains(&state.status) {
+            Ok(state)
+        } else {
+            Err(format!("step `{path}` is {}", state.status.as_str()))
+        }
+    }
+
+    fn unsettled(&mut self, path: &StepPath) -> Result<&mut StepState, String> {
+        let state = self.step_mut(path)?;
+        if state.status.is_settled() {
+            Err(format!(
+                "step `{path}` has ended: {}",
+                state.status.as_str()
+            ))
+        } else {
+            Ok(state)
+        }
+    }
+
+    fn no_open_attempt(&mut self, path: &StepPath) -> Applied {
+        match self.step_mut(path)?.open_attempt() {
+            Some(attempt) => Err(format!(
+                "attempt {} of `{path}` is under way",
+                attempt.number
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unknown(path: &StepPath) -> String {
+    format!("the plan has no step `{path}`")
+}
+
+fn illegal(recorded: &Recorded, why: String) -> IllegalEvent {
+    IllegalEvent {
+        seq: recorded.seq,
+        event: recorded.event.name(),
+        why,
+    }
+}

@@ -1,0 +1,111 @@
+//! Attempts in the fold.
+
+use super::Applied;
+use crate::approval::Verdict;
+use crate::id::StepPath;
+use crate::run::event::Recorded;
+use crate::run::payload::{
+    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, ResultRecorded, RetryScheduled,
+};
+use crate::run::state::{Attempt, AttemptStatus, RunState, StepStatus};
+use crate::time::Timestamp;
+
+impl RunState {
+    pub(super) fn attempt_started(
+        &mut self,
+        started: &AttemptStarted,
+        recorded: &Recorded,
+    ) -> Applied {
+        let state = self.expect(&started.step, &[StepStatus::Ready])?;
+        let next = u32::try_from(state.attempts.len()).unwrap_or(u32::MAX) + 1;
+        if started.attempt != next {
+            return Err(format!(
+                "attempt {next} was expected, not {}",
+                started.attempt
+            ));
+        }
+        let Some(analysis) = &state.analysis else {
+            return Err("its code was not analysed".to_owned());
+        };
+        // Invariant 7: nothing that needs an approval starts without one for exactly this subject.
+        if analysis.subject != started.subject {
+            return Err("it is not what was analysed".to_owned());
+        }
+        if analysis.decision.verdict != Verdict::Pass && !state.code_approved {
+            return Err("its code was not approved".to_owned());
+        }
+        state.status = StepStatus::Running;
+        state.retry = None;
+        state.attempts.push(Attempt {
+            number: started.attempt,
+            started_at: recorded.time,
+            epoch: recorded.epoch,
+            effect: started.effect,
+            status: AttemptStatus::Open,
+            ended_at: None,
+        });
+        Ok(())
+    }
+
+    pub(super) fn close_attempt(
+        &mut self,
+        path: &StepPath,
+        number: u32,
+        status: AttemptStatus,
+        at: Timestamp,
+    ) -> Applied {
+        let state = self.unsettled(path)?;
+        let Some(attempt) = state
+            .attempts
+            .last_mut()
+            .filter(|attempt| attempt.number == number)
+        else {
+            return Err(format!("attempt {number} of `{path}` is not the newest"));
+        };
+        // A person who decides about an unknown outcome closes that attempt once more, as failed.
+        let unknown = matches!(attempt.status, AttemptStatus::Unknown { .. });
+        if attempt.status != AttemptStatus::Open && !unknown {
+            return Err(format!("attempt {number} of `{path}` has ended already"));
+        }
+        attempt.status = status;
+        attempt.ended_at = Some(at);
+        Ok(())
+    }
+
+    pub(super) fn attempt_failed(&mut self, failed: &AttemptFailed, at: Timestamp) -> Applied {
+        let status = AttemptStatus::Failed {
+            failure: failed.failure.clone(),
+            counted: failed.counted,
+        };
+        self.close_attempt(&failed.step, failed.attempt, status, at)?;
+        self.unsettled(&failed.step)?.status = StepStatus::Ready;
+        Ok(())
+    }
+
+    pub(super) fn attempt_unknown(
+        &mut self,
+        unknown: &AttemptOutcomeUnknown,
+        at: Timestamp,
+    ) -> Applied {
+        let status = AttemptStatus::Unknown {
+            evidence: unknown.evidence.clone(),
+        };
+        self.close_attempt(&unknown.step, unknown.attempt, status, at)?;
+        self.unsettled(&unknown.step)?.status = StepStatus::Unknown;
+        Ok(())
+    }
+
+    pub(super) fn retry_scheduled(&mut self, retry: &RetryScheduled) -> Applied {
+        self.expect(&retry.step, &[StepStatus::Ready])?.retry = Some(retry.clone());
+        Ok(())
+    }
+
+    pub(super) fn result_recorded(&mut self, result: &ResultRecorded) -> Applied {
+        let state = self.unsettled(&result.step)?;
+        if state.open_attempt().map(|attempt| attempt.number) != Some(result.attempt) {
+            return Err(format!("attempt {} is not under way", result.attempt));
+        }
+        state.result = Some(result.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! What can be asked of a run. A command may be refused; an event is a fact.
+
+use serde_json::Value;
+
+use super::payload::{AnalysisReported, Answer, AttemptStarted, ResultRecorded, Values};
+use crate::code::{self, Code};
+use crate::failure::Failure;
+use crate::id::{ApprovalId, Digest, StepPath};
+
+/// A request to a run, from a person or from the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Begin work.
+    Start,
+    /// Stop it.
+    Cancel {
+        /// Why, in the person's words.
+        reason: Option<String>,
+    },
+    /// Answer a question.
+    Vote(Vote),
+    /// The analysis of a step's code is there.
+    Analysed {
+        /// The report, with the policy's decision.
+        report: AnalysisReported,
+        /// Who should answer if it asks, as text.
+        reviewers: Option<String>,
+    },
+    /// The analysis could not be made.
+    AnalysisFailed {
+        /// The step.
+        step: StepPath,
+        /// Why.
+        failure: Failure,
+    },
+    /// An attempt is about to begin.
+    BeginAttempt(AttemptStarted),
+    /// An attempt ended and left this.
+    AttemptEnded {
+        /// What it left.
+        result: ResultRecorded,
+        /// Why it failed, if it did.
+        failure: Option<Failure>,
+    },
+    /// An attempt could not be carried out at all.
+    AttemptBroken {
+        /// The step.
+        step: StepPath,
+        /// The attempt.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// An attempt that an earlier engine began left nothing.
+    AttemptLost {
+        /// The step.
+        step: StepPath,
+        /// The attempt.
+        attempt: u32,
+        /// Whether its code may have begun.
+        started: bool,
+        /// What was found.
+        evidence: String,
+    },
+    /// No process of a cancelled attempt is alive any more.
+    AttemptKilled {
+        /// The step.
+        step: StepPath,
+        /// The attempt.
+        attempt: u32,
+    },
+}
+
+/// A person's answer to a question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vote {
+    /// The question.
+    pub approval: ApprovalId,
+    /// Who answers.
+    pub person: String,
+    /// On whose keyboard, when somebody speaks for another.
+    pub typed_by: Option<String>,
+    /// The answer.
+    pub answer: Answer,
+    /// Values of the form, as given.
+    pub form: Values,
+    /// Why, in the person's words.
+    pub comment: Option<String>,
+    /// Digest of what the person was shown, when the caller knows it.
+    pub seen: Option<Digest>,
+}
+
+/// Why a command was refused. Nothing was recorded.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The run has ended.
+    #[error("the run has ended: {status}")]
+    Ended {
+        /// Its final status.
+        status: &'static str,
+    },
+    /// The command speaks of something that is no longer so.
+    #[error("{0}")]
+    Stale(String),
+    /// There is no such question.
+    #[error("there is no question {0} in this run")]
+    UnknownApproval(ApprovalId),
+    /// The question is decided.
+    #[error("already decided: {outcome} by {by}")]
+    Decided {
+        /// How.
+        outcome: &'static str,
+        /// By whom.
+        by: String,
+    },
+    /// What was shown is not what is asked.
+    #[error("what is asked about has changed since it was shown to you")]
+    Changed,
+    /// A value of the form does not fit.
+    #[error("{message}")]
+    Form {
+        /// Which and why.
+        message: String,
+        /// The form's field names.
+        fields: Vec<String>,
+    },
+    /// A no needs a reason.
+    #[error("a rejection needs a comment")]
+    CommentMissing,
+}
+
+impl Refusal {
+    /// Its code in the error catalogue.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Ended { .. } => code::RUN_ENDED,
+            Self::Stale(_) => code::STALE_COMMAND,
+            Self::UnknownApproval(_) => code::UNKNOWN_APPROVAL,
+            Self::Decided { .. } => code::ALREADY_DECIDED,
+            Self::Changed => code::APPROVAL_CHANGED,
+            Self::Form { .. } => code::FORM_INVALID,
+            Self::CommentMissing => code::COMMENT_MISSING,
+        }
+    }
+}
+
+/// The value of a form field that answers "what became of the interrupted write?".
+pub const UNKNOWN_ANSWER: &str = "answer";
+/// The write took place; the step counts as done.
+pub const ANSWER_DONE: &str = "done";
+/// The write shall be made again.
+pub const ANSWER_RUN_AGAIN: &str = "run_again";
+
+/// The text of a form value, when it is text.
+#[must_use]
+pub(super) fn text_of<'a>(form: &'a Values, name: &str) -> Option<&'a str> {
+    form.get(name).and_then(Value::as_str)
+}

@@ -1,0 +1,97 @@
+//! Work that a run owes now: derived from its state, never queued beside it, so a crash can't lose it.
+
+use super::state::{RunState, StepState, StepStatus};
+use crate::id::StepPath;
+use crate::plan::{Step, StepKind};
+use crate::time::Timestamp;
+
+/// Something that the engine must do for a run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Analyse the code of a step and ask the policy.
+    Analyse {
+        /// The step.
+        step: StepPath,
+    },
+    /// Begin an attempt: check that what would run is what was analysed, then run it.
+    Execute {
+        /// The step.
+        step: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+    },
+    /// See an attempt to its end: by whoever began it, or, after a crash, by finding out what became of it.
+    Attend {
+        /// The step.
+        step: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+    },
+    /// Stop an attempt of a cancelled run and make sure that no process of it is alive.
+    Kill {
+        /// The step.
+        step: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+    },
+    /// Look again at this time.
+    WakeAt {
+        /// When.
+        at: Timestamp,
+        /// The step that waits for it.
+        step: StepPath,
+        /// The attempt that will follow.
+        attempt: u32,
+    },
+}
+
+/// What the run owes at `now`.
+#[must_use]
+pub fn effects(state: &RunState, now: Timestamp) -> Vec<Effect> {
+    if state.ending.is_some() || state.started_at.is_none() {
+        return Vec::new();
+    }
+    state
+        .frontier()
+        .filter_map(|(step, step_state)| owed(state, step, step_state, now))
+        .collect()
+}
+
+fn owed(state: &RunState, step: &Step, step_state: &StepState, now: Timestamp) -> Option<Effect> {
+    let path = step.path.clone();
+    if let Some(open) = step_state.open_attempt() {
+        let attempt = open.number;
+        return Some(if state.cancel.is_some() {
+            Effect::Kill {
+                step: path,
+                attempt,
+            }
+        } else {
+            Effect::Attend {
+                step: path,
+                attempt,
+            }
+        });
+    }
+    let python = matches!(step.kind, StepKind::Python(_));
+    if !python || step_state.status != StepStatus::Ready || state.cancel.is_some() {
+        return None;
+    }
+    if step_state.analysis.is_none() {
+        return Some(Effect::Analyse { step: path });
+    }
+    let attempt = u32::try_from(step_state.attempts.len())
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    match &step_state.retry {
+        Some(retry) if retry.at > now => Some(Effect::WakeAt {
+            at: retry.at,
+            step: path,
+            attempt,
+        }),
+        Some(_) | None => Some(Effect::Execute {
+            step: path,
+            attempt,
+        }),
+    }
+}

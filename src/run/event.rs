@@ -1,0 +1,240 @@
+//! The vocabulary of the log: everything that can happen to a run, in the past tense.
+//!
+//! Each kind has a number from an append-only registry and a version of its body. Numbers are never used
+//! again and never depend on the order of the enum. Bodies are JSON, so a later version may add fields.
+
+use serde::{Deserialize, Serialize};
+
+use super::payload::{
+    AnalysisReported, ApprovalClosed, ApprovalRequested, ApprovalVoted, AttemptEnded,
+    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, ResultRecorded,
+    RetryScheduled, RunCreated, RunEnded, RunFailed, StepBlocked, StepFailed, StepReady,
+    StepSucceeded,
+};
+use super::record::{Actor, NewRecord, Record};
+use crate::id::StepPath;
+use crate::time::Timestamp;
+
+/// A request to stop a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCancelRequested {
+    /// Why, in the person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A step and nothing else to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepNamed {
+    /// The step.
+    pub step: StepPath,
+}
+
+macro_rules! events {
+    ($($number:literal $version:literal $name:ident($body:ty): $doc:literal,)*) => {
+        /// Something that happened to a run.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Event {
+            $(#[doc = $doc] $name($body),)*
+        }
+
+        /// The registry: number, version of the body, name.
+        pub const REGISTRY: &[(u16, u8, &str)] = &[$(($number, $version, stringify!($name)),)*];
+
+        impl Event {
+            /// The number of its kind.
+            #[must_use]
+            pub fn kind(&self) -> u16 {
+                match self { $(Self::$name(_) => $number,)* }
+            }
+
+            /// The version of its body.
+            #[must_use]
+            pub fn version(&self) -> u8 {
+                match self { $(Self::$name(_) => $version,)* }
+            }
+
+            /// The name of its kind.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name),)* }
+            }
+
+            fn body(&self) -> Result<Vec<u8>, serde_json::Error> {
+                match self { $(Self::$name(body) => serde_json::to_vec(body),)* }
+            }
+
+            /// Its body as a JSON value, for people and programs.
+            #[must_use]
+            pub fn to_json(&self) -> serde_json::Value {
+                match self { $(Self::$name(body) => serde_json::to_value(body).unwrap_or_default(),)* }
+            }
+
+            fn from_parts(kind: u16, version: u8, body: &[u8]) -> Result<Self, EventError> {
+                match (kind, version) {
+                    $(($number, $version) => serde_json::from_slice::<$body>(body)
+                        .map(Self::$name)
+                        .map_err(|source| EventError::Body { kind: stringify!($name), source }),)*
+                    (kind, version) => Err(EventError::Unknown { kind, version }),
+                }
+            }
+        }
+    };
+}
+
+events! {
+    1 1 RunCreated(RunCreated): "The run exists: its plan, inputs and origin are fixed.",
+    2 1 RunStarted(Empty): "Work began.",
+    3 1 RunCancelRequested(RunCancelRequested): "Somebody asked to stop it.",
+    4 1 RunSucceeded(RunEnded): "It ended well.",
+    5 1 RunFailed(RunFailed): "It ended with a failure.",
+    6 1 RunRejected(RunEnded): "It ended because a person said no.",
+    7 1 RunCancelled(RunEnded): "It was stopped; no process of it is alive.",
+
+    20 1 StepReady(StepReady): "Its inputs are evaluated, once.",
+    21 1 StepSkipped(StepBlocked): "Its condition was false, or no arm was chosen.",
+    22 1 StepNotRun(StepBlocked): "Something that it needs did not succeed.",
+    23 1 StepSucceeded(StepSucceeded): "It ended well; its outputs are fixed.",
+    24 1 StepFailed(StepFailed): "It ended with a failure.",
+    25 1 StepRejected(StepBlocked): "A person said no.",
+    26 1 StepCancelled(StepNamed): "It was stopped.",
+
+    40 1 AttemptStarted(AttemptStarted): "An attempt is about to begin; written before anything runs.",
+    41 1 AttemptSucceeded(AttemptEnded): "The attempt ended well.",
+    42 1 AttemptFailed(AttemptFailed): "The attempt ended with a failure.",
+    43 1 AttemptOutcomeUnknown(AttemptOutcomeUnknown): "A write was interrupted; nobody knows how far it came.",
+    44 1 RetryScheduled(RetryScheduled): "Another attempt will begin at a fixed time.",
+
+    60 1 AnalysisReported(AnalysisReported): "The code was analysed and the policy asked.",
+
+    70 1 ApprovalRequested(ApprovalRequested): "A question to people is open.",
+    71 1 ApprovalVoted(ApprovalVoted): "A person answered.",
+    72 1 ApprovalClosed(ApprovalClosed): "The question is decided.",
+
+    80 1 ResultRecorded(ResultRecorded): "What an attempt left is kept.",
+
+    90 1 BranchChosen(BranchChosen): "A switch took an arm.",
+}
+
+/// A body without fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Empty {}
+
+/// A record that can't be read as an event.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// A newer Stepwell wrote it.
+    #[error("event kind {kind} version {version} is not known to this version")]
+    Unknown {
+        /// Number of the kind.
+        kind: u16,
+        /// Version of the body.
+        version: u8,
+    },
+    /// The body does not fit the kind.
+    #[error("the body of a {kind} event can't be read")]
+    Body {
+        /// Name of the kind.
+        kind: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Event {
+    /// The record to append.
+    ///
+    /// # Errors
+    /// A value can't be written as JSON: a fault of ours.
+    pub fn to_record(&self, time: Timestamp, actor: Actor) -> Result<NewRecord, EventError> {
+        let body = self.body().map_err(|source| EventError::Body {
+            kind: self.name(),
+            source,
+        })?;
+        Ok(NewRecord {
+            time,
+            kind: self.kind(),
+            version: self.version(),
+            actor,
+            body,
+        })
+    }
+
+    /// Reads an event back.
+    ///
+    /// # Errors
+    /// The kind is newer than this version, or the body is damaged.
+    pub fn from_record(record: &Record) -> Result<Self, EventError> {
+        let NewRecord {
+            kind,
+            version,
+            body,
+            ..
+        } = &record.content;
+        Self::from_parts(*kind, *version, body)
+    }
+
+    /// The name of a kind, also of one that this version can't read.
+    #[must_use]
+    pub fn kind_name(kind: u16) -> &'static str {
+        REGISTRY
+            .iter()
+            .find(|(number, _, _)| *number == kind)
+            .map_or("Unknown", |(_, _, name)| name)
+    }
+}
+
+/// An event with its place and time, as the fold takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Its place in the history.
+    pub seq: super::Seq,
+    /// When it happened, as recorded.
+    pub time: Timestamp,
+    /// The writer that appended it.
+    pub epoch: super::Epoch,
+    /// Who caused it.
+    pub actor: Actor,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Recorded {
+    /// Reads a record of the log.
+    ///
+    /// # Errors
+    /// See [`Event::from_record`].
+    pub fn from_record(record: &Record) -> Result<Self, EventError> {
+        Ok(Self {
+            seq: record.seq,
+            time: record.content.time,
+            epoch: record.epoch,
+            actor: record.content.actor.clone(),
+            event: Event::from_record(record)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_registry_are_unique() {
+        let mut numbers: Vec<u16> = REGISTRY.iter().map(|(number, _, _)| *number).collect();
+        let count = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), count);
+    }
+
+    #[test]
+    fn a_newer_kind_is_refused_by_name() {
+        let error = Event::from_parts(9_999, 1, b"{}").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "event kind 9999 version 1 is not known to this version"
+        );
+    }
+}

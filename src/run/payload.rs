@@ -1,0 +1,384 @@
+//! What the events carry.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::approval::Decision;
+use crate::failure::Failure;
+use crate::id::{ApprovalId, Digest, StepPath};
+use crate::plan::{Field, Mode, OnReject};
+use crate::python::analysis::Report;
+use crate::time::Timestamp;
+
+/// Values by name, in order.
+pub type Values = Map<String, Value>;
+
+/// How a run came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Trigger {
+    /// A person started it.
+    Manual,
+}
+
+/// See [`super::Event::RunCreated`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunCreated {
+    /// Name of the workflow.
+    pub workflow: String,
+    /// The plan, a blob.
+    pub plan: Digest,
+    /// Version of the engine that created it.
+    pub engine: String,
+    /// The inputs, checked and complete.
+    pub inputs: Values,
+    /// How it came to be.
+    pub trigger: Trigger,
+    /// Folder of the run, relative to the data folder.
+    pub folder: String,
+    /// Folder of the workflow file, absolute; the code imports its own modules from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_folder: Option<String>,
+    /// The moment that the run stands for.
+    pub scheduled_at: Timestamp,
+}
+
+/// End of a run, but for its failure.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RunEnded {
+    /// Outputs that could be evaluated.
+    #[serde(default)]
+    pub outputs: Values,
+    /// What a person should know although the run ended so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Why, when there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// See [`super::Event::RunFailed`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFailed {
+    /// Step of the first failure that nothing tolerated.
+    pub step: StepPath,
+    /// That failure.
+    pub failure: Failure,
+    /// Outputs and warnings.
+    #[serde(flatten)]
+    pub end: RunEnded,
+}
+
+/// See [`super::Event::StepReady`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepReady {
+    /// The step.
+    pub step: StepPath,
+    /// What the code will see as `context`.
+    #[serde(default)]
+    pub inputs: Values,
+    /// Environment variables of the code.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
+    /// The condition that let it through, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+}
+
+/// A step that ends without having run to its end: skipped, not run, rejected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepBlocked {
+    /// The step.
+    pub step: StepPath,
+    /// Why, one sentence.
+    pub why: String,
+    /// Whether only skips lie behind it; then a step after it in the list goes on.
+    #[serde(default)]
+    pub only_skips: bool,
+}
+
+/// See [`super::Event::StepSucceeded`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepSucceeded {
+    /// The step.
+    pub step: StepPath,
+    /// Its outputs.
+    pub outputs: Values,
+}
+
+/// See [`super::Event::StepFailed`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepFailed {
+    /// The step.
+    pub step: StepPath,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// What an attempt may do to the world: it decides what follows a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectClass {
+    /// Reads at most: may be done again.
+    Read,
+    /// May write: never done again without a person.
+    Write,
+}
+
+/// See [`super::Event::AttemptStarted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptStarted {
+    /// The step.
+    pub step: StepPath,
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// What runs it, for example `local`.
+    pub executor: String,
+    /// What it may do.
+    pub effect: EffectClass,
+    /// The environment it runs in.
+    pub environment: Digest,
+    /// What was approved, or would have been asked: code, inputs, mode, environment, policy.
+    pub subject: Digest,
+}
+
+/// An attempt and nothing else to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptEnded {
+    /// The step.
+    pub step: StepPath,
+    /// The attempt.
+    pub attempt: u32,
+}
+
+/// See [`super::Event::AttemptFailed`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptFailed {
+    /// The step.
+    pub step: StepPath,
+    /// The attempt.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+    /// Whether it counts against the retry policy. A crash of the engine does not.
+    pub counted: bool,
+}
+
+/// See [`super::Event::AttemptOutcomeUnknown`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptOutcomeUnknown {
+    /// The step.
+    pub step: StepPath,
+    /// The attempt.
+    pub attempt: u32,
+    /// What was found of it.
+    pub evidence: String,
+}
+
+/// See [`super::Event::RetryScheduled`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetryScheduled {
+    /// The step.
+    pub step: StepPath,
+    /// The attempt to come.
+    pub attempt: u32,
+    /// When it may begin.
+    pub at: Timestamp,
+    /// The delay as drawn, in milliseconds.
+    pub delay_ms: u64,
+    /// The rule that allowed it.
+    pub rule: String,
+}
+
+/// See [`super::Event::AnalysisReported`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnalysisReported {
+    /// The step.
+    pub step: StepPath,
+    /// The code that was analysed.
+    pub code: Digest,
+    /// What the code may do.
+    pub mode: Mode,
+    /// What the analysis found.
+    pub report: Report,
+    /// What the policy says, and which line of it decided.
+    pub decision: Decision,
+    /// The environment that the code would run in.
+    pub environment: Digest,
+    /// The same for people.
+    pub environment_text: String,
+    /// Digest over code, inputs, mode, environment and policy: what an approval is bound to.
+    pub subject: Digest,
+    /// The notebook that shows what would run, relative to the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notebook: Option<String>,
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// May this code run?
+    Code,
+    /// A question that the author wrote.
+    Step,
+    /// A write was interrupted: what now?
+    UnknownOutcome,
+}
+
+/// See [`super::Event::ApprovalRequested`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// Identity of the question, never used again.
+    pub approval: ApprovalId,
+    /// The step that asks.
+    pub step: StepPath,
+    /// What it is about.
+    pub subject: Subject,
+    /// Digest of exactly what is asked about.
+    pub subject_digest: Digest,
+    /// The question.
+    pub title: String,
+    /// Why it is asked: the rule that made it, in words.
+    pub reason: String,
+    /// Who should answer, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewers: Option<String>,
+    /// What the person may fill in.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub form: IndexMap<String, Field>,
+    /// What the person is shown, by the name as written.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub show: Values,
+    /// What a no does.
+    pub on_reject: OnReject,
+}
+
+/// A person's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Yes.
+    Approve,
+    /// No.
+    Reject,
+}
+
+/// See [`super::Event::ApprovalVoted`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalVoted {
+    /// The question.
+    pub approval: ApprovalId,
+    /// Who answered.
+    pub person: String,
+    /// On whose keyboard, when somebody spoke for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed_by: Option<String>,
+    /// The answer.
+    pub answer: Answer,
+    /// Digest of what the person was shown.
+    pub subject_digest: Digest,
+    /// Values of the form, checked and complete.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub form: Values,
+    /// Why, in the person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// How a question was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// Yes.
+    Approved,
+    /// No.
+    Rejected,
+    /// What was asked about has changed, or nobody needs the answer any more.
+    Superseded,
+}
+
+/// See [`super::Event::ApprovalClosed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalClosed {
+    /// The question.
+    pub approval: ApprovalId,
+    /// How it was decided.
+    pub outcome: Closed,
+    /// By whom.
+    pub by: String,
+}
+
+/// A file that an attempt left, kept as a blob and in the run folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRef {
+    /// Path in the run folder, relative to the data folder.
+    pub path: String,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Its size.
+    pub bytes: u64,
+    /// Its media type.
+    pub media_type: String,
+    /// A short title; empty when none was given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// A longer text; empty when none was given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+}
+
+/// See [`super::Event::ResultRecorded`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResultRecorded {
+    /// The step.
+    pub step: StepPath,
+    /// The attempt.
+    pub attempt: u32,
+    /// What the code left in `results`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Value>,
+    /// Pictures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<FileRef>,
+    /// Other files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<FileRef>,
+    /// The notebook of the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notebook: Option<FileRef>,
+    /// Folder of the attempt, relative to the data folder.
+    pub folder: String,
+    /// Lossy conversions, truncations, oddities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// Largest resident set in bytes.
+    #[serde(default)]
+    pub max_rss_bytes: u64,
+    /// Processor time in seconds, user and kernel.
+    #[serde(default)]
+    pub cpu_seconds: f64,
+}
+
+/// One condition that a switch tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArmTried {
+    /// Name of the arm.
+    pub arm: String,
+    /// What its condition gave.
+    pub value: bool,
+}
+
+/// See [`super::Event::BranchChosen`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchChosen {
+    /// The switch.
+    pub step: StepPath,
+    /// The arm taken.
+    pub arm: String,
+    /// Every condition that was tried, in order.
+    pub tried: Vec<ArmTried>,
+}

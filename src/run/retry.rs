@@ -1,0 +1,84 @@
+//! When a failed attempt is followed by another.
+
+use std::time::Duration;
+
+use super::payload::RetryScheduled;
+use super::state::StepState;
+use crate::failure::Failure;
+use crate::plan::{RetryPolicy, Step};
+use crate::time::Timestamp;
+
+/// What a decision needs of the world, taken down before it is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moment {
+    /// The time.
+    pub now: Timestamp,
+    /// A random number from 0 to 1, for the jitter of delays.
+    pub draw: f64,
+}
+
+/// The delay before attempt `next` (from 2): `min(max_delay, delay × backoff^(next − 2)) × (1 ± jitter)`.
+#[must_use]
+fn delay(policy: &RetryPolicy, next: u32, draw: f64) -> Duration {
+    let exponent = i32::try_from(next.saturating_sub(2)).unwrap_or(i32::MAX);
+    let grown = policy.delay.as_secs_f64() * policy.backoff.max(0.0).powi(exponent);
+    let capped = grown.min(policy.max_delay.as_secs_f64());
+    let swing = 1.0 + policy.jitter.clamp(0.0, 1.0) * (draw.clamp(0.0, 1.0) * 2.0 - 1.0);
+    Duration::try_from_secs_f64((capped * swing).max(0.0)).unwrap_or(policy.max_delay)
+}
+
+/// The retry that the step's policy allows after this counted failure, if any.
+///
+/// `state` still shows the failed attempt as open, so it is counted.
+#[must_use]
+pub(super) fn next(
+    step: &Step,
+    state: &StepState,
+    failure: &Failure,
+    moment: Moment,
+) -> Option<RetryScheduled> {
+    let policy = &step.retry;
+    let counted = state.counted_attempts();
+    if counted >= policy.max_attempts || !policy.kinds.contains(&failure.kind) {
+        return None;
+    }
+    let delay = delay(policy, counted + 1, moment.draw);
+    Some(RetryScheduled {
+        step: step.path.clone(),
+        attempt: u32::try_from(state.attempts.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1),
+        at: moment.now.plus(delay),
+        delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+        rule: format!(
+            "retry: attempt {} of {}, failure kind {}",
+            counted + 1,
+            policy.max_attempts,
+            failure.kind.as_str()
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Mode;
+
+    #[test]
+    fn delays_grow_to_the_cap_and_swing_by_the_jitter() {
+        let policy = RetryPolicy {
+            delay: Duration::from_secs(10),
+            backoff: 2.0,
+            max_delay: Duration::from_secs(30),
+            jitter: 0.2,
+            ..RetryPolicy::unwritten(Mode::ReadOnly)
+        };
+        let middle = |next| delay(&policy, next, 0.5).as_millis();
+        assert_eq!(
+            [middle(2), middle(3), middle(4), middle(900)],
+            [10_000, 20_000, 30_000, 30_000]
+        );
+        assert_eq!(delay(&policy, 2, 0.0).as_millis(), 8_000);
+        assert_eq!(delay(&policy, 2, 1.0).as_millis(), 12_000);
+    }
+}

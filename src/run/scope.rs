@@ -1,0 +1,304 @@
+//! What an expression of a workflow sees of a run.
+
+use jiff::SignedDuration;
+use serde_json::{Value as Json, json};
+
+use super::state::{RunState, StepState, StepStatus};
+use crate::expression::{DateTime, Lookup, Scope, StepStatusWord, Value, parse_duration};
+use crate::plan::{Field, FieldType, Step};
+
+/// The names that are in scope everywhere in a workflow; `check` only where code is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct RunScope<'a> {
+    state: &'a RunState,
+    check: Option<&'a Json>,
+}
+
+impl<'a> RunScope<'a> {
+    /// The scope of the run as it stands.
+    #[must_use]
+    pub fn new(state: &'a RunState) -> Self {
+        Self { state, check: None }
+    }
+
+    /// The same, with the analysis of a step's code as `check`.
+    #[must_use]
+    pub fn with_check(state: &'a RunState, check: &'a Json) -> Self {
+        Self {
+            state,
+            check: Some(check),
+        }
+    }
+
+    fn inputs(&self, rest: &[&str]) -> Lookup<'a> {
+        let inputs = &self.state.created.inputs;
+        let Some((name, _)) = rest.split_first() else {
+            return Lookup::Value {
+                value: plain(&Json::Object(inputs.clone())),
+                used: 1,
+            };
+        };
+        match inputs.get(*name) {
+            Some(value) => typed(self.state.plan.inputs.get(*name), value, 2),
+            None if self.state.plan.inputs.contains_key(*name) => Lookup::Absent {
+                reason: format!("the optional input `{name}` was not given"),
+            },
+            None => Lookup::Unknown {
+                known: inputs.keys().cloned().collect(),
+            },
+        }
+    }
+
+    fn steps(&self, rest: &[&str]) -> Lookup<'a> {
+        let Some((id, rest)) = rest.split_first() else {
+            return Lookup::Unknown { known: Vec::new() };
+        };
+        let Some((step, state)) = self.state.step_with_id(id) else {
+            let known = self
+                .state
+                .plan
+                .steps
+                .iter()
+                .map(|step| step.id.clone())
+                .collect();
+            return Lookup::Unknown { known };
+        };
+        let Some((part, rest)) = rest.split_first() else {
+            return Lookup::Unknown {
+                known: PARTS.map(str::to_owned).to_vec(),
+            };
+        };
+        step_part(step, state, part, rest)
+    }
+
+    fn run(&self, rest: &[&str]) -> Lookup<'a> {
+        let instant = |stamp: crate::time::Timestamp| {
+            typed_text(FieldType::Datetime, &stamp.to_string())
+                .unwrap_or_else(|| Value::Str(stamp.to_string()))
+        };
+        let value = match rest.first().copied() {
+            Some("id") => Value::Str(self.state.run.to_string()),
+            Some("trigger") => Value::Str("manual".to_owned()),
+            Some("scheduled_at") => instant(self.state.created.scheduled_at),
+            Some("started_at") => instant(self.state.started_at.unwrap_or(self.state.created_at)),
+            _ => {
+                let known = ["id", "scheduled_at", "started_at", "trigger"].map(str::to_owned);
+                return Lookup::Unknown {
+                    known: known.to_vec(),
+                };
+            }
+        };
+        Lookup::Value { value, used: 2 }
+    }
+
+    fn workflow(&self, rest: &[&str]) -> Lookup<'a> {
+        let value = match rest.first().copied() {
+            Some("name") => Value::Str(self.state.plan.name.as_str().to_owned()),
+            Some("version") => Value::Int(i64::from(self.state.plan.language)),
+            _ => {
+                return Lookup::Unknown {
+                    known: ["name", "version"].map(str::to_owned).to_vec(),
+                };
+            }
+        };
+        Lookup::Value { value, used: 2 }
+    }
+}
+
+/// What can be read of a step.
+const PARTS: [&str; 8] = [
+    "outputs", "results", "status", "attempts", "figures", "notebook", "failure", "arm",
+];
+
+impl Scope for RunScope<'_> {
+    fn lookup(&self, path: &[&str]) -> Lookup<'_> {
+        match path.split_first() {
+            Some((&"inputs", rest)) => self.inputs(rest),
+            Some((&"steps", rest)) => self.steps(rest),
+            Some((&"run", rest)) => self.run(rest),
+            Some((&"workflow", rest)) => self.workflow(rest),
+            Some((&"check", _)) if self.check.is_some() => match self.check {
+                Some(value) => Lookup::Json { value, used: 1 },
+                None => Lookup::Unknown { known: Vec::new() },
+            },
+            _ => Lookup::Unknown {
+                known: ["inputs", "steps", "run", "workflow"]
+                    .map(str::to_owned)
+                    .to_vec(),
+            },
+        }
+    }
+
+    fn status(&self, step: &str) -> Option<StepStatusWord> {
+        let (_, state) = self.state.step_with_id(step)?;
+        Some(match state.status {
+            StepStatus::Succeeded => StepStatusWord::Succeeded,
+            StepStatus::Failed => StepStatusWord::Failed,
+            StepStatus::Skipped => StepStatusWord::Skipped,
+            StepStatus::Pending
+            | StepStatus::Ready
+            | StepStatus::Running
+            | StepStatus::Waiting
+            | StepStatus::NotRun
+            | StepStatus::Rejected
+            | StepStatus::Cancelled
+            | StepStatus::Unknown => StepStatusWord::Other,
+        })
+    }
+}
+
+fn step_part<'a>(step: &'a Step, state: &'a StepState, part: &str, rest: &[&str]) -> Lookup<'a> {
+    match part {
+        "outputs" => outputs(step, state, rest),
+        "results" => match state
+            .result
+            .as_ref()
+            .and_then(|result| result.results.as_ref())
+        {
+            Some(value) => Lookup::Json { value, used: 3 },
+            None => absent(step, state, "left no results"),
+        },
+        "status" => Lookup::Value {
+            value: Value::Str(state.status.as_str().to_owned()),
+            used: 3,
+        },
+        "attempts" => {
+            let count = i64::try_from(state.attempts.len()).unwrap_or(i64::MAX);
+            Lookup::Value {
+                value: Value::Int(count),
+                used: 3,
+            }
+        }
+        "figures" => {
+            let paths: Vec<&str> = state
+                .result
+                .iter()
+                .flat_map(|result| &result.figures)
+                .map(|figure| figure.path.as_str())
+                .collect();
+            Lookup::Value {
+                value: plain(&json!(paths)),
+                used: 3,
+            }
+        }
+        "notebook" => match state
+            .result
+            .as_ref()
+            .and_then(|result| result.notebook.as_ref())
+        {
+            Some(notebook) => Lookup::Value {
+                value: Value::Str(notebook.path.as_str().to_owned()),
+                used: 3,
+            },
+            None => absent(step, state, "has no notebook"),
+        },
+        "failure" => match &state.failure {
+            Some(_) => Lookup::Value {
+                value: plain(&failure_json(step, state)),
+                used: 3,
+            },
+            None => Lookup::Absent {
+                reason: format!("step `{}` did not fail", step.id),
+            },
+        },
+        "arm" => match &state.branch {
+            Some(branch) => Lookup::Value {
+                value: Value::Str(branch.arm.as_str().to_owned()),
+                used: 3,
+            },
+            None => absent(step, state, "took no arm"),
+        },
+        _ => Lookup::Unknown {
+            known: PARTS.map(str::to_owned).to_vec(),
+        },
+    }
+}
+
+fn outputs<'a>(step: &'a Step, state: &'a StepState, rest: &[&str]) -> Lookup<'a> {
+    let Some(outputs) = &state.outputs else {
+        return absent(step, state, "has no outputs");
+    };
+    match rest.first().and_then(|name| outputs.get_key_value(*name)) {
+        Some((name, value)) => typed(declared(step, name), value, 4),
+        // Without a key, or with one that is not there: the evaluator says which keys exist.
+        None => Lookup::Value {
+            value: plain(&Json::Object(outputs.clone())),
+            used: 3,
+        },
+    }
+}
+
+/// JSON as a value. Numbers of a history fit 64 bits or are finite, so nothing is lost.
+fn plain(json: &Json) -> Value {
+    Value::from_json(json).unwrap_or(Value::Null)
+}
+
+fn declared<'a>(step: &'a Step, name: &str) -> Option<&'a Field> {
+    match &step.kind {
+        crate::plan::StepKind::Approval(approval) => approval.form.get(name),
+        crate::plan::StepKind::Python(_)
+        | crate::plan::StepKind::Set(_)
+        | crate::plan::StepKind::Switch(_) => step.outputs.as_ref()?.get(name),
+    }
+}
+
+/// Dates and durations are text in JSON; where a declaration says so they are read as what they are.
+fn typed<'a>(field: Option<&Field>, value: &'a Json, used: usize) -> Lookup<'a> {
+    let read = field
+        .zip(value.as_str())
+        .and_then(|(field, text)| typed_text(field.field_type, text));
+    match read {
+        Some(value) => Lookup::Value { value, used },
+        None => Lookup::Json { value, used },
+    }
+}
+
+fn typed_text(field_type: FieldType, text: &str) -> Option<Value> {
+    match field_type {
+        FieldType::Date => text.parse().ok().map(Value::Date),
+        FieldType::Datetime => DateTime::parse(text).map(Value::DateTime),
+        FieldType::Duration => SignedDuration::try_from(parse_duration(text).ok()?)
+            .ok()
+            .map(Value::Duration),
+        FieldType::String
+        | FieldType::Int
+        | FieldType::Float
+        | FieldType::Bool
+        | FieldType::List
+        | FieldType::Map
+        | FieldType::File => None,
+    }
+}
+
+fn absent<'a>(step: &Step, state: &StepState, what: &str) -> Lookup<'a> {
+    let why = state
+        .why
+        .as_ref()
+        .map(|why| format!(" ({why})"))
+        .unwrap_or_default();
+    Lookup::Absent {
+        reason: format!(
+            "step `{}` {what}: it is {}{why}",
+            step.id,
+            state.status.as_str()
+        ),
+    }
+}
+
+fn failure_json(step: &Step, state: &StepState) -> Json {
+    let failure = state.failure.as_ref();
+    json!({
+        "step": step.path,
+        "kind": failure.map(|failure| failure.kind.as_str()),
+        "code": failure.map(|failure| failure.code.as_str()),
+        "message": failure.map(|failure| failure.message.as_str()),
+        "attempt": state.attempts.len(),
+        "traceback": failure.and_then(|failure| failure.traceback.as_deref()),
+    })
+}
+
+/// What `check` is in `approve_code.when`: the analysis of the code that would run.
+#[must_use]
+pub fn check_json(report: &crate::python::analysis::Report) -> Json {
+    serde_json::to_value(report).unwrap_or_default()
+}

@@ -1,0 +1,336 @@
+//! The state of a run: what the fold over its history gives, and nothing that is not in there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::payload::{
+    AnalysisReported, ApprovalRequested, ApprovalVoted, BranchChosen, Closed, EffectClass,
+    ResultRecorded, RetryScheduled, RunCreated, Values,
+};
+use super::record::{Epoch, Seq};
+use super::summary::RunStatus;
+use crate::failure::Failure;
+use crate::id::{ApprovalId, RunId, StepPath};
+use crate::plan::{Plan, Step};
+use crate::time::Timestamp;
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// It waits for other steps.
+    Pending,
+    /// Its inputs are fixed; work on it is due.
+    Ready,
+    /// An attempt or the steps of an arm are under way.
+    Running,
+    /// A person must answer first.
+    Waiting,
+    /// It ended well.
+    Succeeded,
+    /// It ended with a failure.
+    Failed,
+    /// Its condition was false, or no arm was chosen.
+    Skipped,
+    /// Something that it needs did not succeed.
+    NotRun,
+    /// A person said no.
+    Rejected,
+    /// It was stopped.
+    Cancelled,
+    /// A write was interrupted and nobody knows how far it came.
+    Unknown,
+}
+
+impl StepStatus {
+    /// Whether nothing can happen to the step any more.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        match self {
+            Self::Pending | Self::Ready | Self::Running | Self::Waiting | Self::Unknown => false,
+            Self::Succeeded
+            | Self::Failed
+            | Self::Skipped
+            | Self::NotRun
+            | Self::Rejected
+            | Self::Cancelled => true,
+        }
+    }
+
+    /// The word used in JSON and on the screen.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::NotRun => "not_run",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How an attempt stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttemptStatus {
+    /// It was started and nothing is known of its end.
+    Open,
+    /// It ended well.
+    Succeeded,
+    /// It failed.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// Whether it counts against the retry policy.
+        counted: bool,
+    },
+    /// It was interrupted while it may have written.
+    Unknown {
+        /// What was found of it.
+        evidence: String,
+    },
+}
+
+/// One try to run the code of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Number, from 1.
+    pub number: u32,
+    /// When it was about to begin.
+    pub started_at: Timestamp,
+    /// The writer that started it.
+    pub epoch: Epoch,
+    /// What it may do.
+    pub effect: EffectClass,
+    /// How it stands.
+    pub status: AttemptStatus,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The state of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepState {
+    /// Where it stands.
+    pub status: StepStatus,
+    /// How many of the steps that it waits for have not settled.
+    pub unsettled_edges: usize,
+    /// Its inputs, once it was ready.
+    pub inputs: Values,
+    /// Environment variables of its code.
+    pub env: IndexMap<String, String>,
+    /// When it was ready.
+    pub ready_at: Option<Timestamp>,
+    /// When it settled.
+    pub ended_at: Option<Timestamp>,
+    /// The newest analysis of its code.
+    pub analysis: Option<AnalysisReported>,
+    /// Whether a person approved exactly what that analysis saw.
+    pub code_approved: bool,
+    /// All attempts, in order.
+    pub attempts: Vec<Attempt>,
+    /// The attempt to come, when it must wait.
+    pub retry: Option<RetryScheduled>,
+    /// Questions asked so far.
+    pub questions: u32,
+    /// The newest question.
+    pub approval: Option<ApprovalId>,
+    /// The arm taken, for a switch.
+    pub branch: Option<BranchChosen>,
+    /// What the newest recorded attempt left.
+    pub result: Option<ResultRecorded>,
+    /// Its outputs.
+    pub outputs: Option<Values>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Why it did not run, for people.
+    pub why: Option<String>,
+    /// Whether only skips lie behind its not running.
+    pub only_skips: bool,
+}
+
+impl StepState {
+    pub(super) fn new(step: &Step) -> Self {
+        Self {
+            status: StepStatus::Pending,
+            unsettled_edges: step.edges.len(),
+            inputs: Values::new(),
+            env: IndexMap::new(),
+            ready_at: None,
+            ended_at: None,
+            analysis: None,
+            code_approved: false,
+            attempts: Vec::new(),
+            retry: None,
+            questions: 0,
+            approval: None,
+            branch: None,
+            result: None,
+            outputs: None,
+            failure: None,
+            why: None,
+            only_skips: false,
+        }
+    }
+
+    /// The attempt that is under way, if any.
+    #[must_use]
+    pub fn open_attempt(&self) -> Option<&Attempt> {
+        self.attempts
+            .last()
+            .filter(|attempt| attempt.status == AttemptStatus::Open)
+    }
+
+    /// Attempts that count against the retry policy.
+    #[must_use]
+    pub fn counted_attempts(&self) -> u32 {
+        let counted = self.attempts.iter().filter(|attempt| match attempt.status {
+            AttemptStatus::Failed { counted, .. } => counted,
+            AttemptStatus::Open | AttemptStatus::Succeeded | AttemptStatus::Unknown { .. } => true,
+        });
+        u32::try_from(counted.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// A question and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApprovalState {
+    /// What was asked.
+    pub request: ApprovalRequested,
+    /// When.
+    pub requested_at: Timestamp,
+    /// The answers, in order.
+    pub votes: Vec<(Timestamp, ApprovalVoted)>,
+    /// How it was decided, by whom, when.
+    pub closed: Option<(Closed, String, Timestamp)>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// Its final status.
+    pub status: RunStatus,
+    /// Its outputs.
+    pub outputs: Values,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// The first failure that nothing tolerated, with its step.
+    pub failure: Option<(StepPath, Failure)>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The state of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunState {
+    /// The run.
+    pub run: RunId,
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// How it came to be.
+    pub created: RunCreated,
+    /// When.
+    pub created_at: Timestamp,
+    /// When work began.
+    pub started_at: Option<Timestamp>,
+    /// Time of the last event.
+    pub updated_at: Timestamp,
+    /// The last event.
+    pub seq: Seq,
+    /// Whether somebody asked to stop it, and why.
+    pub cancel: Option<Option<String>>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+    /// One state per step of the plan, in the plan's order.
+    pub(super) steps: Vec<StepState>,
+    /// Steps that may have something due: their edges are settled, their arm is taken, they are not.
+    pub(super) frontier: BTreeSet<usize>,
+    /// Steps that settled.
+    pub(super) settled: usize,
+    /// Every question, in order.
+    pub approvals: IndexMap<ApprovalId, ApprovalState>,
+}
+
+impl RunState {
+    /// Steps with their states, in the plan's order.
+    pub fn steps(&self) -> impl Iterator<Item = (&Step, &StepState)> {
+        self.plan.steps.iter().zip(&self.steps)
+    }
+
+    /// A step with its state.
+    #[must_use]
+    pub fn step(&self, path: &StepPath) -> Option<(&Step, &StepState)> {
+        let index = self.plan.steps.position(path)?;
+        Some((self.plan.steps.get(index)?, self.steps.get(index)?))
+    }
+
+    /// A step with its state, by the id that the author wrote.
+    #[must_use]
+    pub fn step_with_id(&self, id: &str) -> Option<(&Step, &StepState)> {
+        self.step(&self.plan.steps.with_id(id)?.path)
+    }
+
+    /// Steps that may have something due.
+    pub(super) fn frontier(&self) -> impl Iterator<Item = (&Step, &StepState)> {
+        self.frontier
+            .iter()
+            .filter_map(|index| Some((self.plan.steps.get(*index)?, self.steps.get(*index)?)))
+    }
+
+    /// Open questions, in order.
+    pub fn open_approvals(&self) -> impl Iterator<Item = &ApprovalState> {
+        self.approvals
+            .values()
+            .filter(|approval| approval.closed.is_none())
+    }
+
+    /// Whether every step of the plan has settled.
+    #[must_use]
+    pub fn all_settled(&self) -> bool {
+        self.settled == self.steps.len()
+    }
+
+    /// How many steps settled.
+    #[must_use]
+    pub fn settled_count(&self) -> usize {
+        self.settled
+    }
+
+    /// Where the run stands. `waiting` means that only people can move it on.
+    #[must_use]
+    pub fn status(&self) -> RunStatus {
+        if let Some(ending) = &self.ending {
+            return ending.status;
+        }
+        if self.started_at.is_none() {
+            return RunStatus::Pending;
+        }
+        let waits_for_people = self.frontier().all(|(step, state)| match state.status {
+            StepStatus::Waiting | StepStatus::Unknown => true,
+            // A switch waits when the steps of its arm do; those are in the frontier themselves.
+            StepStatus::Running => state.branch.is_some() && step.kind.as_str() == "switch",
+            StepStatus::Pending | StepStatus::Ready => false,
+            StepStatus::Succeeded
+            | StepStatus::Failed
+            | StepStatus::Skipped
+            | StepStatus::NotRun
+            | StepStatus::Rejected
+            | StepStatus::Cancelled => true,
+        });
+        let asked = self.open_approvals().next().is_some();
+        if asked && waits_for_people && self.cancel.is_none() {
+            RunStatus::Waiting
+        } else {
+            RunStatus::Running
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! A run as people and programs see it: the document that `show --json` prints.
+
+use serde_json::{Map, Value, json};
+
+use super::payload::FileRef;
+use super::state::{ApprovalState, AttemptStatus, RunState, StepState};
+use super::summary::{OpenQuestion, RunStatus, RunSummary};
+use crate::plan::Step;
+
+/// The row of the run, for lists and for recovery.
+#[must_use]
+pub fn summary(state: &RunState) -> RunSummary {
+    let questions = state
+        .open_approvals()
+        .take(RunSummary::QUESTIONS_MAX)
+        .map(|asked| OpenQuestion {
+            approval: asked.request.approval.clone(),
+            step: asked.request.step.clone(),
+            title: cut(&asked.request.title),
+        });
+    RunSummary {
+        run: state.run,
+        workflow: state.plan.name.clone(),
+        plan: state.created.plan,
+        status: state.status(),
+        created_at: state.created_at,
+        updated_at: state.updated_at,
+        last_seq: state.seq,
+        questions: questions.collect(),
+        steps_done: u32::try_from(state.settled_count()).unwrap_or(u32::MAX),
+        steps_total: u32::try_from(state.plan.steps.len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Longest title in a row, in characters: rows stay small.
+const TITLE_CHARS_MAX: usize = 120;
+
+fn cut(title: &str) -> String {
+    if title.chars().count() <= TITLE_CHARS_MAX {
+        return title.to_owned();
+    }
+    let head: String = title.chars().take(TITLE_CHARS_MAX - 1).collect();
+    format!("{head}…")
+}
+
+/// The document of a run.
+#[must_use]
+pub fn run_json(state: &RunState) -> Value {
+    let steps: Map<String, Value> = state
+        .steps()
+        .map(|(step, step_state)| (step.path.as_str().to_owned(), step_json(step, step_state)))
+        .collect();
+    let stages: Map<String, Value> = state
+        .steps()
+        .filter(|(step, _)| step.parent.is_none())
+        .map(|(step, step_state)| (step.id.clone(), stage_json(step_state)))
+        .collect();
+    let ending = state.ending.as_ref();
+    let failure = ending.and_then(|ending| ending.failure.as_ref());
+    json!({
+        "run_id": state.run,
+        "workflow": state.plan.name,
+        "plan": state.created.plan,
+        "status": state.status(),
+        "created_at": state.created_at,
+        "started_at": state.started_at,
+        "ended_at": ending.map(|ending| ending.at),
+        "folder": state.created.folder,
+        "inputs": state.created.inputs,
+        "outputs": ending.map(|ending| &ending.outputs),
+        "warnings": ending.map(|ending| ending.warnings.as_slice()).unwrap_or_default(),
+        "failure": failure.map(|(step, failure)| json!({"step": step, "failure": failure})),
+        "steps": steps,
+        "waiting": state.open_approvals().map(|asked| approval_json(state, asked)).collect::<Vec<_>>(),
+        "pipeline_completed": state.status() == RunStatus::Succeeded,
+        "stages": stages,
+    })
+}
+
+fn stage_json(state: &StepState) -> Value {
+    json!({
+        "status": state.status,
+        "success": state.status == super::StepStatus::Succeeded,
+        "results": state.result.as_ref().and_then(|result| result.results.as_ref()),
+        "outputs": state.outputs,
+    })
+}
+
+fn step_json(step: &Step, state: &StepState) -> Value {
+    let result = state.result.as_ref();
+    let files = |files: &[FileRef]| serde_json::to_value(files).unwrap_or_default();
+    json!({
+        "kind": step.kind.as_str(),
+        "name": step.name,
+        "status": state.status,
+        "why": state.why,
+        "inputs": state.inputs,
+        "outputs": state.outputs,
+        "attempts": state.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+        "arm": state.branch.as_ref().map(|branch| &branch.arm),
+        "notebook": result.and_then(|result| result.notebook.as_ref()).map(|file| &file.path)
+            .or_else(|| state.analysis.as_ref().and_then(|analysis| analysis.notebook.as_ref())),
+        "figures": files(result.map(|result| result.figures.as_slice()).unwrap_or_default()),
+        "artifacts": files(result.map(|result| result.artifacts.as_slice()).unwrap_or_default()),
+        "notes": result.map(|result| result.notes.as_slice()).unwrap_or_default(),
+        "seconds": result.map(|result| result.seconds),
+        "analysis": state.analysis.as_ref().map(|analysis| json!({
+            "mode": analysis.mode,
+            "risk": analysis.report.risk,
+            "capabilities": analysis.report.capabilities,
+            "findings": analysis.report.findings,
+            "decision": analysis.decision,
+            "subject": analysis.subject,
+        })),
+        "failure": state.failure,
+        "retry_at": state.retry.as_ref().map(|retry| retry.at),
+        "ready_at": state.ready_at,
+        "ended_at": state.ended_at,
+    })
+}
+
+fn attempt_json(attempt: &super::state::Attempt) -> Value {
+    let (status, failure) = match &attempt.status {
+        AttemptStatus::Open => ("running", Value::Null),
+        AttemptStatus::Succeeded => ("succeeded", Value::Null),
+        AttemptStatus::Failed { failure, .. } => {
+            ("failed", serde_json::to_value(failure).unwrap_or_default())
+        }
+        AttemptStatus::Unknown { evidence } => ("unknown", Value::from(evidence.as_str())),
+    };
+    json!({
+        "attempt": attempt.number,
+        "status": status,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "failure": failure,
+    })
+}
+
+/// A question with everything that a person needs to answer it.
+#[must_use]
+pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
+    let request = &asked.request;
+    let step_state = state.step(&request.step).map(|(_, step_state)| step_state);
+    let analysis = step_state.and_then(|step| step.analysis.as_ref());
+    json!({
+        "approval_id": request.approval,
+        "run_id": state.run,
+        "workflow": state.plan.name,
+        "step": request.step,
+        "subject": request.subject,
+        "subject_digest": request.subject_digest,
+        "title": request.title,
+        "reason": request.reason,
+        "reviewers": request.reviewers,
+        "form": request.form,
+        "show": request.show,
+        "requested_at": asked.requested_at,
+        "mode": analysis.map(|analysis| analysis.mode),
+        "code": analysis.map(|analysis| analysis.code),
+        "environment": analysis.map(|analysis| analysis.environment_text.as_str()),
+        "risk": analysis.map(|analysis| analysis.report.risk),
+        "findings": analysis.map(|analysis| analysis.report.findings.as_slice()),
+        "inputs": step_state.map(|step| &step.inputs),
+        "notebook": analysis.and_then(|analysis| analysis.notebook.as_ref()),
+    })
+}
