@@ -34,7 +34,6 @@ impl EnvironmentSpec {
     ///
     /// # Errors
     /// With a line that is no requirement, or one that reads another file.
-    #[expect(clippy::result_large_err, reason = "asked once for each attempt")]
     pub fn lines(&self) -> Result<Vec<String>, Failure> {
         let mut lines: Vec<String> = self
             .packages

@@ -1,10 +1,21 @@
 //! One binary for all integration tests.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that can't go on has failed, and says so by stopping"
+)]
+
 mod executor_local;
 mod executor_processes;
 mod executor_results;
 mod executor_rig;
 mod notebook_validate;
 mod store_memory;
-mod workflow_compile;
 mod tidy;
+mod workflow_compile;

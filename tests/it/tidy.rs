@@ -20,8 +20,30 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["run", "artifact"]),
     ("artifact", &[]),
     ("executor", &["plan", "python"]),
-    ("engine", &["plan", "expression", "run", "python", "approval", "store", "artifact", "executor"]),
-    ("config", &["plan", "python", "approval", "workflow", "executor", "expression"]),
+    (
+        "engine",
+        &[
+            "plan",
+            "expression",
+            "run",
+            "python",
+            "approval",
+            "store",
+            "artifact",
+            "executor",
+        ],
+    ),
+    (
+        "config",
+        &[
+            "plan",
+            "python",
+            "approval",
+            "workflow",
+            "executor",
+            "expression",
+        ],
+    ),
     ("cli", ANY),
     ("telemetry", &[]),
 ];
@@ -31,17 +53,38 @@ const ANY: &[&str] = &["*"];
 const VOCABULARY: &[&str] = &["id", "time", "failure", "diagnostic", "code", "canonical"];
 
 /// Rooms that are pure, and what they must never name.
-const PURE: &[&str] = &["expression", "plan", "workflow", "run", "python", "approval"];
-const IMPURE: &[&str] =
-    &["tokio::", "sled::", "std::fs", "std::env", "std::process", "std::net", "std::thread", "SystemTime"];
+const PURE: &[&str] = &[
+    "expression",
+    "plan",
+    "workflow",
+    "run",
+    "python",
+    "approval",
+];
+const IMPURE: &[&str] = &[
+    "tokio::",
+    "sled::",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::net",
+    "std::thread",
+    "SystemTime",
+];
 
 /// Libraries behind a wall: the only places that may name them.
 const WALLS: &[(&str, &[&str])] = &[
     ("sled::", &["src/store/sled.rs", "src/store/sled/"]),
     ("bincode::", &["src/store/codec.rs"]),
     ("serde_saphyr", &["src/workflow/yaml"]),
-    ("ruff_python_parser", &["src/expression/", "src/python/analysis/"]),
-    ("ruff_python_ast", &["src/expression/", "src/python/analysis/"]),
+    (
+        "ruff_python_parser",
+        &["src/expression/", "src/python/analysis/"],
+    ),
+    (
+        "ruff_python_ast",
+        &["src/expression/", "src/python/analysis/"],
+    ),
     ("indicatif", &["src/cli/"]),
     ("clap", &["src/cli/"]),
 ];
@@ -53,7 +96,10 @@ struct Source {
 }
 
 fn files(folder: &Path, extension: &str, out: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -72,10 +118,19 @@ fn sources() -> Vec<Source> {
     paths
         .into_iter()
         .map(|path| {
-            let relative = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            let relative = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
             let inside = relative.strip_prefix("src/").unwrap();
             let room = inside.split(['/', '.']).next().unwrap().to_owned();
-            Source { room, text: fs::read_to_string(&path).unwrap(), path: relative }
+            Source {
+                room,
+                text: fs::read_to_string(&path).unwrap(),
+                path: relative,
+            }
         })
         .collect()
 }
@@ -91,15 +146,21 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 #[test]
 fn rooms_know_only_what_the_plan_of_the_house_lets_them_know() {
-    let rooms: Vec<&str> =
-        EDGES.iter().map(|(room, _)| *room).chain(VOCABULARY.iter().copied()).collect();
+    let rooms: Vec<&str> = EDGES
+        .iter()
+        .map(|(room, _)| *room)
+        .chain(VOCABULARY.iter().copied())
+        .collect();
     let mut faults = Vec::new();
     for source in sources() {
         if ["lib", "main"].contains(&source.room.as_str()) {
             continue;
         }
         let Some(known) = rooms.iter().find(|room| **room == source.room) else {
-            faults.push(format!("{}: the room `{}` is not in the plan of the house", source.path, source.room));
+            faults.push(format!(
+                "{}: the room `{}` is not in the plan of the house",
+                source.path, source.room
+            ));
             continue;
         };
         let allowed: &[&str] = match EDGES.iter().find(|(room, _)| room == known) {
@@ -119,7 +180,10 @@ fn rooms_know_only_what_the_plan_of_the_house_lets_them_know() {
                         || allowed == ANY
                         || allowed.contains(&name.as_str());
                     if !fine {
-                        faults.push(format!("{}:{line}: `{}` must not know `{name}`", source.path, source.room));
+                        faults.push(format!(
+                            "{}:{line}: `{}` must not know `{name}`",
+                            source.path, source.room
+                        ));
                     }
                 }
             }
@@ -129,16 +193,25 @@ fn rooms_know_only_what_the_plan_of_the_house_lets_them_know() {
 }
 
 fn word(text: &str) -> String {
-    text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.trim()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 #[test]
 fn pure_rooms_name_no_task_no_file_no_clock_no_environment() {
     let mut faults = Vec::new();
-    for source in sources().iter().filter(|source| PURE.contains(&source.room.as_str())) {
+    for source in sources()
+        .iter()
+        .filter(|source| PURE.contains(&source.room.as_str()))
+    {
         for (line, text) in code(&source.text) {
             for word in IMPURE.iter().filter(|word| text.contains(**word)) {
-                faults.push(format!("{}:{line}: a pure room names `{word}`", source.path));
+                faults.push(format!(
+                    "{}:{line}: a pure room names `{word}`",
+                    source.path
+                ));
             }
         }
     }
@@ -156,10 +229,14 @@ fn libraries_behind_a_wall_are_named_there_only() {
             for (line, text) in code(&source.text) {
                 let named = text.match_indices(library).any(|(position, _)| {
                     // `crate::store::sled::…` is our own module, `sled::…` the library.
-                    !text[..position].ends_with("::") && !text[..position].ends_with(char::is_alphanumeric)
+                    !text[..position].ends_with("::")
+                        && !text[..position].ends_with(char::is_alphanumeric)
                 });
                 if named {
-                    faults.push(format!("{}:{line}: `{library}` belongs to {places:?}", source.path));
+                    faults.push(format!(
+                        "{}:{line}: `{library}` belongs to {places:?}",
+                        source.path
+                    ));
                 }
             }
         }
@@ -173,7 +250,10 @@ fn files_and_functions_are_short() {
     for source in sources() {
         let lines = source.text.lines().count();
         if lines > FILE_LINES_MAX && !source.path.ends_with("/tests.rs") {
-            faults.push(format!("{}: {lines} lines, at most {FILE_LINES_MAX}", source.path));
+            faults.push(format!(
+                "{}: {lines} lines, at most {FILE_LINES_MAX}",
+                source.path
+            ));
         }
         faults.extend(long_functions(&source));
     }
@@ -189,13 +269,24 @@ fn long_functions(source: &Source) -> Vec<String> {
         let trimmed = text.trim_start();
         let head = trimmed.split('(').next().unwrap_or_default();
         if open.is_none() && head.split_whitespace().any(|part| part == "fn") {
-            open = Some((line, indent, word(head.rsplit("fn ").next().unwrap_or_default())));
+            open = Some((
+                line,
+                indent,
+                word(head.rsplit("fn ").next().unwrap_or_default()),
+            ));
         }
-        let Some((start, column, name)) = &open else { continue };
-        let ends = indent == *column && (trimmed.starts_with('}') || trimmed.ends_with(';') || trimmed.ends_with('}'));
+        let Some((start, column, name)) = &open else {
+            continue;
+        };
+        let ends = indent == *column
+            && (trimmed.starts_with('}') || trimmed.ends_with(';') || trimmed.ends_with('}'));
         if ends {
             if line - start > FUNCTION_LINES_MAX + 8 {
-                faults.push(format!("{}:{start}: `{name}` has {} lines", source.path, line - start));
+                faults.push(format!(
+                    "{}:{start}: `{name}` has {} lines",
+                    source.path,
+                    line - start
+                ));
             }
             open = None;
         }
@@ -210,9 +301,13 @@ fn no_test_file_is_forgotten() {
     for entry in fs::read_dir(&root).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let module = path.extension().is_some_and(|found| found == "rs") || path.join("mod.rs").exists();
+        let module =
+            path.extension().is_some_and(|found| found == "rs") || path.join("mod.rs").exists();
         if module && name != "main" {
-            assert!(main.contains(&format!("mod {name};")), "tests/it/{name} is not in main.rs");
+            assert!(
+                main.contains(&format!("mod {name};")),
+                "tests/it/{name} is not in main.rs"
+            );
         }
     }
 }
@@ -224,14 +319,20 @@ fn every_page_of_the_catalogue_has_a_code_and_every_workflow_is_in_the_readme() 
     files(&root.join("docs/errors"), "md", &mut pages);
     for page in pages {
         let name = page.file_stem().unwrap().to_str().unwrap();
-        assert!(stepwell::code::Code::find(name).is_some(), "docs/errors/{name}.md has no code");
+        assert!(
+            stepwell::code::Code::find(name).is_some(),
+            "docs/errors/{name}.md has no code"
+        );
     }
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     for entry in fs::read_dir(root.join("workflows")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|found| found == "yml") {
             let name = path.file_name().unwrap().to_str().unwrap();
-            assert!(readme.contains(&format!("workflows/{name}")), "README.md does not name {name}");
+            assert!(
+                readme.contains(&format!("workflows/{name}")),
+                "README.md does not name {name}"
+            );
         }
     }
 }
@@ -240,17 +341,29 @@ fn every_page_of_the_catalogue_has_a_code_and_every_workflow_is_in_the_readme() 
 fn the_repository_speaks_of_the_product_alone() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut counts: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    for (folder, extension) in [("src", "rs"), ("tests", "rs"), ("docs", "md"), ("workflows", "yml")] {
+    for (folder, extension) in [
+        ("src", "rs"),
+        ("tests", "rs"),
+        ("docs", "md"),
+        ("workflows", "yml"),
+    ] {
         let mut found = Vec::new();
         files(&root.join(folder), extension, &mut found);
         for path in found {
             let text = fs::read_to_string(&path).unwrap();
             // Built from parts so that this file does not name what it forbids.
-            for word in [["/wo", "rk/"].concat(), ["/fa", "rm/"].concat(), ["pythonho", "sted"].concat()] {
+            for word in [
+                ["/wo", "rk/"].concat(),
+                ["/fa", "rm/"].concat(),
+                ["pythonho", "sted"].concat(),
+            ] {
                 *counts.entry(path.clone()).or_default() += text.matches(&word).count();
             }
         }
     }
     counts.retain(|_, count| *count > 0);
-    assert!(counts.is_empty(), "paths of one machine or registry hosts: {counts:?}");
+    assert!(
+        counts.is_empty(),
+        "paths of one machine or registry hosts: {counts:?}"
+    );
 }
