@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+
+use tokio::sync::watch;
 
 use super::{Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job};
-use crate::failure::Failure;
+use crate::code;
+use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
 use crate::python::outcome::{Outcome, OutcomeStatus, StreamFile, Usage};
 use crate::time::BoxFuture;
@@ -21,7 +23,7 @@ pub enum FakeAnswer {
     Ends(Outcome),
     /// It could not be started.
     Breaks(Failure),
-    /// It never ends: the engine has to cancel it or to crash.
+    /// It goes on until it is killed: the engine has to cancel it or to crash.
     Hangs,
 }
 
@@ -68,7 +70,7 @@ type AdoptScript = dyn Fn(&Path) -> Adoption + Send + Sync;
 pub struct FakeExecutor {
     script: Box<Script>,
     adopt: Box<AdoptScript>,
-    asked: Mutex<Asked>,
+    asked: watch::Sender<Asked>,
 }
 
 #[derive(Default)]
@@ -87,7 +89,7 @@ impl FakeExecutor {
                 started: false,
                 evidence: "the fake executor started nothing".to_owned(),
             }),
-            asked: Mutex::default(),
+            asked: watch::Sender::default(),
         }
     }
 
@@ -101,21 +103,13 @@ impl FakeExecutor {
     /// Every job that was started, in order.
     #[must_use]
     pub fn started(&self) -> Vec<Job> {
-        self.locked(|asked| asked.started.clone())
+        self.asked.borrow().started.clone()
     }
 
     /// Every folder whose attempt was killed, in order.
     #[must_use]
     pub fn killed(&self) -> Vec<PathBuf> {
-        self.locked(|asked| asked.killed.clone())
-    }
-
-    fn locked<T>(&self, look: impl FnOnce(&mut Asked) -> T) -> T {
-        let mut asked = self
-            .asked
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        look(&mut asked)
+        self.asked.borrow().killed.clone()
     }
 }
 
@@ -150,12 +144,20 @@ impl Executor for FakeExecutor {
 
     fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>> {
         let answer = (self.script)(&job);
-        self.locked(|asked| asked.started.push(job));
+        let folder = job.folder.clone();
+        self.asked.send_modify(|asked| asked.started.push(job));
+        let mut changes = self.asked.subscribe();
         Box::pin(async move {
             match answer {
                 FakeAnswer::Ends(outcome) => Ok(outcome),
                 FakeAnswer::Breaks(failure) => Err(failure),
-                FakeAnswer::Hangs => std::future::pending().await,
+                FakeAnswer::Hangs => {
+                    let killed = changes.wait_for(|asked| asked.killed.contains(&folder));
+                    if killed.await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                    Ok(empty(OutcomeStatus::Failed(cancelled())))
+                }
             }
         })
     }
@@ -166,9 +168,18 @@ impl Executor for FakeExecutor {
     }
 
     fn kill<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Result<(), Failure>> {
-        self.locked(|asked| asked.killed.push(folder.to_owned()));
+        self.asked
+            .send_modify(|asked| asked.killed.push(folder.to_owned()));
         Box::pin(async move { Ok(()) })
     }
+}
+
+fn cancelled() -> Failure {
+    Failure::new(
+        FailureKind::Cancelled,
+        code::CANCELLED,
+        "the attempt was cancelled",
+    )
 }
 
 fn identity(spec: &EnvironmentSpec) -> EnvironmentIdentity {
@@ -180,5 +191,45 @@ fn identity(spec: &EnvironmentSpec) -> EnvironmentIdentity {
     EnvironmentIdentity {
         digest: Digest::of(description.as_bytes()),
         description,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hanging_attempt_ends_when_it_is_killed() {
+        let fake = FakeExecutor::new(|_| FakeAnswer::Hangs);
+        let job = Job {
+            run: crate::id::RunId::from_bytes([1; 16]),
+            step: "load".into(),
+            attempt: 1,
+            folder: "/a".into(),
+            code: String::new(),
+            file_name: String::new(),
+            context: serde_json::Value::Null,
+            mode: crate::plan::Mode::ReadOnly,
+            environment: Environment {
+                digest: Digest::of(b""),
+                interpreter: PathBuf::new(),
+            },
+            env: std::collections::BTreeMap::new(),
+            timeout: std::time::Duration::ZERO,
+            limits: crate::executor::Limits::default(),
+            nan: crate::executor::NanPolicy::Refuse,
+            source_folder: None,
+        };
+        let execution = fake.execute(job);
+        let killing = async {
+            fake.kill(Path::new("/other")).await.unwrap();
+            fake.kill(Path::new("/a")).await.unwrap();
+        };
+        let (outcome, ()) = tokio::join!(execution, killing);
+        let OutcomeStatus::Failed(failure) = outcome.unwrap().status else {
+            panic!("it succeeded");
+        };
+        assert_eq!(failure.code, "cancelled");
+        assert_eq!((fake.started().len(), fake.killed().len()), (1, 2));
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
@@ -130,7 +131,11 @@ impl Installer {
     }
 
     async fn bring_uv(&self, build: &Build<'_>) -> Result<(), Failure> {
-        let part = self.tools.join(format!(".uv-{}", std::process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let part = self
+            .tools
+            .join(format!(".uv-{}-{count}", std::process::id()));
         let mut bring = self.command(build.base);
         bring
             .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])

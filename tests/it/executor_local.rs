@@ -1,7 +1,7 @@
 //! What a step's code meets: names, files, imports, failures, output.
 
 use serde_json::json;
-use stepwell::executor::{Executor as _, Limits, OutcomeStatus};
+use stepwell::executor::{Adoption, Executor as _, Limits, OutcomeStatus};
 use stepwell::failure::FailureKind;
 
 use crate::executor_rig::{Rig, SECRET, failure_of, read};
@@ -324,6 +324,58 @@ async fn files_of_the_code_are_listed_and_links_are_not_followed() {
             "save_artifact: artifact is of type builtins.object, which results can't hold"
         ))
     );
+}
+
+#[tokio::test]
+async fn files_that_share_a_name_with_ours_stay_the_codes_own() {
+    let rig = Rig::new().await;
+    let job = rig.job("for name in ('results.json', 'outcome.json'): open(name, 'w').write('mine')\nopen(b'\\xff.txt', 'w').write('x')");
+    let outcome = rig.executor.execute(job.clone()).await.unwrap();
+    assert_eq!(
+        (&outcome.status, &outcome.results),
+        (&OutcomeStatus::Succeeded, &None)
+    );
+    let paths: Vec<&str> = outcome
+        .artifacts
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect();
+    assert_eq!(paths, ["outcome.json", "results.json"]);
+    assert_eq!(read(&job, "results.json"), "mine");
+    assert!(
+        outcome.notes.iter().any(|note| note.contains("no UTF-8")),
+        "{:?}",
+        outcome.notes
+    );
+    assert_eq!(
+        rig.executor.adopt(&job.folder).await,
+        Adoption::Finished(outcome)
+    );
+    let job = rig.job("results = [1]");
+    rig.executor.execute(job.clone()).await.unwrap();
+    assert_eq!(read(&job, "results.json"), "[1]");
+}
+
+#[tokio::test]
+async fn what_the_code_does_to_our_own_files_hurts_only_itself() {
+    let rig = Rig::new().await;
+    let victim = rig.data.path().join("victim");
+    std::fs::write(&victim, "whole").unwrap();
+    let link = |name: &str| format!("import os\nos.symlink({victim:?}, '.attempt/{name}')\n");
+    let job = rig.job(&link("outcome.json.part"));
+    let failure = rig.executor.execute(job).await.unwrap_err();
+    assert_eq!(failure.code, "supervisor_lost");
+    let job = rig.job("import os\nos.mkfifo('.attempt/report.json')\nos.remove('.attempt/begun')\nos.mkfifo('.attempt/begun')\nos._exit(0)");
+    assert_eq!(
+        failure_of(rig.executor.execute(job).await.unwrap()).code,
+        "interpreter_failed"
+    );
+    let job = rig.job("import atexit\n@atexit.register\ndef tamper(): open('.attempt/results.json','w').write('{\"a\": NaN}')\nresults = 1");
+    assert_eq!(
+        failure_of(rig.executor.execute(job).await.unwrap()).code,
+        "results_invalid"
+    );
+    assert_eq!(std::fs::read_to_string(victim).unwrap(), "whole");
 }
 
 #[tokio::test]

@@ -1,9 +1,4 @@
 //! A data folder, an executor on the real binary, and jobs for it.
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a rig for tests, outside of a test function"
-)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,17 +11,18 @@ use stepwell::executor::{
     Environment, EnvironmentSpec, Executor as _, Job, Limits, NanPolicy, Outcome, OutcomeStatus,
 };
 use stepwell::failure::Failure;
-use stepwell::id::RunId;
+use stepwell::id::{Digest, RunId};
 use stepwell::plan::Mode;
 
 /// A variable of the engine that no step may ever see.
 pub(crate) const SECRET: (&str, &str) = ("STEPWELL_TEST_TOKEN", "hunter2-never-inherited");
 
 pub(crate) struct Rig {
+    /// Where the attempts are.
     pub(crate) data: tempfile::TempDir,
     pub(crate) executor: LocalExecutor,
     pub(crate) environment: Environment,
-    count: AtomicU32,
+    pub(crate) count: AtomicU32,
 }
 
 pub(crate) fn options(data: &Path) -> Options {
@@ -55,6 +51,23 @@ impl Rig {
             environment,
             count: AtomicU32::new(0),
         }
+    }
+
+    /// A rig whose environments and tools are kept between runs of the tests.
+    pub(crate) fn shared() -> Self {
+        Self {
+            data: tempfile::tempdir().unwrap(),
+            executor: LocalExecutor::new(options(&Self::shared_data())),
+            environment: Environment {
+                digest: Digest::of(b""),
+                interpreter: PathBuf::new(),
+            },
+            count: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn shared_data() -> PathBuf {
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("executor")
     }
 
     pub(crate) fn job(&self, code: &str) -> Job {

@@ -11,11 +11,12 @@
     reason = "a test that can't go on has failed, and says so by stopping"
 )]
 
-mod analysis_corpus;
+mod executor_environment;
 mod executor_local;
 mod executor_processes;
 mod executor_results;
 mod executor_rig;
+mod executor_science;
 mod notebook_validate;
 mod store_memory;
 mod tidy;

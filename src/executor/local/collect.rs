@@ -14,13 +14,10 @@ use crate::failure::{Failure, FailureKind};
 /// Folders below the attempt's that are looked into.
 const DEPTH_MAX: usize = 8;
 /// Files that are Stepwell's own; hidden ones are passed over anyway.
-const OWN: [&str; 9] = [
+const OWN: [&str; 6] = [
     "code.py",
     "context.json",
     "job.json",
-    "results.json",
-    "results.json.part",
-    "outcome.json",
     "stdout.log",
     "stderr.log",
     "supervisor.lock",
@@ -43,7 +40,7 @@ pub(super) fn collect(
     notes: &mut Vec<String>,
 ) -> Collected {
     let mut paths = Vec::new();
-    walk(root, "", DEPTH_MAX, &mut paths);
+    walk(root, "", &mut paths, notes);
     paths.sort();
     let named: HashMap<&str, (usize, &Named)> = named
         .iter()
@@ -104,10 +101,14 @@ fn bound(collected: &mut Collected, bytes_total: u64, limits: &Limits, notes: &m
 }
 
 /// Plain files only: a link could lead to anything of the machine.
-fn walk(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<(String, u64)>) {
+fn walk(folder: &Path, prefix: &str, found: &mut Vec<(String, u64)>, notes: &mut Vec<String>) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         let Ok(name) = entry.file_name().into_string() else {
+            notes.push(format!(
+                "a file was left out, since its name is no UTF-8: {}",
+                entry.file_name().display()
+            ));
             continue;
         };
         if name.starts_with('.')
@@ -120,8 +121,8 @@ fn walk(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<(String, u64)
             continue;
         };
         let path = format!("{prefix}{name}");
-        if metadata.is_dir() && depth > 0 {
-            walk(&entry.path(), &format!("{path}/"), depth - 1, found);
+        if metadata.is_dir() && prefix.matches('/').count() < DEPTH_MAX {
+            walk(&entry.path(), &format!("{path}/"), found, notes);
         } else if metadata.is_file() {
             found.push((path, metadata.len()));
         }

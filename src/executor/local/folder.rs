@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::executor::Job;
@@ -125,7 +126,7 @@ impl Folder {
 
     /// The outcome, when there is one.
     pub(super) fn outcome(&self) -> io::Result<Option<Outcome>> {
-        match read_at_most(&self.file("outcome.json"), OUTCOME_BYTES_MAX) {
+        match read_at_most(&self.internal("outcome.json"), OUTCOME_BYTES_MAX) {
             Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -138,8 +139,14 @@ impl Folder {
         let mut file = create(&part)?;
         file.write_all(&serde_json::to_vec(outcome)?)?;
         file.sync_all()?;
-        fs::rename(&part, self.file("outcome.json"))?;
-        File::open(&self.root)?.sync_all()
+        fs::rename(&part, self.internal("outcome.json"))?;
+        File::open(self.internal(""))?.sync_all()
+    }
+
+    /// Shows an internal document to people, under a name that the code may have taken for a file of its own;
+    /// then that file stays.
+    pub(super) fn show(&self, name: &str) {
+        let _taken_or_absent = fs::hard_link(self.internal(name), self.file(name));
     }
 
     pub(super) fn has(&self, marker: &str) -> bool {
@@ -194,6 +201,8 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
         .truncate(true)
         .write(true)
         .mode(0o600)
+        // The code may have put a link here; what is written must stay in the folder.
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
         .open(path)
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn adopt(folder: &Folder) -> Adoption {
 }
 
 async fn look(folder: &Folder) -> io::Result<Adoption> {
-    if !folder.file("job.json").exists() {
+    if !folder.file("job.json").exists() && !folder.has("started") {
         return Ok(Adoption::Lost {
             started: false,
             evidence: "the attempt has no job.json: it was never handed over".to_owned(),

@@ -26,6 +26,8 @@ use crate::plan::Mode;
 
 /// Bytes of the end of standard error that go into a failure without a traceback.
 const STDERR_TAIL_BYTES: usize = 4_000;
+/// Longest version of Python or error of the launcher, in bytes.
+const WORD_BYTES_MAX: u64 = 4_000;
 
 /// `__supervise FOLDER`: runs the attempt of the folder to its end and writes `outcome.json`.
 #[must_use]
@@ -76,7 +78,10 @@ fn run(folder: &Folder) -> io::Result<()> {
     // What can't be removed costs space and nothing else.
     let _left_behind = fs::remove_dir_all(&order.temporary);
     let _left_behind = fs::remove_file(folder.internal("control"));
-    folder.write_outcome(&outcome)
+    folder.write_outcome(&outcome)?;
+    folder.show("outcome.json");
+    folder.show("results.json");
+    Ok(())
 }
 
 fn conclude(folder: &Folder, order: &Order, ended: Ended, elapsed: Duration) -> Outcome {
@@ -86,9 +91,9 @@ fn conclude(folder: &Folder, order: &Order, ended: Ended, elapsed: Duration) -> 
         notes.extend(report.notes.iter().cloned());
     }
     notes.extend(ended.notes);
-    let tail = tail(folder);
-    let launch_error = fs::read_to_string(folder.internal("launch_error")).ok();
-    let python = fs::read_to_string(folder.internal("begun")).ok();
+    let tail = tail(folder, order.job.limits.stderr_bytes_max);
+    let launch_error = read_word(folder, "launch_error");
+    let python = read_word(folder, "begun");
     let seen = Seen {
         exit: ended.exit,
         stop: ended.stop,
@@ -122,6 +127,12 @@ fn conclude(folder: &Folder, order: &Order, ended: Ended, elapsed: Duration) -> 
     }
 }
 
+/// A short text that was left in the internal folder.
+fn read_word(folder: &Folder, name: &str) -> Option<String> {
+    let text = read_at_most(&folder.internal(name), WORD_BYTES_MAX).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
 fn read_report(folder: &Folder, notes: &mut Vec<String>) -> Option<Report> {
     let text = read_at_most(&folder.internal("report.json"), REPORT_BYTES_MAX).ok()?;
     match Report::parse(&text) {
@@ -136,7 +147,7 @@ fn read_report(folder: &Folder, notes: &mut Vec<String>) -> Option<Report> {
 }
 
 fn read_results(folder: &Folder, bytes_max: u64) -> (Option<serde_json::Value>, Option<Failure>) {
-    let read = read_at_most(&folder.file("results.json"), bytes_max);
+    let read = read_at_most(&folder.internal("results.json"), bytes_max);
     let parsed = match read {
         Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (None, None),
@@ -172,8 +183,8 @@ fn disk_failure(error: &io::Error) -> Failure {
     )
 }
 
-fn tail(folder: &Folder) -> String {
-    let text = fs::read(folder.file("stderr.log")).unwrap_or_default();
+fn tail(folder: &Folder, bytes_max: u64) -> String {
+    let text = read_at_most(&folder.file("stderr.log"), bytes_max).unwrap_or_default();
     let start = text.len().saturating_sub(STDERR_TAIL_BYTES);
     String::from_utf8_lossy(text.get(start..).unwrap_or_default()).into_owned()
 }

@@ -14,6 +14,8 @@ from .encode import TEXT_CHARS_MAX, Encoder, Refused, is_a, is_default, message
 
 NAME_CHARS_MAX = 80
 FIGURE_DPI = 120
+SAVED = "_stepwell_saved"
+IMAGES = (".png", ".jpg", ".jpeg", ".svg", ".gif", ".webp")
 
 
 # -- what the code leaves ---------------------------------------------------------------------------------------
@@ -34,7 +36,7 @@ class Attempt:
             self.options = eval(file.read(), {"__builtins__": {}}, {"true": True, "false": False, "null": None})
 
     def write(self, name, text):
-        path = os.path.join(self.folder, name)
+        path = os.path.join(self.internal, name)
         with open(path + ".part", "w", encoding="ascii") as file:
             file.write(text)
         os.replace(path + ".part", path)
@@ -123,6 +125,8 @@ class Attempt:
         if pyplot is None or not hasattr(pyplot, "get_fignums") or os.getpid() != self.pid:
             return
         for number in pyplot.get_fignums():
+            if hasattr(pyplot.figure(number), SAVED):
+                continue
             if self.figures >= self.options["files_max"]:
                 self.notes.append(f"only the first {self.figures} figures were kept")
                 break
@@ -134,18 +138,26 @@ class Attempt:
         self.figures += 1
         name = f"figures/figure_{self.figures:02}.png"
         try:
-            figure.savefig(os.path.join(self.folder, name), dpi=FIGURE_DPI, bbox_inches="tight")
+            with open(os.path.join(self.folder, name), "wb") as file:
+                figure.savefig(file, format="png", dpi=FIGURE_DPI, bbox_inches="tight")
         except Exception as error:
             self.notes.append(f"{name} could not be drawn: {type(error).__name__}: {message(error)}")
             return
-        titles = [getattr(figure, "_suptitle", None)] + [axes.title for axes in figure.axes]
-        shown = [text.get_text() for text in titles if text is not None and text.get_text()]
-        self.files.append((name, shown[0] if shown else figure.get_label() or "", ""))
+        self.files.append((name, _title(figure), ""))
+
+    def keep_saved(self, figure, path):
+        """The code saved this figure itself: it isn't saved once more, and its file gets its title."""
+        if os.getpid() != self.pid or not isinstance(path, (str, os.PathLike)):
+            return
+        path = os.path.relpath(os.path.realpath(path), os.path.realpath(self.folder))
+        if not path.startswith("..") and path.lower().endswith(IMAGES):
+            setattr(figure, SAVED, True)
+            self.files.append((path, _title(figure), ""))
 
     # -- the end --
 
     def collect_results(self, module):
-        """Writes results.json; returns null, or why it could not."""
+        """Writes the results; returns None, or why it could not."""
         if "results" not in module.__dict__:
             self.notes.append("the code left no `results`")
             return None
@@ -175,7 +187,13 @@ class Attempt:
             "files": [{"path": path, "title": title, "description": text} for path, title, text in self.files],
         }
         encoder = Encoder("report", 16 * 1024 * 1024, True)
-        self.write(os.path.join(".attempt", "report.json"), encoder.encode(document))
+        self.write("report.json", encoder.encode(document))
+
+
+def _title(figure):
+    texts = [getattr(figure, "_suptitle", None)] + [axes.title for axes in figure.axes]
+    shown = [text.get_text() for text in texts if text is not None and text.get_text()]
+    return shown[0] if shown else figure.get_label() or ""
 
 
 def _write_bytes(path, data):
@@ -201,6 +219,7 @@ class Hooks:
     def __init__(self, attempt):
         self.actions = {
             "matplotlib.pyplot": lambda module: _patch_show(attempt, module),
+            "matplotlib.figure": lambda module: _patch_savefig(attempt, module.Figure),
             "multiprocessing.spawn": lambda module: _patch_spawn(attempt, module),
             "joblib.externals.loky.backend.spawn": lambda module: _patch_spawn(attempt, module),
         }
@@ -230,6 +249,19 @@ def _patch_show(attempt, pyplot):
         attempt.save_figures(close=True)
 
     pyplot.show = show
+
+
+def _patch_savefig(attempt, figure_class):
+    import functools
+
+    savefig = figure_class.savefig
+
+    @functools.wraps(savefig)
+    def keeping(self, fname, *args, **options):
+        savefig(self, fname, *args, **options)
+        attempt.keep_saved(self, fname)
+
+    figure_class.savefig = keeping
 
 
 def _patch_spawn(attempt, spawn):

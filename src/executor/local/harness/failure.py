@@ -19,7 +19,7 @@ def _traceback(attempt, error):
         if part is None or id(part) in seen:
             continue
         seen.add(id(part))
-        frames = [frame for frame in part.stack if os.path.dirname(frame.filename) != HERE]
+        frames = [frame for frame in part.stack if not _is_machinery(frame.filename)]
         for frame in frames:
             if frame.filename == attempt.code:
                 frame.line  # Read the source before the name changes.
@@ -40,7 +40,12 @@ def _traceback(attempt, error):
     return text, line
 
 
+def _is_machinery(file):
+    return os.path.dirname(file) == HERE or file.startswith("<frozen importlib")
+
+
 def describe(attempt, error):
+    """The exception as the report carries it."""
     try:
         text, line = _traceback(attempt, error)
     except Exception:

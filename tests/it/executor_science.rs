@@ -1,0 +1,159 @@
+//! With the real numpy, pandas and matplotlib, in an environment that Stepwell builds. Without a network and
+//! without an environment from an earlier run these tests say so and pass.
+
+use serde_json::json;
+use stepwell::executor::{EnvironmentSpec, Executor as _, Job, NanPolicy, OutcomeStatus};
+
+use crate::executor_rig::{Rig, failure_of};
+
+/// A rig on an environment that is kept between runs of the tests, below `target`.
+async fn science() -> Option<Rig> {
+    let rig = Rig::shared();
+    let spec = EnvironmentSpec {
+        packages: ["numpy", "pandas", "matplotlib"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..EnvironmentSpec::default()
+    };
+    match rig
+        .executor
+        .prepare(&spec, &|line| eprintln!("{line}"))
+        .await
+    {
+        Ok(environment) => Some(Rig { environment, ..rig }),
+        Err(failure) if failure.code == "environment_offline" => {
+            eprintln!("passed over: there is no network");
+            None
+        }
+        Err(failure) => panic!("{failure:#?}"),
+    }
+}
+
+#[tokio::test]
+async fn arrays_tables_and_their_scalars_become_json() {
+    let Some(rig) = science().await else { return };
+    let code = r#"
+import numpy as np, pandas as pd
+frame = pd.DataFrame({"t": pd.to_datetime(["2026-01-01", "2026-01-02"]), "x": [1.5, 2.5], "n": [1, 2]})
+results = {
+    "f64": np.float64(0.1), "f32": np.float32(0.5), "i": np.int64(7), "b": np.bool_(True), "s": np.str_("é"),
+    "array": np.arange(6).reshape(2, 3), "floats": np.array([0.1, 0.2]), "empty": np.array([]), "zero": np.array(3),
+    "mask": np.ma.array([1, 2], mask=[False, True]), "when": np.datetime64("2026-01-02"),
+    "frame": frame, "series": pd.Series([1, 2]), "labelled": pd.Series([1.5], index=["rms"]),
+    "stamp": pd.Timestamp("2026-01-02T03:04:05Z"), "delta": pd.Timedelta("90s"), "index": pd.Index(["a", "b"]),
+    "sum": frame["n"].sum(), "complex": np.array([1 + 2j]),
+}
+"#;
+    let outcome = rig.run(code).await;
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    let expected = json!({
+        "f64": 0.1, "f32": 0.5, "i": 7, "b": true, "s": "é",
+        "array": [[0, 1, 2], [3, 4, 5]], "floats": [0.1, 0.2], "empty": [], "zero": 3,
+        "mask": [1, null], "when": "2026-01-02",
+        "frame": [{"t": "2026-01-01T00:00:00", "x": 1.5, "n": 1}, {"t": "2026-01-02T00:00:00", "x": 2.5, "n": 2}],
+        "series": [1, 2], "labelled": {"rms": 1.5},
+        "stamp": "2026-01-02T03:04:05+00:00", "delta": 90.0, "index": ["a", "b"],
+        "sum": 3, "complex": [{"real": 1.0, "imag": 2.0}],
+    });
+    assert_eq!(outcome.results, Some(expected));
+    for piece in [
+        "an array int64 of shape (2, 3) became lists",
+        "a table of 2 rows became a list of records",
+        "masked items became null",
+    ] {
+        assert!(
+            outcome.notes.iter().any(|note| note.ends_with(piece)),
+            "{piece}: {:?}",
+            outcome.notes
+        );
+    }
+}
+
+#[tokio::test]
+async fn missing_values_of_tables_follow_the_rule_for_nan() {
+    let Some(rig) = science().await else { return };
+    let code = "import pandas as pd\nresults = {'t': pd.DataFrame({'x': [1.0, None], 'd': [pd.Timestamp('2026-01-01'), pd.NaT]})}";
+    let failure = rig.failure(code).await;
+    assert_eq!(failure.code, "results_not_finite");
+    assert!(
+        failure
+            .message
+            .starts_with("results[\"t\"][1][\"x\"] is nan"),
+        "{}",
+        failure.message
+    );
+    let job = Job {
+        nan: NanPolicy::Null,
+        ..rig.job(code)
+    };
+    let outcome = rig.executor.execute(job).await.unwrap();
+    assert_eq!(
+        outcome.results.unwrap()["t"][1],
+        json!({"x": null, "d": null})
+    );
+    let huge = rig
+        .failure("import numpy as np\nresults = np.zeros(100_000_000, dtype='i1')")
+        .await;
+    assert_eq!(huge.code, "results_too_large");
+}
+
+#[tokio::test]
+async fn figures_are_kept_at_show_at_the_end_and_when_the_code_fails() {
+    let Some(rig) = science().await else { return };
+    let code = r#"
+import matplotlib.pyplot as plt, numpy as np, pandas as pd
+plt.plot([1, 2]); plt.title("Shown"); plt.show()
+plt.figure(); plt.plot([1, 2]); plt.suptitle("Left open")
+own, axes = plt.subplots(); axes.set_title("Saved by hand"); own.savefig("own.png")
+save_artifact(own, "kept", "on purpose"); plt.close(own)
+save_artifact(pd.DataFrame({"a": [1]}), "table"); save_artifact(np.arange(3), "numbers")
+raise ValueError("late")
+"#;
+    let outcome = rig.run(code).await;
+    let figures: Vec<(&str, &str)> = outcome
+        .figures
+        .iter()
+        .map(|file| (file.path.as_str(), file.title.as_str()))
+        .collect();
+    assert_eq!(
+        figures,
+        [
+            ("figures/figure_01.png", "Shown"),
+            ("own.png", "Saved by hand"),
+            ("figures/figure_02.png", "Left open")
+        ]
+    );
+    assert!(
+        outcome
+            .figures
+            .iter()
+            .all(|file| file.bytes > 1000 && file.media_type == "image/png")
+    );
+    let artifacts: Vec<(&str, &str)> = outcome
+        .artifacts
+        .iter()
+        .map(|file| (file.path.as_str(), file.title.as_str()))
+        .collect();
+    assert_eq!(
+        artifacts,
+        [
+            ("artifacts/kept.png", "kept"),
+            ("artifacts/table.csv", "table"),
+            ("artifacts/numbers.npy", "numbers")
+        ]
+    );
+    assert_eq!(outcome.artifacts[0].description, "on purpose");
+    assert_eq!(failure_of(outcome).code, "python_exception");
+}
+
+#[tokio::test]
+async fn a_figure_that_was_saved_and_left_open_is_there_once() {
+    let Some(rig) = science().await else { return };
+    let outcome = rig.run("import matplotlib.pyplot as plt\nplt.plot([1])\nplt.title('T')\nplt.savefig('figures/mine.svg')").await;
+    let figures: Vec<(&str, &str)> = outcome
+        .figures
+        .iter()
+        .map(|file| (file.path.as_str(), file.title.as_str()))
+        .collect();
+    assert_eq!(figures, [("figures/mine.svg", "T")]);
+}
