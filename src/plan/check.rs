@@ -100,6 +100,15 @@ fn mismatch(expected: FieldType, value: &Value, at: &str) -> FieldFault {
     if expected == FieldType::Int && value.as_f64().is_some_and(|number| number.fract() == 0.0) {
         return fault.help("a whole number has no decimal point and fits in 64 bits");
     }
+    let word = value.as_str().unwrap_or_default().to_ascii_lowercase();
+    if expected == FieldType::Bool
+        && matches!(
+            word.as_str(),
+            "yes" | "no" | "on" | "off" | "true" | "false"
+        )
+    {
+        return fault.help("write true or false, without quotes");
+    }
     fault
 }
 
@@ -188,7 +197,7 @@ fn check_range(field: &Field, value: &Value, at: &str) -> Result<(), FieldFault>
         return Ok(());
     };
     if u64::try_from(items.len()).unwrap_or(u64::MAX) < min {
-        let message = format!("{} items, at least {min} are needed", items.len());
+        let message = format!("the list has {} of at least {min} items", items.len());
         return Err(FieldFault::new(at, code::BAD_VALUE, message));
     }
     Ok(())

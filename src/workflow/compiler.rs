@@ -53,6 +53,11 @@ impl<'a, 't> Compiler<'a, 't> {
 
     /// Reads the text file that `node` names, relative to the workflow file.
     pub(super) fn read_file(&mut self, node: &Node, path: &str) -> Option<String> {
+        if path.is_empty() {
+            self.report
+                .error(code::BAD_FILE, node.span, "the path is empty");
+            return None;
+        }
         let Some(inside) = normalize(path) else {
             self.outside(node, path);
             return None;

@@ -27,6 +27,11 @@ fn end(step: usize) -> usize {
 impl Compiler<'_, '_> {
     /// Reports the first circle, with the way round.
     pub(super) fn refuse_cycle(&mut self) {
+        // Steps that share an id share a path, so their edges would be mixed up.
+        let named = self.drafts.iter().filter(|draft| !draft.step.id.is_empty());
+        if named.count() != self.by_id.len() {
+            return;
+        }
         let Some(moments) = self.moments().circle() else {
             return;
         };

@@ -105,7 +105,7 @@ impl Compiler<'_, '_> {
             code::USELESS_KEY,
             node.span,
             format!(
-                "`{key}` says nothing about a {}; it is for {}",
+                "`{key}` does nothing for the type {}; it is for {}",
                 field.field_type.as_str(),
                 words.join(" and ")
             ),
@@ -133,7 +133,7 @@ impl Compiler<'_, '_> {
         }
         if let Some(node) = fields.get("min_items") {
             self.only_for(field, node, "min_items", &[FieldType::List]);
-            field.min_items = yaml::whole(&mut self.report, node, 0).map(u64::from);
+            field.min_items = yaml::whole(&mut self.report, node, 0, u32::MAX).map(u64::from);
         }
     }
 

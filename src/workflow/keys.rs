@@ -1,6 +1,6 @@
 //! The tables of keys: what works, and what the language names and this version refuses.
 
-use super::yaml::Keys;
+use super::yaml::{Keys, PRIVATE_KEYS};
 
 pub(super) const WORKFLOW: Keys = Keys {
     what: "a workflow",
@@ -13,7 +13,7 @@ pub(super) const WORKFLOW: Keys = Keys {
         "defaults",
         "steps",
         "outputs",
-        "x-*",
+        PRIVATE_KEYS,
     ],
     later: &[
         "schedules",

@@ -46,16 +46,12 @@ impl Compiler<'_, '_> {
         let fields = yaml::fields(&mut self.report, node, &keys::PYTHON)?;
         self.execution(fields);
         let mode = match fields.get("mode") {
-            Some(node) => self.mode(node)?,
-            None => self
-                .options
-                .default_mode
-                .or(self.defaults.mode)
-                .unwrap_or_default(),
+            Some(node) => self.mode(node),
+            None => self.options.default_mode.or(self.defaults.mode),
         };
         let packages = match fields.get("packages") {
-            Some(node) => yaml::texts(&mut self.report, node)?,
-            None => self.defaults.packages.clone(),
+            Some(node) => yaml::texts(&mut self.report, node),
+            None => Some(self.defaults.packages.clone()),
         };
         let requirements = match fields.get("requirements") {
             Some(node) => self.requirements(node),
@@ -65,8 +61,8 @@ impl Compiler<'_, '_> {
         Some(PythonStep {
             file_name,
             code,
-            mode,
-            packages,
+            mode: mode.unwrap_or_default(),
+            packages: packages.unwrap_or_default(),
             requirements,
             approve_code: None,
         })
@@ -169,6 +165,10 @@ impl Compiler<'_, '_> {
             let when = Expression::parse("True").ok()?;
             let reviewers = None;
             return wanted.then_some(ApproveCode { when, reviewers });
+        }
+        if node.text().is_some() {
+            yaml::boolean(&mut self.report, node);
+            return None;
         }
         let fields = yaml::fields(&mut self.report, node, &keys::APPROVE_CODE)?;
         let when = match fields.get("when") {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::compiler::Compiler;
 use super::yaml::{self, Node};
 use super::{keys, quantity};
-use crate::code;
 use crate::failure::FailureKind;
 use crate::plan::{Mode, RetryPolicy};
 
@@ -76,16 +75,9 @@ impl Compiler<'_, '_> {
         let report = &mut self.report;
         let fields = yaml::fields(report, node, &keys::RETRY)?;
         let mut written = WrittenRetry::default();
-        if let Some(node) = fields.get("max_attempts") {
-            written.max_attempts = yaml::whole(report, node, 1).filter(|attempts| {
-                let fits = *attempts <= ATTEMPTS_MAX;
-                if !fits {
-                    let message = format!("{attempts} is more than {ATTEMPTS_MAX}");
-                    report.error(code::BAD_VALUE, node.span, message);
-                }
-                fits
-            });
-        }
+        written.max_attempts = fields
+            .get("max_attempts")
+            .and_then(|node| yaml::whole(report, node, 1, ATTEMPTS_MAX));
         written.delay = fields
             .get("delay")
             .and_then(|node| quantity::duration(report, node));

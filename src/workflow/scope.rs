@@ -124,7 +124,7 @@ pub(super) fn check_step(report: &mut Report<'_>, step: &Step, span: Span, path:
         return;
     };
     if !parts.contains(&part.as_str()) {
-        let what = format!("`{id}`, a {} step, has no", step.kind.as_str());
+        let what = format!("`{id}`, a step of kind {}, has no", step.kind.as_str());
         unknown_part(report, span, (code::UNKNOWN_FIELD, &what), part, parts);
         return;
     }

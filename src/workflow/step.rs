@@ -202,10 +202,13 @@ impl Compiler<'_, '_> {
     ) -> Option<StepKind> {
         let mut written = keys::KINDS.iter().filter_map(|key| fields.entry(key));
         let Some(first) = written.next() else {
-            if !keys::LATER_KINDS
+            let later = keys::LATER_KINDS
                 .iter()
-                .any(|key| fields.get(key).is_some())
-            {
+                .any(|key| fields.get(key).is_some());
+            let slip = keys::KINDS
+                .iter()
+                .any(|key| fields.has_slip_of(&keys::STEP, key));
+            if !later && !slip {
                 self.report.error_with(
                     code::STEP_KIND,
                     fields.node().span,

@@ -20,4 +20,5 @@ mod executor_science;
 mod notebook_validate;
 mod store_memory;
 mod tidy;
+mod workflow_bad;
 mod workflow_compile;

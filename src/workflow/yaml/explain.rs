@@ -23,6 +23,17 @@ pub(super) fn syntax(report: &mut Report<'_>, fault: &ScanError) {
         );
         return;
     }
+    if matches!(fault.kind(), ErrorKind::MappingValueNotAllowed)
+        && let Some(span) = expression_before(report.text(), offset)
+    {
+        report.error_with(
+            code::YAML_SYNTAX,
+            span,
+            "an expression that holds `: ` needs quotes",
+            "write \"${{ … }}\", or '${{ … }}' when it holds double quotes",
+        );
+        return;
+    }
     let (code, message, help) = explain(fault.kind());
     let mut diagnostic = Diagnostic::error(code, message);
     if let Some(help) = help {
@@ -45,6 +56,15 @@ fn back_to_tab(text: &str, offset: usize) -> usize {
     text.get(line_start..=offset)
         .and_then(|line| line.find('\t'))
         .map_or(offset, |index| line_start + index)
+}
+
+/// The expression on the same line whose inside the fault is.
+fn expression_before(text: &str, offset: usize) -> Option<Span> {
+    let before = text.get(..offset)?;
+    let line_start = before.rfind('\n').map_or(0, |index| index + 1);
+    let start = line_start + before.get(line_start..)?.rfind("${{")?;
+    let closed = text.get(start..offset)?.contains("}}");
+    (!closed).then(|| Span::new(start, start + "${{".len()))
 }
 
 /// Where an unquoted `${{` begins on the line of the fault, or on the one before, inside a flow collection.

@@ -7,6 +7,9 @@ use super::report::Report;
 use crate::code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 
+/// Stands in a table for all keys that begin with `x-`, which belong to the author.
+pub const PRIVATE_KEYS: &str = "x-*";
+
 /// The keys that a map may have.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys {
@@ -16,6 +19,12 @@ pub struct Keys {
     pub now: &'static [&'static str],
     /// Keys of the language that this version refuses.
     pub later: &'static [&'static str],
+}
+
+impl Keys {
+    fn all(&self) -> impl Iterator<Item = &'static str> {
+        self.now.iter().chain(self.later).copied()
+    }
 }
 
 /// A map whose keys were checked.
@@ -43,10 +52,19 @@ impl<'n> Fields<'n> {
         self.entry(key).map(|entry| &entry.node)
     }
 
+    /// Whether an unknown key looks like this one, misspelt: saying that it is missing would be noise.
+    #[must_use]
+    pub fn has_slip_of(self, keys: &Keys, key: &str) -> bool {
+        self.node.entries().unwrap_or_default().iter().any(|entry| {
+            !keys.all().any(|known| known == entry.key)
+                && did_you_mean(&entry.key, keys.all()) == Some(key)
+        })
+    }
+
     /// The value of a key that must be there.
     pub fn required(self, report: &mut Report<'_>, keys: &Keys, key: &str) -> Option<&'n Node> {
         let found = self.get(key);
-        if found.is_none() {
+        if found.is_none() && !self.has_slip_of(keys, key) {
             report.error(
                 code::MISSING_KEY,
                 self.node.span,
@@ -71,7 +89,8 @@ pub fn fields<'n>(report: &mut Report<'_>, node: &'n Node, keys: &Keys) -> Optio
 
 fn check_key(report: &mut Report<'_>, entry: &Entry, keys: &Keys) {
     let key = entry.key.as_str();
-    if keys.now.contains(&key) {
+    let private = key.starts_with("x-") && keys.now.contains(&PRIVATE_KEYS);
+    if private || keys.now.contains(&key) {
         return;
     }
     if keys.later.contains(&key) {
@@ -82,7 +101,7 @@ fn check_key(report: &mut Report<'_>, entry: &Entry, keys: &Keys) {
         code::UNKNOWN_KEY,
         format!("{} has no key `{key}`", keys.what),
     );
-    fault = match did_you_mean(key, keys.now.iter().chain(keys.later).copied()) {
+    fault = match did_you_mean(key, keys.all()) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
         None => fault.help(format!("its keys are: {}", keys.now.join(", "))),
     };
@@ -152,18 +171,20 @@ pub fn old_boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Reads a whole number of at least `min`.
-pub fn whole(report: &mut Report<'_>, node: &Node, min: u32) -> Option<u32> {
+/// Reads a whole number between two bounds.
+pub fn whole(report: &mut Report<'_>, node: &Node, min: u32, max: u32) -> Option<u32> {
     let Kind::Int(value) = node.kind else {
         wrong_type(report, node, "a whole number");
         return None;
     };
-    let found = u32::try_from(value).ok().filter(|value| *value >= min);
+    let found = u32::try_from(value)
+        .ok()
+        .filter(|value| (min..=max).contains(value));
     if found.is_none() {
         report.error(
             code::BAD_VALUE,
             node.span,
-            format!("{value} is not between {min} and {}", u32::MAX),
+            format!("{value} is not between {min} and {max}"),
         );
     }
     found

@@ -17,8 +17,8 @@ mod tree;
 
 pub use bytes::decode;
 pub use fields::{
-    Fields, Keys, boolean, fields, list, map, not_supported, number, old_boolean, text, texts,
-    unknown_word, whole, word, wrong_type,
+    Fields, Keys, PRIVATE_KEYS, boolean, fields, list, map, not_supported, number, old_boolean,
+    text, texts, unknown_word, whole, word, wrong_type,
 };
 pub use inside::place_inside;
 pub use node::{Entry, Kind, Node};
