@@ -72,26 +72,27 @@ fn apply(policy: &mut RetryPolicy, written: &WrittenRetry) {
 impl Compiler<'_, '_> {
     /// Reads a `retry:`.
     pub(super) fn retry(&mut self, node: &Node) -> Option<WrittenRetry> {
+        let fields = yaml::fields(&mut self.report, node, &keys::RETRY)?;
+        let kinds = fields.get("kinds").and_then(|node| self.retry_kinds(node));
         let report = &mut self.report;
-        let fields = yaml::fields(report, node, &keys::RETRY)?;
-        let mut written = WrittenRetry::default();
-        written.max_attempts = fields
-            .get("max_attempts")
-            .and_then(|node| yaml::whole(report, node, 1, ATTEMPTS_MAX));
-        written.delay = fields
-            .get("delay")
-            .and_then(|node| quantity::duration(report, node));
-        written.max_delay = fields
-            .get("max_delay")
-            .and_then(|node| quantity::duration(report, node));
-        written.backoff = fields
-            .get("backoff")
-            .and_then(|node| quantity::number_in(report, node, 1.0, 100.0));
-        written.jitter = fields
-            .get("jitter")
-            .and_then(|node| quantity::share(report, node));
-        written.kinds = fields.get("kinds").and_then(|node| self.retry_kinds(node));
-        Some(written)
+        Some(WrittenRetry {
+            max_attempts: fields
+                .get("max_attempts")
+                .and_then(|node| yaml::whole(report, node, 1, ATTEMPTS_MAX)),
+            delay: fields
+                .get("delay")
+                .and_then(|node| quantity::duration(report, node)),
+            backoff: fields
+                .get("backoff")
+                .and_then(|node| quantity::number_in(report, node, 1.0, 100.0)),
+            max_delay: fields
+                .get("max_delay")
+                .and_then(|node| quantity::duration(report, node)),
+            jitter: fields
+                .get("jitter")
+                .and_then(|node| quantity::share(report, node)),
+            kinds,
+        })
     }
 
     fn retry_kinds(&mut self, node: &Node) -> Option<Vec<FailureKind>> {
