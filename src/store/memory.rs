@@ -183,7 +183,11 @@ impl MemoryStore {
         let more = rows.len() > query.page_len();
         rows.truncate(query.page_len());
         let next = rows.last().filter(|_| more).map(Cursor::of);
-        Page { rows, next }
+        Page {
+            rows,
+            next,
+            faults: Vec::new(),
+        }
     }
 
     fn resolve_now(&self, abbreviation: &str, limit: usize) -> Vec<RunId> {

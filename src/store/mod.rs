@@ -1,11 +1,13 @@
 //! Where histories live: the port, and its backends. A backend appends records at an expected place and reads
 //! them back; it never looks into an event.
 
+mod codec;
 pub mod conformance;
 mod error;
 mod limit;
 pub mod memory;
 mod query;
+pub mod sled;
 
 use std::fmt::Debug;
 

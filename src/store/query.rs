@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Fault;
 use crate::id::RunId;
 use crate::run::{RunStatus, RunSummary};
 use crate::time::Timestamp;
@@ -64,6 +65,8 @@ pub struct Page {
     pub rows: Vec<RunSummary>,
     /// Where the next page begins; none on the last one.
     pub next: Option<Cursor>,
+    /// Runs that may belong on this page, but whose row fails its check: one damaged run doesn't hide the others.
+    pub faults: Vec<Fault>,
 }
 
 /// A place in a list: the last run that was looked at. A run's place never changes, so pages have no gaps and no

@@ -19,6 +19,7 @@ mod executor_rig;
 mod executor_science;
 mod notebook_validate;
 mod store_memory;
+mod store_sled;
 mod tidy;
 mod workflow_bad;
 mod workflow_compile;
