@@ -149,7 +149,7 @@ fn open_database(folder: &Path) -> Result<Database, Error> {
     Database::open(folder)
 }
 
-fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
+pub(super) fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let entries = fs::read_dir(folder).named("read", folder)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
     let mut paths: Vec<PathBuf> = paths.collect::<io::Result<_>>().named("read", folder)?;
