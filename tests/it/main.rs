@@ -18,6 +18,8 @@ mod executor_results;
 mod executor_rig;
 mod executor_science;
 mod notebook_validate;
+mod store_crash;
+mod store_damage;
 mod store_memory;
 mod store_sled;
 mod tidy;
