@@ -12,6 +12,7 @@ pub mod approval;
 pub mod artifact;
 pub mod canonical;
 pub mod code;
+pub mod config;
 pub mod diagnostic;
 pub mod engine;
 pub mod executor;

@@ -69,3 +69,28 @@ pub fn number_in(report: &mut Report<'_>, node: &Node, min: f64, max: f64) -> Op
     }
     Some(value)
 }
+
+/// Reads a size such as `10MiB`, in bytes; more than nothing.
+pub fn size(report: &mut Report<'_>, node: &Node) -> Option<u64> {
+    if let Kind::Int(bytes) = node.kind {
+        report.error_with(
+            code::WRONG_TYPE,
+            node.span,
+            "expected a size, found a whole number",
+            format!("write the unit: `{bytes}B`, `{bytes}MiB`"),
+        );
+        return None;
+    }
+    let text = yaml::text(report, node)?;
+    match expression::parse_size(text) {
+        Ok(bytes) if bytes > 0 => Some(bytes),
+        Ok(_) => {
+            report.error(code::BAD_VALUE, node.span, "the size must be more than 0");
+            None
+        }
+        Err(fault) => {
+            report.error(code::BAD_VALUE, node.span, fault.to_string());
+            None
+        }
+    }
+}

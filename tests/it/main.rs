@@ -11,6 +11,7 @@
     reason = "a test that can't go on has failed, and says so by stopping"
 )]
 
+mod config;
 mod executor_environment;
 mod executor_local;
 mod executor_processes;

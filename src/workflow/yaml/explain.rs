@@ -17,9 +17,9 @@ pub(super) fn syntax(report: &mut Report<'_>, fault: &ScanError) {
     if let Some(start) = unquoted_expression(report.text(), offset) {
         report.error_with(
             code::YAML_SYNTAX,
-            Span::new(start, start + 3),
-            "an expression inside [ ] or { } needs quotes",
-            "write \"${{ … }}\" here, or put the value on a line of its own",
+            Span::new(start, start + 2),
+            "a `${…}` inside [ ] or { } needs quotes",
+            "write \"${…}\" here, or put the value on a line of its own",
         );
         return;
     }
@@ -91,7 +91,7 @@ fn unquoted_expression(text: &str, offset: usize) -> Option<usize> {
                 }
             }
             (None, '"' | '\'') if !previous.is_alphanumeric() => quote = Some(c),
-            (None, '$') if opened > 0 && lines.get(index..)?.starts_with("${{") => {
+            (None, '$') if opened > 0 && lines.get(index..)?.starts_with("${") => {
                 return Some(from + index);
             }
             (None, '[' | '{') => opened += 1,

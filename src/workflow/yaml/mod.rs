@@ -23,6 +23,7 @@ pub use fields::{
 pub use inside::place_inside;
 pub use node::{Entry, Kind, Node};
 pub use report::Report;
+pub use scalar::plain;
 pub use tree::tree;
 
 /// Largest file that is read at all, in bytes.

@@ -1,10 +1,13 @@
 //! Plain scalars by the core schema of YAML 1.2, without what YAML 1.1 would read another way.
 
 use super::node::Kind;
+use super::report::Report;
+use crate::code;
+use crate::diagnostic::Span;
 
 /// Why a plain scalar that looks like a number is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BadNumber {
+enum BadNumber {
     /// More than 64 bits.
     TooLarge,
     /// Octal for YAML 1.1, decimal for 1.2.
@@ -14,7 +17,7 @@ pub(super) enum BadNumber {
 }
 
 impl BadNumber {
-    pub(super) fn message(self, text: &str) -> String {
+    fn message(self, text: &str) -> String {
         match self {
             Self::TooLarge => format!("the number {text} does not fit in 64 bits"),
             Self::LeadingZero => {
@@ -24,7 +27,7 @@ impl BadNumber {
         }
     }
 
-    pub(super) fn help(self) -> &'static str {
+    fn help(self) -> &'static str {
         match self {
             Self::TooLarge => "write it as text, in quotes",
             Self::LeadingZero => "put quotes around it for text, or leave the leading zero out",
@@ -33,8 +36,15 @@ impl BadNumber {
     }
 }
 
-/// What a plain scalar means.
-pub(super) fn resolve(text: &str) -> Result<Kind, BadNumber> {
+/// What a plain scalar means; a number that can't be taken is reported, and stands for nothing.
+pub fn plain(report: &mut Report<'_>, span: Span, text: &str) -> Kind {
+    resolve(text).unwrap_or_else(|bad| {
+        report.error_with(code::YAML_NUMBER, span, bad.message(text), bad.help());
+        Kind::Null
+    })
+}
+
+fn resolve(text: &str) -> Result<Kind, BadNumber> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Kind::Null),
         "true" | "True" | "TRUE" => return Ok(Kind::Bool(true)),

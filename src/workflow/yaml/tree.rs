@@ -210,11 +210,7 @@ impl<'r, 't> Builder<'r, 't> {
             return;
         }
         let kind = if plain {
-            scalar::resolve(text).unwrap_or_else(|bad| {
-                self.report
-                    .error_with(code::YAML_NUMBER, span, bad.message(text), bad.help());
-                Kind::Null
-            })
+            scalar::plain(self.report, span, text)
         } else {
             Kind::Text {
                 text: text.to_owned(),

@@ -1,0 +1,215 @@
+//! `framework.execution`: modes, and where code runs.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::{Config, place};
+use crate::approval::ModePolicy;
+use crate::code;
+use crate::plan::Mode;
+use crate::workflow::quantity;
+use crate::workflow::yaml::{self, Keys, Kind, Node, Report};
+
+/// Longest time of an attempt when neither step nor configuration says anything.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
+
+/// Where and how code runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Execution {
+    /// `modes`: what holds for the steps of each mode.
+    pub modes: Modes,
+    /// `local`: code as processes of this machine.
+    pub local: Local,
+}
+
+/// Settings by mode. What a mode may do, and whether it asks, is in the approval policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Modes {
+    /// `read_only`.
+    pub read_only: ModeSettings,
+    /// `write_access`.
+    pub write_access: ModeSettings,
+}
+
+impl Modes {
+    /// The settings of this mode.
+    #[must_use]
+    pub fn of(&self, mode: Mode) -> &ModeSettings {
+        match mode {
+            Mode::ReadOnly => &self.read_only,
+            Mode::WriteAccess => &self.write_access,
+        }
+    }
+}
+
+/// What holds for the steps of one mode.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModeSettings {
+    /// `description`: for people.
+    pub description: String,
+    /// `environment`: variables of the processes; those of a step go before.
+    pub environment: IndexMap<String, String>,
+}
+
+/// Code as processes of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Local {
+    /// `python_env_path`: a virtual environment or an interpreter; none = `python3` of the search path.
+    pub python_env_path: Option<String>,
+    /// `execution_timeout`: longest time of an attempt whose step says nothing.
+    pub execution_timeout: Duration,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self {
+            python_env_path: None,
+            execution_timeout: TIMEOUT_DEFAULT,
+        }
+    }
+}
+
+const EXECUTION: Keys = Keys {
+    what: "`execution`",
+    now: &["execution_method", "modes", "local"],
+    later: &[
+        "container",
+        "epics",
+        "select",
+        "code_generator",
+        "generators",
+    ],
+};
+
+const MODES: Keys = Keys {
+    what: "`modes`",
+    now: &Mode::SPELLINGS,
+    later: &[],
+};
+
+const MODE: Keys = Keys {
+    what: "a mode",
+    now: &[
+        "allows_writes",
+        "requires_approval",
+        "description",
+        "environment",
+    ],
+    later: &["kernel_name", "gateway"],
+};
+
+const LOCAL: Keys = Keys {
+    what: "`local`",
+    now: &["python_env_path", "execution_timeout"],
+    later: &[],
+};
+
+pub(super) fn read(report: &mut Report<'_>, node: &Node, config: &mut Config) {
+    let Some(fields) = yaml::fields(report, node, &EXECUTION) else {
+        return;
+    };
+    if let Some(entry) = fields.entry("execution_method") {
+        match yaml::text(report, &entry.node) {
+            None | Some("local") => {}
+            Some(word @ ("container" | "auto")) => {
+                yaml::not_supported(report, entry, &format!("`execution_method: {word}`"));
+            }
+            Some(word) => {
+                yaml::unknown_word(report, &entry.node, word, &["local", "container", "auto"]);
+            }
+        }
+    }
+    if let Some(modes) = fields
+        .get("modes")
+        .and_then(|node| yaml::fields(report, node, &MODES))
+    {
+        let (first, second) = (modes.entry("read_only"), modes.entry("readonly"));
+        if let Some(entry) = place::one_of(report, first, second) {
+            let (settings, policy) = (
+                &mut config.execution.modes.read_only,
+                &mut config.approval.read_only,
+            );
+            read_mode(report, &entry.node, settings, policy);
+        }
+        let (first, second) = (modes.entry("write_access"), modes.entry("readwrite"));
+        if let Some(entry) = place::one_of(report, first, second) {
+            let (settings, policy) = (
+                &mut config.execution.modes.write_access,
+                &mut config.approval.write_access,
+            );
+            read_mode(report, &entry.node, settings, policy);
+        }
+    }
+    if let Some(node) = fields.get("local") {
+        read_local(report, node, &mut config.execution.local);
+    }
+}
+
+fn read_mode(
+    report: &mut Report<'_>,
+    node: &Node,
+    settings: &mut ModeSettings,
+    policy: &mut ModePolicy,
+) {
+    let Some(fields) = yaml::fields(report, node, &MODE) else {
+        return;
+    };
+    let allows = fields.get("allows_writes");
+    if let Some(value) = allows.and_then(|node| yaml::boolean(report, node)) {
+        policy.allows_writes = value;
+    }
+    let requires = fields.get("requires_approval");
+    if let Some(value) = requires.and_then(|node| yaml::boolean(report, node)) {
+        policy.requires_approval = value;
+    }
+    let description = fields.get("description");
+    if let Some(text) = description.and_then(|node| yaml::text(report, node)) {
+        text.clone_into(&mut settings.description);
+    }
+    let entries = fields
+        .get("environment")
+        .and_then(|node| yaml::map(report, node));
+    for entry in entries.unwrap_or_default() {
+        if entry.key.is_empty() || entry.key.contains('=') {
+            report.error(
+                code::BAD_VALUE,
+                entry.key_span,
+                format!("`{}` can't be the name of a variable", entry.key),
+            );
+        }
+        if let Some(value) = yaml::text(report, &entry.node) {
+            settings
+                .environment
+                .insert(entry.key.clone(), value.to_owned());
+        }
+    }
+}
+
+fn read_local(report: &mut Report<'_>, node: &Node, local: &mut Local) {
+    let Some(fields) = yaml::fields(report, node, &LOCAL) else {
+        return;
+    };
+    // `${LOCAL_PYTHON_VENV:-}` of an unset variable leaves nothing behind, which means: not set.
+    let path = fields
+        .get("python_env_path")
+        .filter(|node| node.kind != Kind::Null);
+    local.python_env_path = path
+        .and_then(|node| yaml::text(report, node))
+        .filter(|path| !path.is_empty())
+        .map(str::to_owned);
+    let timeout = fields.get("execution_timeout");
+    if let Some(timeout) = timeout.and_then(|node| seconds(report, node)) {
+        local.execution_timeout = timeout;
+    }
+}
+
+/// A number of seconds, or a duration with its unit.
+fn seconds(report: &mut Report<'_>, node: &Node) -> Option<Duration> {
+    if matches!(node.kind, Kind::Int(_)) {
+        const YEAR_SECONDS: u32 = 366 * 24 * 3600;
+        return yaml::whole(report, node, 1, YEAR_SECONDS)
+            .map(|seconds| Duration::from_secs(seconds.into()));
+    }
+    quantity::duration(report, node)
+}

@@ -1,0 +1,120 @@
+//! `config.yml`: what a deployment decides. Every key does something; a key that nothing reads is an error.
+//!
+//! The file is read like a workflow, with the same diagnostics. Text may use `${NAME}` and
+//! `${NAME:-fallback}`, looked up in the environment that the caller passes in.
+
+mod analysis;
+mod approval;
+mod engine;
+mod execution;
+mod expand;
+mod limits;
+mod place;
+
+pub use engine::Engine;
+pub use execution::{Execution, Local, ModeSettings, Modes};
+
+use crate::approval::Policy;
+use crate::diagnostic::Diagnostic;
+use crate::executor::Limits;
+use crate::python::analysis::RuleSet;
+use crate::workflow::yaml::{self, Fields, Keys, PRIVATE_KEYS, Report};
+
+/// A deployment's settings. The default is what holds without a file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    /// `framework.execution`: where and how code runs.
+    pub execution: Execution,
+    /// `approval`, and what `modes` say about it: who is asked before code runs.
+    pub approval: Policy,
+    /// `analysis`: the rules that code is judged by.
+    pub analysis: RuleSet,
+    /// `engine`: how much happens at once.
+    pub engine: Engine,
+    /// `limits`: how much an attempt may use and leave.
+    pub limits: Limits,
+}
+
+const CONFIG: Keys = Keys {
+    what: "config.yml",
+    now: &[
+        "framework",
+        "execution",
+        "approval",
+        "analysis",
+        "engine",
+        "limits",
+        PRIVATE_KEYS,
+    ],
+    later: &[
+        "python_executor",
+        "execution_control",
+        "control_system",
+        "services",
+        "models",
+        "file_paths",
+        "system",
+        "langgraph",
+        "server",
+        "notify",
+        "users",
+        "roles",
+        "schedules",
+    ],
+};
+
+const FRAMEWORK: Keys = Keys {
+    what: "`framework`",
+    now: &["execution"],
+    later: &["development", "logging"],
+};
+
+/// Looks up a variable of the environment.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// Reads the bytes of a `config.yml`; `file` is its name, for messages.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(file: &str, bytes: &[u8], env: Environment<'_>) -> Result<Config, Vec<Diagnostic>> {
+    let text = yaml::decode(file, bytes).map_err(|fault| vec![*fault])?;
+    let mut report = Report::new(file, text);
+    let mut config = Config::default();
+    // A file of comments only says nothing, and that is allowed.
+    let empty = text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    if !empty && let Some(mut root) = yaml::tree(&mut report) {
+        expand::expand(&mut report, &mut root, env);
+        if let Some(fields) = yaml::fields(&mut report, &root, &CONFIG) {
+            read(&mut report, fields, &mut config);
+        }
+    }
+    if report.has_errors() {
+        Err(report.into_diagnostics())
+    } else {
+        Ok(config)
+    }
+}
+
+fn read(report: &mut Report<'_>, fields: Fields<'_>, config: &mut Config) {
+    let nested = fields
+        .get("framework")
+        .and_then(|node| yaml::fields(report, node, &FRAMEWORK))
+        .and_then(|framework| framework.entry("execution"));
+    if let Some(entry) = place::one_of(report, nested, fields.entry("execution")) {
+        execution::read(report, &entry.node, config);
+    }
+    if let Some(node) = fields.get("approval") {
+        approval::read(report, node, &mut config.approval);
+    }
+    if let Some(node) = fields.get("analysis") {
+        analysis::read(report, node, &mut config.analysis);
+    }
+    if let Some(node) = fields.get("engine") {
+        engine::read(report, node, &mut config.engine);
+    }
+    if let Some(node) = fields.get("limits") {
+        limits::read(report, node, &mut config.limits);
+    }
+}
