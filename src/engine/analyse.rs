@@ -23,7 +23,7 @@ pub(super) async fn analyse(driver: &Driver, state: &RunState, path: &StepPath) 
     };
     Some(
         match report(&driver.shared, state, step, step_state, python).await {
-            Ok((report, reviewers)) => Command::Analysed { report, reviewers },
+            Ok(report) => Command::Analysed(report),
             Err(failure) => Command::AnalysisFailed {
                 step: path.clone(),
                 failure,
@@ -117,7 +117,7 @@ async fn report(
     step: &Step,
     step_state: &StepState,
     python: &PythonStep,
-) -> Result<(AnalysisReported, Option<String>), Failure> {
+) -> Result<AnalysisReported, Failure> {
     let prepared = prepare(shared, step_state, python).await?;
     let report = analysis::analyze(&prepared.code, &shared.options.rules);
     let (asks, reviewers) = step_wish(state, python, &report)?;
@@ -131,13 +131,14 @@ async fn report(
         environment: prepared.identity.digest,
         environment_text: prepared.identity.description,
         subject: prepared.subject,
+        reviewers,
         notebook: None,
     };
     if waits(&reported.decision) {
         reported.notebook =
             notebook::write_waiting(shared, state, step, &reported, &prepared.code).await;
     }
-    Ok((reported, reviewers))
+    Ok(reported)
 }
 
 fn waits(decision: &Decision) -> bool {

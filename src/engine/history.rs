@@ -9,6 +9,8 @@ use crate::run::payload::RunCreated;
 use crate::run::{self, Actor, Command, Event, Moment, Recorded, RunState, Seq, advance, decide};
 use crate::store::Append;
 
+/// Rounds of bookkeeping that share one durable write.
+const ROUNDS_PER_COMMIT: usize = 2;
 /// Records read at a time.
 const READ_RECORDS: usize = 4_096;
 
@@ -64,43 +66,50 @@ impl History {
     /// Decides a command; when it returns without an error, the events are durable.
     pub(super) async fn submit(&mut self, command: Command, actor: Actor) -> Result<(), Error> {
         let moment = self.shared.moment();
-        let mut events = decide(&self.state, command, moment)?;
+        let events = decide(&self.state, command)?;
         if events.is_empty() {
             return Ok(());
         }
-        // What follows at once shares the commit: a step's end and the next one's start are one write.
         let expected = self.state.seq;
-        let mut batch = self.fold(&mut events, moment, &actor)?;
-        let mut following = advance(&self.state);
-        batch.extend(self.fold(&mut following, moment, &Actor::Engine)?);
+        let mut batch = self.fold(events, moment, &actor)?;
+        batch.extend(self.rounds(moment)?);
         self.append(batch, expected).await
     }
 
-    /// Appends bookkeeping, a commit for each round, until nothing follows any more.
+    /// Appends bookkeeping until nothing follows any more.
     pub(super) async fn advance(&mut self) -> Result<(), Error> {
         loop {
-            let mut events = advance(&self.state);
-            if events.is_empty() {
-                return Ok(());
-            }
             let expected = self.state.seq;
             let moment = self.shared.moment();
-            let batch = self.fold(&mut events, moment, &Actor::Engine)?;
+            let batch = self.rounds(moment)?;
+            if batch.is_empty() {
+                return Ok(());
+            }
             self.append(batch, expected).await?;
         }
+    }
+
+    /// The bookkeeping of one commit: a step's end and the next one's start share it.
+    fn rounds(&mut self, moment: Moment) -> Result<Vec<Recorded>, Error> {
+        let mut batch = Vec::new();
+        for _ in 0..ROUNDS_PER_COMMIT {
+            let events = advance(&self.state, moment);
+            batch.extend(self.fold(events, moment, &Actor::Engine)?);
+        }
+        Ok(batch)
     }
 
     /// Folds events before they are written: what can't follow is never appended. After an error of the
     /// append the state is ahead of the log, so the caller gives this history up and loads it again.
     fn fold(
         &mut self,
-        events: &mut Vec<Event>,
+        events: Vec<Event>,
         moment: Moment,
         actor: &Actor,
     ) -> Result<Vec<Recorded>, Error> {
         let state = Arc::make_mut(&mut self.state);
         let mut batch = Vec::with_capacity(events.len());
-        for event in events.drain(..) {
+        for event in events {
             let next = recorded(&self.shared, state.seq + 1, event, moment, actor);
             state.apply(&next)?;
             batch.push(next);

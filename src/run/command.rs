@@ -19,13 +19,8 @@ pub enum Command {
     },
     /// Answer a question.
     Vote(Vote),
-    /// The analysis of a step's code is there.
-    Analysed {
-        /// The report, with the policy's decision.
-        report: AnalysisReported,
-        /// Who should answer if it asks, as text.
-        reviewers: Option<String>,
-    },
+    /// The analysis of a step's code is there, with the policy's decision.
+    Analysed(AnalysisReported),
     /// The analysis could not be made.
     AnalysisFailed {
         /// The step.

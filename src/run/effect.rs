@@ -1,6 +1,7 @@
 //! Work that a run owes now: derived from its state, never queued beside it, so a crash can't lose it.
 
 use super::state::{RunState, StepState, StepStatus};
+use crate::approval::Verdict;
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
 use crate::time::Timestamp;
@@ -77,8 +78,11 @@ fn owed(state: &RunState, step: &Step, step_state: &StepState, now: Timestamp) -
     if !python || step_state.status != StepStatus::Ready || state.cancel.is_some() {
         return None;
     }
-    if step_state.analysis.is_none() {
+    let Some(analysis) = &step_state.analysis else {
         return Some(Effect::Analyse { step: path });
+    };
+    if analysis.decision.verdict != Verdict::Pass && !step_state.code_approved {
+        return None;
     }
     let attempt = u32::try_from(step_state.attempts.len())
         .unwrap_or(u32::MAX)

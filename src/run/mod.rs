@@ -9,6 +9,7 @@ mod command;
 mod decide;
 mod effect;
 mod event;
+mod outputs;
 pub mod payload;
 mod record;
 mod retry;

@@ -210,6 +210,9 @@ pub struct AnalysisReported {
     pub environment_text: String,
     /// Digest over code, inputs, mode, environment and policy: what an approval is bound to.
     pub subject: Digest,
+    /// Who should answer if it asks, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewers: Option<String>,
     /// The notebook that shows what would run, relative to the data folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notebook: Option<String>,
@@ -253,6 +256,9 @@ pub struct ApprovalRequested {
     pub show: Values,
     /// What a no does.
     pub on_reject: OnReject,
+    /// The attempt of unknown outcome that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
 }
 
 /// A person's answer.

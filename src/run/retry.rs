@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::payload::RetryScheduled;
 use super::state::StepState;
+use crate::code;
 use crate::failure::Failure;
 use crate::plan::{RetryPolicy, Step};
 use crate::time::Timestamp;
@@ -29,7 +30,7 @@ fn delay(policy: &RetryPolicy, next: u32, draw: f64) -> Duration {
 
 /// The retry that the step's policy allows after this counted failure, if any.
 ///
-/// `state` still shows the failed attempt as open, so it is counted.
+/// A write of unknown outcome that a person gave up is never made again.
 #[must_use]
 pub(super) fn next(
     step: &Step,
@@ -39,7 +40,8 @@ pub(super) fn next(
 ) -> Option<RetryScheduled> {
     let policy = &step.retry;
     let counted = state.counted_attempts();
-    if counted >= policy.max_attempts || !policy.kinds.contains(&failure.kind) {
+    let given_up = failure.code == code::OUTCOME_UNKNOWN.as_str();
+    if given_up || counted >= policy.max_attempts || !policy.kinds.contains(&failure.kind) {
         return None;
     }
     let delay = delay(policy, counted + 1, moment.draw);

@@ -8,17 +8,23 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "a test that can't go on has failed, and says so by stopping"
 )]
 
 mod config;
+mod crash;
 mod executor_environment;
 mod executor_local;
 mod executor_processes;
 mod executor_results;
 mod executor_rig;
 mod executor_science;
+mod machine;
 mod notebook_validate;
+mod simulator;
 mod store_crash;
 mod store_damage;
 mod store_memory;

@@ -1,15 +1,9 @@
 //! Answers of people.
 
-use super::interrupted;
-use crate::code;
-use crate::failure::{Failure, FailureKind};
 use crate::plan;
-use crate::run::command::{ANSWER_RUN_AGAIN, Refusal, UNKNOWN_ANSWER, Vote, text_of};
+use crate::run::command::{Refusal, Vote};
 use crate::run::event::Event;
-use crate::run::payload::{
-    Answer, ApprovalClosed, ApprovalVoted, AttemptEnded, AttemptFailed, Closed, StepBlocked,
-    StepFailed, StepSucceeded, Subject, Values,
-};
+use crate::run::payload::{Answer, ApprovalClosed, ApprovalVoted, Closed, Values};
 use crate::run::state::{ApprovalState, RunState};
 
 /// Decides what an answer means.
@@ -54,12 +48,10 @@ pub(super) fn decide(state: &RunState, vote: Vote) -> Result<Vec<Event>, Refusal
         outcome,
         by: vote.person.clone(),
     };
-    let mut events = vec![Event::ApprovalVoted(voted), Event::ApprovalClosed(closed)];
-    events.extend(match vote.answer {
-        Answer::Approve => approved(state, approval, form),
-        Answer::Reject => rejected(state, approval, &vote.person, vote.comment.as_deref()),
-    });
-    Ok(events)
+    Ok(vec![
+        Event::ApprovalVoted(voted),
+        Event::ApprovalClosed(closed),
+    ])
 }
 
 /// The same answer again is accepted without effect; another one comes too late.
@@ -107,84 +99,5 @@ fn checked_form(approval: &ApprovalState, mut given: Values) -> Result<Values, R
     match given.keys().next() {
         Some(name) => Err(refuse(format!("the form has no field `{name}`"))),
         None => Ok(values),
-    }
-}
-
-fn approved(state: &RunState, approval: &ApprovalState, form: Values) -> Vec<Event> {
-    let step = approval.request.step.clone();
-    match approval.request.subject {
-        Subject::Code => Vec::new(),
-        Subject::Step => vec![Event::StepSucceeded(StepSucceeded {
-            step,
-            outputs: form,
-        })],
-        Subject::UnknownOutcome => {
-            let Some((_, step_state)) = state.step(&step) else {
-                return Vec::new();
-            };
-            let Some(attempt) = step_state.attempts.last() else {
-                return Vec::new();
-            };
-            let number = attempt.number;
-            if text_of(&form, UNKNOWN_ANSWER) == Some(ANSWER_RUN_AGAIN) {
-                return vec![Event::AttemptFailed(AttemptFailed {
-                    step,
-                    attempt: number,
-                    failure: interrupted("a person decided to run it again"),
-                    counted: false,
-                })];
-            }
-            let outputs = Values::new();
-            vec![
-                Event::AttemptSucceeded(AttemptEnded {
-                    step: step.clone(),
-                    attempt: number,
-                }),
-                Event::StepSucceeded(StepSucceeded { step, outputs }),
-            ]
-        }
-    }
-}
-
-fn rejected(
-    state: &RunState,
-    approval: &ApprovalState,
-    person: &str,
-    comment: Option<&str>,
-) -> Vec<Event> {
-    let step = approval.request.step.clone();
-    let why = match comment {
-        Some(comment) => format!("rejected by {person}: {comment}"),
-        None => format!("rejected by {person}"),
-    };
-    match approval.request.subject {
-        Subject::Code | Subject::Step => {
-            vec![Event::StepRejected(StepBlocked {
-                step,
-                why,
-                only_skips: false,
-            })]
-        }
-        Subject::UnknownOutcome => {
-            let number = state
-                .step(&step)
-                .and_then(|(_, step)| step.attempts.last())
-                .map_or(0, |a| a.number);
-            let failure = Failure::new(
-                FailureKind::Infrastructure,
-                code::OUTCOME_UNKNOWN,
-                format!("attempt {number} was interrupted while it may have written; {why}"),
-            );
-            let attempt = AttemptFailed {
-                step: step.clone(),
-                attempt: number,
-                failure: failure.clone(),
-                counted: true,
-            };
-            vec![
-                Event::AttemptFailed(attempt),
-                Event::StepFailed(StepFailed { step, failure }),
-            ]
-        }
     }
 }

@@ -1,0 +1,110 @@
+//! Steps whose edges are settled: not run, skipped, failed on their inputs, or ready.
+
+use indexmap::IndexMap;
+
+use super::evaluate::{evaluate, text, truth, values};
+use crate::expression::Expression;
+use crate::failure::Failure;
+use crate::plan::{Edge, EdgeKind, OnFailure, Step};
+use crate::run::event::Event;
+use crate::run::payload::{StepBlocked, StepFailed, StepReady};
+use crate::run::scope::RunScope;
+use crate::run::state::{RunState, StepStatus};
+
+/// A step whose edges are settled: what becomes of it.
+pub(super) fn enter(state: &RunState, step: &Step) -> Vec<Event> {
+    let path = step.path.clone();
+    let lifted = step
+        .condition
+        .as_ref()
+        .is_some_and(Expression::uses_status_function);
+    if !lifted && let Some((why, only_skips)) = blocked(state, &step.edges) {
+        return vec![Event::StepNotRun(StepBlocked {
+            step: path,
+            why,
+            only_skips,
+        })];
+    }
+    match admit(state, step) {
+        Ok(None) => {
+            let source = step
+                .condition
+                .as_ref()
+                .map(Expression::source)
+                .unwrap_or_default();
+            let why = format!("its condition was false: {source}");
+            vec![Event::StepSkipped(StepBlocked {
+                step: path,
+                why,
+                only_skips: true,
+            })]
+        }
+        Ok(Some(ready)) => vec![Event::StepReady(ready)],
+        Err(failure) => vec![Event::StepFailed(StepFailed {
+            step: path,
+            failure,
+        })],
+    }
+}
+
+/// Why a step can't run, and whether only skips are to blame. `None` = nothing stands in its way.
+fn blocked(state: &RunState, edges: &[Edge]) -> Option<(String, bool)> {
+    let mut found: Option<(String, bool)> = None;
+    for edge in edges {
+        let Some((from, from_state)) = state.step(&edge.from) else {
+            continue;
+        };
+        let only_skips = match from_state.status {
+            StepStatus::Succeeded => continue,
+            StepStatus::Failed if from.on_failure == OnFailure::Continue => continue,
+            StepStatus::Skipped => true,
+            StepStatus::NotRun => from_state.only_skips,
+            StepStatus::Pending
+            | StepStatus::Ready
+            | StepStatus::Running
+            | StepStatus::Waiting
+            | StepStatus::Failed
+            | StepStatus::Rejected
+            | StepStatus::Cancelled
+            | StepStatus::Unknown => false,
+        };
+        let passes = match edge.kind {
+            EdgeKind::After => true,
+            EdgeKind::Previous => only_skips,
+            EdgeKind::Needs | EdgeKind::Reference => false,
+        };
+        if !passes {
+            let why = format!("step `{}` is {}", edge.from, from_state.status.as_str());
+            // One real obstacle outweighs any number of skips.
+            match &found {
+                Some((_, false)) => {}
+                Some((_, true)) | None => found = Some((why, only_skips)),
+            }
+        }
+    }
+    found
+}
+
+/// Evaluates condition, inputs and environment. `None` = the condition is false.
+fn admit(state: &RunState, step: &Step) -> Result<Option<StepReady>, Failure> {
+    let scope = RunScope::new(state);
+    if let Some(condition) = &step.condition
+        && !truth(condition, &scope, "if")?
+    {
+        return Ok(None);
+    }
+    let mut env = IndexMap::new();
+    for (name, template) in &step.env {
+        let value = evaluate(template, &scope, &format!("env.{name}"))?;
+        env.insert(name.clone(), text(&value, &format!("env.{name}"))?);
+    }
+    Ok(Some(StepReady {
+        step: step.path.clone(),
+        inputs: values(&step.with, &scope, "with")?,
+        env,
+        condition: step
+            .condition
+            .as_ref()
+            .map(|condition| condition.source().to_owned()),
+    }))
+}

@@ -1,0 +1,417 @@
+//! A run without an engine: the pure machine, driven by hand in a world that a test describes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use stepwell::approval::{Decision, Verdict};
+use stepwell::failure::Failure;
+use stepwell::id::{Digest, RunId, StepPath};
+use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
+use stepwell::python::analysis::{RuleSet, analyze};
+use stepwell::run::payload::{
+    AnalysisReported, Answer, AttemptStarted, EffectClass, ResultRecorded, RunCreated, Trigger,
+    Values,
+};
+use stepwell::run::{
+    Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, Vote,
+    advance, decide, effects,
+};
+use stepwell::time::Timestamp;
+
+/// How an attempt ends.
+#[derive(Debug, Clone)]
+pub(crate) enum Ends {
+    /// Well, with these results.
+    With(Value),
+    /// With a failure of its code or surroundings.
+    Failing(Failure),
+}
+
+/// What becomes of an attempt that was under way at a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adopted {
+    /// It finished while nobody watched.
+    Finished,
+    /// It left nothing, and its code may have begun.
+    LostStarted,
+    /// Its code never began.
+    LostBefore,
+}
+
+type Python = dyn Fn(&Step, u32) -> Ends;
+type Voter = dyn Fn(&ApprovalState) -> Option<(Answer, Values)>;
+
+/// The world outside the machine.
+pub(crate) struct World {
+    python: Box<Python>,
+    voter: Box<Voter>,
+    pub(crate) verdict: fn(&Step) -> Verdict,
+    pub(crate) adopted: Adopted,
+    /// How often the code of each step really ran.
+    pub(crate) ledger: BTreeMap<StepPath, u32>,
+    /// How often each step was analysed.
+    pub(crate) analysed: u32,
+}
+
+impl World {
+    pub(crate) fn new(python: impl Fn(&Step, u32) -> Ends + 'static) -> Self {
+        Self {
+            python: Box::new(python),
+            voter: Box::new(|asked| Some((Answer::Approve, sample_form(asked)))),
+            verdict: |step| match &step.kind {
+                StepKind::Python(python) if python.mode == Mode::WriteAccess => Verdict::Ask,
+                _ => Verdict::Pass,
+            },
+            adopted: Adopted::LostStarted,
+            ledger: BTreeMap::new(),
+            analysed: 0,
+        }
+    }
+
+    /// Every step succeeds with results that fit its declared outputs.
+    pub(crate) fn sampling(seed: u64) -> Self {
+        Self::new(move |step, _| Ends::With(sample_results(step, seed)))
+    }
+
+    pub(crate) fn voting(
+        mut self,
+        voter: impl Fn(&ApprovalState) -> Option<(Answer, Values)> + 'static,
+    ) -> Self {
+        self.voter = Box::new(voter);
+        self
+    }
+}
+
+/// One run: its plan and its history.
+pub(crate) struct Simulation {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) history: Vec<Recorded>,
+    pub(crate) state: RunState,
+    clock: i64,
+}
+
+const RUN: RunId = RunId::from_bytes([7; 16]);
+/// Rounds after which a run that has not come to rest never will.
+const ROUNDS_MAX: usize = 100_000;
+
+impl Simulation {
+    pub(crate) fn new(plan: &Arc<Plan>, inputs: &Value) -> Self {
+        let created = Event::RunCreated(RunCreated {
+            workflow: plan.name.clone(),
+            plan: plan.digest(),
+            engine: "test".to_owned(),
+            inputs: inputs.as_object().cloned().unwrap_or_default(),
+            trigger: Trigger::Manual,
+            folder: "runs/test".to_owned(),
+            workflow_folder: None,
+            scheduled_at: Timestamp::from_micros(0),
+        });
+        let first = Recorded {
+            seq: 1,
+            time: Timestamp::from_micros(1),
+            epoch: 1,
+            actor: Actor::Engine,
+            event: created,
+        };
+        let state = RunState::begin(RUN, Arc::clone(plan), &first).unwrap();
+        Self {
+            plan: Arc::clone(plan),
+            history: vec![first],
+            state,
+            clock: 1,
+        }
+    }
+
+    /// The same run as it stands after a crash that kept the first `kept` events.
+    pub(crate) fn crashed(&self, kept: usize) -> Self {
+        let history = self.history[..kept].to_vec();
+        let state = RunState::replay(RUN, Arc::clone(&self.plan), &history)
+            .unwrap()
+            .unwrap();
+        Self {
+            plan: Arc::clone(&self.plan),
+            history,
+            state,
+            clock: self.clock,
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: Timestamp::from_micros(self.clock),
+            draw: 0.5,
+        }
+    }
+
+    fn record(&mut self, events: Vec<Event>) {
+        for event in events {
+            self.clock += 1;
+            let recorded = Recorded {
+                seq: self.state.seq + 1,
+                time: Timestamp::from_micros(self.clock),
+                epoch: 1,
+                actor: Actor::Engine,
+                event,
+            };
+            self.state.apply(&recorded).unwrap_or_else(|error| {
+                panic!(
+                    "the machine made an illegal event: {error}\n{:#?}",
+                    recorded.event
+                )
+            });
+            self.history.push(recorded);
+        }
+    }
+
+    pub(crate) fn submit(&mut self, command: Command) -> Result<(), Refusal> {
+        let events = decide(&self.state, command)?;
+        self.record(events);
+        Ok(())
+    }
+
+    pub(crate) fn advance(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let events = advance(&self.state, self.moment());
+            if events.is_empty() {
+                return;
+            }
+            self.record(events);
+        }
+        panic!("bookkeeping never comes to an end");
+    }
+
+    /// Goes on until the run has ended, or waits for a person who does not answer.
+    pub(crate) fn rest(&mut self, world: &mut World) {
+        if self.state.started_at.is_none() {
+            self.submit(Command::Start).unwrap();
+        }
+        let mut begun: Vec<(StepPath, u32)> = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            self.advance();
+            if self.state.ending.is_some() {
+                return;
+            }
+            let owed = effects(&self.state, self.moment().now);
+            if let Some(effect) = owed.into_iter().next() {
+                self.perform(effect, world, &mut begun);
+                continue;
+            }
+            let Some(vote) = self.next_vote(world) else {
+                return;
+            };
+            self.submit(Command::Vote(vote)).unwrap();
+        }
+        panic!("the run never comes to rest");
+    }
+
+    fn next_vote(&self, world: &World) -> Option<Vote> {
+        self.state.open_approvals().find_map(|asked| {
+            let (answer, form) = (world.voter)(asked)?;
+            Some(vote(asked, answer, form))
+        })
+    }
+
+    fn perform(&mut self, effect: Effect, world: &mut World, begun: &mut Vec<(StepPath, u32)>) {
+        match effect {
+            Effect::Analyse { step } => {
+                world.analysed += 1;
+                let report = self.analysis(&step, world);
+                self.submit(Command::Analysed(report)).unwrap();
+            }
+            Effect::Execute { step, attempt } => {
+                let started = self.started(&step, attempt);
+                self.submit(Command::BeginAttempt(started)).unwrap();
+                begun.push((step, attempt));
+            }
+            Effect::Attend { step, attempt } if begun.contains(&(step.clone(), attempt)) => {
+                *world.ledger.entry(step.clone()).or_default() += 1;
+                self.end(&step, attempt, world);
+            }
+            Effect::Attend { step, attempt } => match world.adopted {
+                Adopted::Finished => self.end(&step, attempt, world),
+                lost @ (Adopted::LostStarted | Adopted::LostBefore) => {
+                    let started = lost == Adopted::LostStarted;
+                    let evidence = "nothing".to_owned();
+                    self.submit(Command::AttemptLost {
+                        step,
+                        attempt,
+                        started,
+                        evidence,
+                    })
+                    .unwrap();
+                }
+            },
+            Effect::Kill { step, attempt } => {
+                self.submit(Command::AttemptKilled { step, attempt })
+                    .unwrap();
+            }
+            Effect::WakeAt { at, .. } => self.clock = self.clock.max(at.as_micros()),
+        }
+    }
+
+    fn end(&mut self, path: &StepPath, attempt: u32, world: &World) {
+        let (step, _) = self.state.step(path).unwrap();
+        let (results, failure) = match (world.python)(step, attempt) {
+            Ends::With(results) => (Some(results), None),
+            Ends::Failing(failure) => (None, Some(failure)),
+        };
+        let result = result(path, attempt, results);
+        self.submit(Command::AttemptEnded { result, failure })
+            .unwrap();
+    }
+
+    pub(crate) fn analysis(&self, path: &StepPath, world: &World) -> AnalysisReported {
+        let (step, state) = self.state.step(path).unwrap();
+        let StepKind::Python(python) = &step.kind else {
+            panic!("{path} is no Python step")
+        };
+        let seen = serde_json::to_vec(&state.inputs).unwrap();
+        AnalysisReported {
+            step: path.clone(),
+            code: python.code,
+            mode: python.mode,
+            report: analyze("results = {}\n", &RuleSet::default()),
+            decision: Decision {
+                verdict: (world.verdict)(step),
+                rule: "test".to_owned(),
+                reason: "The test says so.".to_owned(),
+                code: None,
+            },
+            environment: Digest::of(b"environment"),
+            environment_text: "test".to_owned(),
+            subject: Digest::of(&[python.code.as_bytes().as_slice(), &seen].concat()),
+            reviewers: None,
+            notebook: None,
+        }
+    }
+
+    pub(crate) fn started(&self, path: &StepPath, attempt: u32) -> AttemptStarted {
+        let (step, state) = self.state.step(path).unwrap();
+        let StepKind::Python(python) = &step.kind else {
+            panic!("{path} is no Python step")
+        };
+        AttemptStarted {
+            step: path.clone(),
+            attempt,
+            executor: "test".to_owned(),
+            effect: match python.mode {
+                Mode::ReadOnly => EffectClass::Read,
+                Mode::WriteAccess => EffectClass::Write,
+            },
+            environment: Digest::of(b"environment"),
+            subject: state.analysis.as_ref().unwrap().subject,
+        }
+    }
+
+    /// Statuses and outputs, without anything that differs from one way there to another.
+    pub(crate) fn outcome(&self) -> Value {
+        let steps: serde_json::Map<String, Value> = self
+            .state
+            .steps()
+            .map(|(step, state)| {
+                (
+                    step.path.to_string(),
+                    json!({"status": state.status, "outputs": state.outputs}),
+                )
+            })
+            .collect();
+        let outputs = self
+            .state
+            .ending
+            .as_ref()
+            .map(|ending| ending.outputs.clone());
+        json!({"status": self.state.status(), "outputs": outputs, "steps": steps})
+    }
+
+    pub(crate) fn status_of(&self, step: &str) -> &'static str {
+        self.state.step_with_id(step).unwrap().1.status.as_str()
+    }
+}
+
+pub(crate) fn vote(asked: &ApprovalState, answer: Answer, form: Values) -> Vote {
+    Vote {
+        approval: asked.request.approval.clone(),
+        person: "ada".to_owned(),
+        typed_by: None,
+        answer,
+        form,
+        comment: Some("as agreed".to_owned()),
+        seen: Some(asked.request.subject_digest),
+    }
+}
+
+pub(crate) fn result(path: &StepPath, attempt: u32, results: Option<Value>) -> ResultRecorded {
+    ResultRecorded {
+        step: path.clone(),
+        attempt,
+        results,
+        figures: Vec::new(),
+        artifacts: Vec::new(),
+        notebook: None,
+        folder: format!("runs/test/{path}/{attempt}"),
+        notes: Vec::new(),
+        seconds: 0.0,
+        max_rss_bytes: 0,
+        cpu_seconds: 0.0,
+    }
+}
+
+/// Results that fit the declared outputs of a step; different seeds give different numbers.
+pub(crate) fn sample_results(step: &Step, seed: u64) -> Value {
+    let Some(outputs) = &step.outputs else {
+        return json!({"seed": seed});
+    };
+    outputs
+        .iter()
+        .map(|(name, field)| (name.clone(), sample(field, seed)))
+        .collect()
+}
+
+fn sample_form(asked: &ApprovalState) -> Values {
+    let form = asked
+        .request
+        .form
+        .iter()
+        .filter(|(_, field)| field.default.is_none());
+    form.map(|(name, field)| (name.clone(), sample(field, 0)))
+        .collect()
+}
+
+/// A value that fits a field.
+pub(crate) fn sample(field: &Field, seed: u64) -> Value {
+    if let Some(choice) = field.choices.first() {
+        return choice.clone();
+    }
+    let share = [0.95, 0.6, 0.2, 0.0, 1.0][usize::try_from(seed % 5).unwrap()];
+    let (low, high) = (
+        field.min.unwrap_or(0.0),
+        field.max.unwrap_or(1.0).max(field.min.unwrap_or(0.0)),
+    );
+    match field.field_type {
+        FieldType::String | FieldType::File => json!(format!("text {seed}")),
+        FieldType::Int => json!(seed + u64::try_from(low.max(0.0) as i64).unwrap()),
+        FieldType::Float => json!(low + (high - low) * share),
+        FieldType::Bool => json!(seed.is_multiple_of(2)),
+        FieldType::Date => json!("2026-11-22"),
+        FieldType::Datetime => json!("2026-11-22T12:00:00Z"),
+        FieldType::Duration => json!("1h30m"),
+        FieldType::List => match &field.items {
+            Some(Items::Each(item)) => json!([sample(item, seed), sample(item, seed + 1)]),
+            Some(Items::Record(fields)) => json!([record(fields, seed)]),
+            None => json!([seed]),
+        },
+        FieldType::Map => match &field.items {
+            Some(Items::Record(fields)) => record(fields, seed),
+            Some(Items::Each(item)) => json!({"a": sample(item, seed)}),
+            None => json!({"a": seed}),
+        },
+    }
+}
+
+fn record(fields: &indexmap::IndexMap<String, Field>, seed: u64) -> Value {
+    fields
+        .iter()
+        .map(|(name, field)| (name.clone(), sample(field, seed)))
+        .collect()
+}
