@@ -249,3 +249,65 @@ fn signal_name(signal: i32) -> String {
         |known| known.as_str().to_owned(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &[u8] =
+        br#"{"end": {"exit": {"status": 0, "message": ""}}, "results": null, "notes": [], "files": []}"#;
+
+    fn seen(exit: Exit, report: Option<&Report>) -> Seen<'_> {
+        Seen {
+            exit,
+            stop: None,
+            begun: true,
+            report,
+            launch_error: None,
+            stderr_tail: "",
+            timeout_seconds: 1.0,
+        }
+    }
+
+    #[test]
+    fn a_crash_after_the_end_of_the_code_is_a_note() {
+        let report = Report::parse(REPORT).unwrap();
+        let mut notes = Vec::new();
+        assert_eq!(
+            judge(&seen(Exit::Signal(11), Some(&report)), &mut notes),
+            None
+        );
+        assert_eq!(
+            notes,
+            ["after the end of the code the interpreter was ended by SIGSEGV"]
+        );
+    }
+
+    #[test]
+    fn what_was_stopped_is_never_a_success() {
+        let report = Report::parse(REPORT).unwrap();
+        for (stop, kind) in [
+            (Stop::Timeout, FailureKind::Timeout),
+            (Stop::Cancel, FailureKind::Cancelled),
+        ] {
+            let seen = Seen {
+                stop: Some(stop),
+                ..seen(Exit::Status(0), Some(&report))
+            };
+            let failure = judge(&seen, &mut Vec::new()).unwrap();
+            assert_eq!(failure.kind, kind);
+        }
+    }
+
+    #[test]
+    fn without_a_report_the_exit_decides() {
+        for (exit, code) in [
+            (Exit::Signal(9), "killed"),
+            (Exit::Signal(6), "crashed"),
+            (Exit::Status(0), "exited_early"),
+        ] {
+            let failure = judge(&seen(exit, None), &mut Vec::new()).unwrap();
+            assert_eq!(failure.code, code);
+        }
+    }
+}

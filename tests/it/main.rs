@@ -17,6 +17,7 @@
 mod config;
 mod crash;
 mod executor_environment;
+mod executor_files;
 mod executor_local;
 mod executor_processes;
 mod executor_results;

@@ -12,7 +12,6 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid, setsid};
 
-use super::descriptors::close_inherited;
 use super::folder::Folder;
 use super::harness;
 use crate::executor::Limits;
@@ -40,7 +39,6 @@ fn become_interpreter(folder: &Folder, supervisor: Option<Pid>) -> io::Error {
 }
 
 fn prepare(folder: &Folder, supervisor: Option<Pid>) -> io::Result<Command> {
-    close_inherited();
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     // The supervisor may have died before the line above; then nobody would stop us.
     if supervisor != Some(getppid()) {
