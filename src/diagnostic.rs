@@ -199,9 +199,15 @@ fn window(line: &str, column: usize) -> (String, usize) {
     (format!("…{shown}…"), column - from + 1)
 }
 
+/// Longest word that a suggestion is looked for, in bytes.
+const MEANT_BYTES_MAX: usize = 128;
+
 /// The nearest of `known` to `word`, when it is near enough to be a slip.
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > MEANT_BYTES_MAX {
+        return None;
+    }
     let lower = word.to_lowercase();
     known
         .into_iter()

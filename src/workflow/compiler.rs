@@ -10,6 +10,7 @@ use super::{CompileOptions, SourceError};
 use crate::code;
 use crate::id::Digest;
 use crate::plan::Mode;
+use crate::python::analysis::Finding;
 
 /// What every part of the compiler works on.
 pub(super) struct Compiler<'a, 't> {
@@ -20,6 +21,8 @@ pub(super) struct Compiler<'a, 't> {
     pub(super) defaults: Defaults,
     /// All steps, a switch before the steps of its arms.
     pub(super) drafts: Vec<Draft>,
+    /// Code that was looked at, and why it can't be read.
+    pub(super) unreadable: HashMap<Digest, Option<Finding>>,
     /// Positions in `drafts`.
     pub(super) by_id: HashMap<String, usize>,
 }
@@ -47,6 +50,7 @@ impl<'a, 't> Compiler<'a, 't> {
             blobs: Blobs::default(),
             defaults: Defaults::default(),
             drafts: Vec::new(),
+            unreadable: HashMap::new(),
             by_id: HashMap::new(),
         }
     }

@@ -74,14 +74,13 @@ impl Compiler<'_, '_> {
             (Some(node), None) => {
                 let path = yaml::text(&mut self.report, node)?;
                 let text = self.read_file(node, path)?;
-                self.check_python(node, path, &text);
-                Some((path.to_owned(), self.blobs.add(text.as_bytes())))
+                Some((path.to_owned(), self.check_python(node, path, &text)))
             }
             (None, Some(node)) => {
                 let text = yaml::text(&mut self.report, node)?;
                 let file_name = format!("{id}.py");
-                self.check_python(node, &file_name, text);
-                Some((file_name, self.blobs.add(text.as_bytes())))
+                let digest = self.check_python(node, &file_name, text);
+                Some((file_name, digest))
             }
             (Some(_), Some(node)) => {
                 let message = "`file` and `code` exclude each other";
@@ -105,13 +104,21 @@ impl Compiler<'_, '_> {
     }
 
     /// Code that could not be read is refused before anything runs.
-    fn check_python(&mut self, node: &Node, file_name: &str, text: &str) {
-        let analysis = analyze(text, &RuleSet::default());
-        let unreadable =
-            |finding: &&Finding| Rule::find(&finding.rule).is_some_and(Rule::means_unreadable);
-        let Some(finding) = analysis.findings.iter().find(unreadable) else {
-            return;
-        };
+    fn check_python(&mut self, node: &Node, file_name: &str, text: &str) -> Digest {
+        let digest = self.blobs.add(text.as_bytes());
+        let unreadable = self.unreadable.entry(digest).or_insert_with(|| {
+            let findings = analyze(text, &RuleSet::default()).findings;
+            findings
+                .into_iter()
+                .find(|finding| Rule::find(&finding.rule).is_some_and(Rule::means_unreadable))
+        });
+        if let Some(finding) = unreadable.clone() {
+            self.unreadable_code(node, file_name, text, &finding);
+        }
+        digest
+    }
+
+    fn unreadable_code(&mut self, node: &Node, file_name: &str, text: &str, finding: &Finding) {
         let message = format!(
             "{file_name}, line {}: {}",
             finding.line,

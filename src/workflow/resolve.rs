@@ -179,7 +179,8 @@ impl Compiler<'_, '_> {
 
     fn unknown_step(&mut self, id: &str, span: Span, from: Viewpoint<'_>) {
         let mut known: Vec<&str> = Vec::new();
-        for draft in &self.drafts {
+        let candidates = self.drafts.iter().filter(|_| self.report.has_room());
+        for draft in candidates {
             let reachable = match &draft.around {
                 None => true,
                 Some(around) => self.sees_into(from, around),

@@ -1,5 +1,7 @@
 //! The files that a workflow names. The compiler asks for them; whoever calls it reads the disk.
 
+use std::collections::HashSet;
+
 use crate::id::Digest;
 
 /// Reads the files that stand beside a workflow.
@@ -67,12 +69,13 @@ pub(super) fn normalize(path: &str) -> Option<String> {
 #[derive(Debug, Default)]
 pub(super) struct Blobs {
     list: Vec<(Digest, Vec<u8>)>,
+    known: HashSet<Digest>,
 }
 
 impl Blobs {
     pub(super) fn add(&mut self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
-        if !self.list.iter().any(|(known, _)| *known == digest) {
+        if self.known.insert(digest) {
             self.list.push((digest, bytes.to_vec()));
         }
         digest

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::compiler::Compiler;
 use super::draft::{Site, Use};
-use super::yaml::{self, Entry, Kind, Node, place_inside};
+use super::yaml::{self, Entry, Inside, Kind, Node, place_inside};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Expression, Lookup, Reference, Scope, StepStatusWord, Template};
@@ -101,12 +101,16 @@ impl Compiler<'_, '_> {
     }
 
     fn note_uses(&mut self, node: &Node, template: &Template, uses: &mut Uses<'_>) {
-        for expression in template.expressions() {
+        let expressions = template.expressions();
+        if expressions.is_empty() {
+            return;
+        }
+        let inside = Inside::new(self.report.text(), node);
+        for expression in expressions {
             for reference in expression.references() {
                 let at = reference.span();
                 let inner = Span::new(at.start + expression.offset(), at.end + expression.offset());
-                let span = place_inside(self.report.text(), node, inner);
-                uses.add(reference, span);
+                uses.add(reference, inside.place(inner));
             }
         }
     }

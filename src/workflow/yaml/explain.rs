@@ -15,11 +15,16 @@ pub(super) fn syntax(report: &mut Report<'_>, fault: &ScanError) {
         .unwrap_or(marker.index())
         .min(report.text().len());
     if let Some(start) = unquoted_expression(report.text(), offset) {
+        let rest = report.text().get(start..).unwrap_or_default();
+        let (mark, what) = match rest.starts_with("${{") {
+            true => ("${{", "an expression"),
+            false => ("${", "a variable"),
+        };
         report.error_with(
             code::YAML_SYNTAX,
-            Span::new(start, start + 2),
-            "a `${…}` inside [ ] or { } needs quotes",
-            "write \"${…}\" here, or put the value on a line of its own",
+            Span::new(start, start + mark.len()),
+            format!("{what} inside [ ] or {{ }} needs quotes"),
+            "put double quotes around it, or give the value a line of its own",
         );
         return;
     }

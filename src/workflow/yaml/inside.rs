@@ -7,32 +7,63 @@ use crate::diagnostic::Span;
 /// and indentation lie between the two; where they can't be followed, the whole scalar is the answer.
 #[must_use]
 pub fn place_inside(text: &str, node: &Node, span: Span) -> Span {
-    let (Some(raw), Some(value)) = (text.get(node.span.start..node.span.end), node.text()) else {
-        return node.span;
-    };
+    Inside::new(text, node).place(span)
+}
+
+/// The way from the value of one scalar back to the file, found once for many places.
+#[derive(Debug)]
+pub struct Inside {
+    whole: Span,
+    /// For every character of the value: where it begins there, where it stands in the file, and its length.
+    characters: Vec<(usize, usize, usize)>,
+}
+
+impl Inside {
+    /// Follows the value of `node` through the file `text`.
+    #[must_use]
+    pub fn new(text: &str, node: &Node) -> Self {
+        Self {
+            whole: node.span,
+            characters: follow(text, node).unwrap_or_default(),
+        }
+    }
+
+    /// Where a part of the value stands in the file.
+    #[must_use]
+    pub fn place(&self, span: Span) -> Span {
+        let first = self
+            .characters
+            .partition_point(|(value, _, _)| *value < span.start);
+        let behind = self
+            .characters
+            .partition_point(|(value, _, _)| *value < span.end.max(span.start + 1));
+        let start = self.characters.get(first).map(|(_, source, _)| *source);
+        let end = behind
+            .checked_sub(1)
+            .and_then(|last| self.characters.get(last))
+            .map(|(_, source, length)| source + length);
+        match (start, end) {
+            (Some(start), Some(end)) if start < end => Span::new(start, end),
+            (Some(start), _) => Span::new(start, start + 1),
+            // Behind the last character, for example where something is missing.
+            (None, Some(end)) => Span::new(end.saturating_sub(1), end),
+            (None, None) => self.whole,
+        }
+    }
+}
+
+fn follow(text: &str, node: &Node) -> Option<Vec<(usize, usize, usize)>> {
+    let raw = text.get(node.span.start..node.span.end)?;
     let body = body_start(raw);
-    let Some(raw) = raw.get(body..) else {
-        return node.span;
-    };
+    let mut source = raw.get(body..)?.char_indices().peekable();
     let base = node.span.start + body;
-    let mut source = raw.char_indices().peekable();
-    let (mut start, mut end) = (None, None);
-    for (offset, wanted) in value.char_indices() {
-        let Some(at) = advance(&mut source, wanted) else {
-            return node.span;
-        };
-        if offset == span.start {
-            start = Some(base + at);
-        }
-        if offset < span.end {
-            end = Some(base + at + wanted.len_utf8());
-        }
-    }
-    match (start, end) {
-        (Some(start), Some(end)) if start < end => Span::new(start, end),
-        (Some(start), _) => Span::new(start, start + 1),
-        (None, _) => node.span,
-    }
+    node.text()?
+        .char_indices()
+        .map(|(offset, wanted)| {
+            let at = advance(&mut source, wanted)?;
+            Some((offset, base + at, wanted.len_utf8()))
+        })
+        .collect()
 }
 
 /// Where the content begins: behind the quote, or behind the header line of a block scalar.

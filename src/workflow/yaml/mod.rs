@@ -20,7 +20,7 @@ pub use fields::{
     Fields, Keys, PRIVATE_KEYS, boolean, fields, list, map, not_supported, number, old_boolean,
     text, texts, unknown_word, whole, word, wrong_type,
 };
-pub use inside::place_inside;
+pub use inside::{Inside, place_inside};
 pub use node::{Entry, Kind, Node};
 pub use report::Report;
 pub use scalar::plain;

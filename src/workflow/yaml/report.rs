@@ -5,6 +5,8 @@ use crate::diagnostic::{Diagnostic, Place, Severity, Span};
 
 /// Most faults that are kept of one file; the rest are counted.
 const SHOWN_MAX: usize = 100;
+/// Longest message, in characters: keys and values of the file may be part of it.
+const MESSAGE_CHARS_MAX: usize = 400;
 
 /// A text and the faults that were found in it.
 #[derive(Debug)]
@@ -50,19 +52,27 @@ impl<'t> Report<'t> {
     }
 
     /// Notes a fault at these bytes. One that is already there (a merged map is read twice) is left out.
-    pub fn add(&mut self, span: Span, diagnostic: Diagnostic) {
+    pub fn add(&mut self, span: Span, mut diagnostic: Diagnostic) {
+        clip(&mut diagnostic.message);
+        diagnostic.help.iter_mut().for_each(clip);
         let known = self.found.iter().any(|(at, known)| {
             *at == span && known.code == diagnostic.code && known.message == diagnostic.message
         });
         if known {
             return;
         }
-        if self.found.len() < SHOWN_MAX {
+        if self.has_room() {
             let place = Place::locate(self.file, self.text, span);
             self.found.push((span, diagnostic.at(place)));
         } else if diagnostic.severity == Severity::Error {
             self.hidden += 1;
         }
+    }
+
+    /// Whether another fault would still be shown. When not, looking for a suggestion is in vain.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.found.len() < SHOWN_MAX
     }
 
     /// Whether an error was found.
@@ -83,5 +93,12 @@ impl<'t> Report<'t> {
             ));
         }
         list
+    }
+}
+
+fn clip(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
     }
 }
