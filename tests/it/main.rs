@@ -16,6 +16,7 @@
 
 mod config;
 mod crash;
+mod engine;
 mod executor_environment;
 mod executor_files;
 mod executor_local;
