@@ -14,6 +14,7 @@
     reason = "a test that can't go on has failed, and says so by stopping"
 )]
 
+mod analysis_corpus;
 mod config;
 mod crash;
 mod engine;

@@ -4,12 +4,27 @@
 //! stored to and imported. Nothing is ever searched in the text itself, so comments, strings and methods
 //! that merely share a name with a dangerous function give no findings.
 
+mod access;
+mod builtin;
+mod call;
+mod catalogue;
+mod expression;
+mod family;
+mod message;
 mod nesting;
 mod parse;
+mod paths;
 mod position;
+mod reader;
 mod report;
 mod rules;
 mod spans;
+mod special;
+mod statement;
+mod symbol;
+mod target;
+mod value;
+mod world;
 
 pub use parse::CODE_BYTES_MAX;
 pub use report::{Capability, Finding, Report, Risk, Severity};
@@ -18,38 +33,82 @@ pub use spans::top_level_spans;
 
 use std::collections::BTreeSet;
 
+use parse::Fault;
 use position::Lines;
+use reader::{Hit, Reader};
+use ruff_text_size::TextRange;
 
 /// Analyses a text as Python code.
 #[must_use]
 pub fn analyze(code: &str, rules: &RuleSet) -> Report {
-    let mut findings = Vec::new();
-    if let Err(faults) = parse::parse(code) {
-        let lines = Lines::of(code);
-        for fault in faults {
-            let (line, column) = lines.position(fault.range.start().to_usize());
-            let (end_line, end_column) = lines.position(fault.range.end().to_usize());
-            findings.push(Finding {
-                rule: fault.rule.id().to_owned(),
-                severity: rules.severity(fault.rule).unwrap_or(Severity::Error),
-                line,
-                column,
-                end_line,
-                end_column,
-                message: fault.message,
-                snippet: lines.snippet(fault.range),
-                name: None,
-            });
+    let mut draft = Draft {
+        rules,
+        lines: Lines::of(code),
+        findings: Vec::new(),
+        capabilities: BTreeSet::new(),
+    };
+    let mut imports = BTreeSet::new();
+    let mut assigns_results = false;
+    match parse::parse(code) {
+        Ok(parsed) => {
+            let mut reader = Reader::read(&parsed.syntax().body, rules);
+            reader.hits.sort_by_key(|hit| (hit.range.start(), hit.rule));
+            reader.hits.into_iter().for_each(|hit| draft.hit(hit));
+            imports = reader.imports;
+            assigns_results = reader.assigns_results;
         }
+        Err(faults) => faults.into_iter().for_each(|fault| draft.fault(fault)),
     }
-    let capabilities = BTreeSet::new();
     Report {
         rule_set: RULE_SET_VERSION,
-        findings,
-        risk: Risk::of(&capabilities),
-        writes: capabilities.contains(&Capability::ControlWrite),
-        capabilities,
-        imports: Vec::new(),
-        assigns_results: false,
+        findings: draft.findings,
+        risk: Risk::of(&draft.capabilities),
+        writes: draft.capabilities.contains(&Capability::ControlWrite),
+        capabilities: draft.capabilities,
+        imports: imports.into_iter().collect(),
+        assigns_results,
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// A report that is being written.
+struct Draft<'a> {
+    rules: &'a RuleSet,
+    lines: Lines<'a>,
+    findings: Vec<Finding>,
+    capabilities: BTreeSet<Capability>,
+}
+
+impl Draft<'_> {
+    fn hit(&mut self, hit: Hit) {
+        let message = message::of(hit.rule, &hit.name);
+        let name = (!hit.name.is_empty()).then_some(hit.name);
+        self.finding(hit.rule, hit.range, message, name);
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.finding(fault.rule, fault.range, fault.message, None);
+    }
+
+    fn finding(&mut self, rule: Rule, range: TextRange, message: String, name: Option<String>) {
+        let Some(severity) = self.rules.severity(rule) else {
+            return;
+        };
+        self.capabilities.extend(rule.capability());
+        let (line, column) = self.lines.position(range.start().to_usize());
+        let (end_line, end_column) = self.lines.position(range.end().to_usize());
+        self.findings.push(Finding {
+            rule: rule.id().to_owned(),
+            severity,
+            line,
+            column,
+            end_line,
+            end_column,
+            message,
+            snippet: self.lines.snippet(range),
+            name,
+        });
     }
 }

@@ -1,0 +1,261 @@
+//! The functions of Python that move values about, done as Python does them.
+
+use ruff_text_size::TextRange;
+
+use super::call::Site;
+use super::reader::Reader;
+use super::rules::Rule;
+use super::special::Special;
+use super::symbol::Symbol;
+use super::value::{Atom, Set};
+
+impl Reader<'_> {
+    /// Does what the function does.
+    pub(super) fn special(&mut self, special: Special, site: &Site<'_>) -> Set {
+        let unknown = Set::UNKNOWN;
+        let first = site.argument(0).unwrap_or(&unknown);
+        match special {
+            Special::GetAttribute => {
+                let name = site.argument(1).unwrap_or(&unknown);
+                let mut value = self.get_attribute(first, name, site.range);
+                if let Some(fallback) = site.argument(2) {
+                    value.join(fallback);
+                }
+                value
+            }
+            Special::SetAttribute => {
+                self.set_attribute(first, site);
+                Set::UNKNOWN
+            }
+            Special::ImportModule | Special::Import => self.import_call(special, site),
+            Special::Vars => self.namespaces(first),
+            Special::Globals => Set::of(Atom::Globals),
+            Special::Partial => self.partial(first, site),
+            Special::TypeOf => match site.argument(1) {
+                Some(bases) => bases.element(),
+                None => self.types(first),
+            },
+            Special::Cast => self.instances(first),
+            Special::Super => match self.world.class_around(self.scope) {
+                Some(class) => Set::of(Atom::Super(class)),
+                None => Set::UNKNOWN,
+            },
+            Special::Gather => gathered(site),
+            Special::Element => gathered(site).element(),
+            Special::Apply => self.apply_each(first, site),
+            Special::PathJoin => {
+                let parts: Vec<&Set> = site.arguments.iter().map(|part| &part.value).collect();
+                self.joined_paths(&parts)
+            }
+            Special::PathKeep => first.clone(),
+            Special::MakePath => self.make_path(site),
+            Special::PathSelf => site.receiver.clone(),
+            Special::Home => {
+                let home = self.symbols.intern("~/");
+                let path = self.symbols.intern("pathlib.Path");
+                let mut set = Set::of(Atom::Instance(path));
+                set.add(Atom::Text(home));
+                set
+            }
+            Special::MethodCaller => self.named(first, Atom::MethodCaller),
+            Special::AttributeGetter => self.named(first, Atom::AttributeGetter),
+            Special::Record => self.record(site),
+            Special::Inert => Set::UNKNOWN,
+            Special::Members => {
+                self.report_dynamic(first, site.range);
+                Set::UNKNOWN
+            }
+            Special::NumpyLoad => {
+                self.numpy_load(site);
+                Set::UNKNOWN
+            }
+            Special::Modules => Set::UNKNOWN,
+        }
+    }
+
+    /// The texts that a name may be, and whether it may be something else.
+    fn names(&self, name: &Set) -> (Vec<Symbol>, bool) {
+        let mut texts = Vec::new();
+        let mut other = name.open || name.own.is_empty();
+        for atom in &name.own {
+            match atom.text() {
+                Some(text) => texts.push(text),
+                None => other = true,
+            }
+        }
+        (texts, other)
+    }
+
+    /// `getattr(base, name)`.
+    pub(super) fn get_attribute(&mut self, base: &Set, name: &Set, range: TextRange) -> Set {
+        let (names, other) = self.names(name);
+        let mut value = Set::NOTHING;
+        value.open = other;
+        value.items_open = true;
+        for name in names {
+            value.join(&self.attribute_read(base, name, range));
+        }
+        if other {
+            self.report_dynamic(base, range);
+            for atom in &base.own {
+                if let Atom::Object(scope) | Atom::Class(scope) | Atom::Record(scope) = *atom {
+                    let members = self.world.all_of(scope);
+                    value.join(&self.world.bound(&members));
+                }
+            }
+        }
+        value
+    }
+
+    fn set_attribute(&mut self, base: &Set, site: &Site<'_>) {
+        let unknown = Set::UNKNOWN;
+        let (names, other) = self.names(site.argument(1).unwrap_or(&unknown));
+        let value = site.argument(2).unwrap_or(&unknown);
+        for name in names {
+            self.store(base, name, value, site.range);
+        }
+        if other {
+            self.report_dynamic(base, site.range);
+            self.dynamic_store(base, site.range);
+            self.escape(site);
+        }
+    }
+
+    /// `setattr(pv, name, value)`: objects of control libraries count although they are no modules.
+    fn dynamic_store(&mut self, base: &Set, range: TextRange) {
+        for atom in &base.own {
+            if let Atom::Object(class) = *atom
+                && let Some(scope) = self.world.scope(class)
+            {
+                let bases = scope.bases.clone();
+                self.report_dynamic(&bases, range);
+            }
+        }
+    }
+
+    fn import_call(&mut self, special: Special, site: &Site<'_>) -> Set {
+        let unknown = Set::UNKNOWN;
+        let (names, other) = self.names(site.argument(0).unwrap_or(&unknown));
+        let package = site.argument(1).and_then(|package| self.constant(package));
+        let mut value = Set::NOTHING;
+        value.open = other;
+        for name in names {
+            let mut module = self.symbols.text(name).to_string();
+            if let (true, Some(package)) = (module.starts_with('.'), package) {
+                module = format!("{}{module}", self.symbols.text(package));
+            }
+            self.import(&module, site.range);
+            self.check_import(&module, site.range);
+            let bound = if special == Special::Import && site.arguments.len() == 1 {
+                module.split('.').next()
+            } else {
+                Some(module.as_str())
+            };
+            let path = self.symbols.module(bound.unwrap_or_default());
+            value.add(Atom::Path(path));
+        }
+        if other {
+            self.report(Rule::DynamicImport, site.range, "");
+        }
+        value
+    }
+
+    fn namespaces(&mut self, of: &Set) -> Set {
+        let mut set = Set::UNKNOWN;
+        for atom in &of.own {
+            if let Atom::Path(path) | Atom::Instance(path) = *atom {
+                set.add(Atom::Namespace(path));
+            } else if let Atom::Object(scope) | Atom::Class(scope) | Atom::Record(scope) = *atom {
+                set.add(Atom::Record(scope));
+            }
+        }
+        if set.own.is_empty() {
+            set.add(Atom::Globals);
+        }
+        set
+    }
+
+    fn types(&mut self, of: &Set) -> Set {
+        let mut set = Set::UNKNOWN;
+        for atom in &of.own {
+            if let Atom::Instance(path) = *atom {
+                set.add(Atom::Path(path));
+            } else if let Atom::Object(class) = *atom {
+                set.add(Atom::Class(class));
+            }
+        }
+        set
+    }
+
+    fn partial(&mut self, callee: &Set, site: &Site<'_>) -> Set {
+        let rest = site.arguments.get(1..).unwrap_or_default();
+        for argument in rest {
+            self.report_escape(&argument.value, argument.range);
+        }
+        for atom in &callee.own {
+            if let Atom::Function(id) | Atom::Bound(id) = *atom
+                && let Some(function) = self.world.function_mut(id)
+            {
+                function.shift = function.shift.max(rest.len());
+            }
+        }
+        callee.clone()
+    }
+
+    /// `map(function, items, …)`: functions of the code get the items, others are reported.
+    fn apply_each(&mut self, callee: &Set, site: &Site<'_>) -> Set {
+        let rest = site.arguments.get(1..).unwrap_or_default();
+        let values: Vec<Set> = rest.iter().map(|items| items.value.element()).collect();
+        let mut given = Set::NOTHING;
+        given.hold(&self.apply_to(callee, &values, site.range));
+        for items in rest {
+            given.hold(&items.value);
+        }
+        given
+    }
+
+    fn named(&mut self, name: &Set, atom: fn(Symbol) -> Atom) -> Set {
+        let (names, other) = self.names(name);
+        let mut set = Set::NOTHING;
+        set.open = other;
+        for name in names {
+            set.add(atom(name));
+        }
+        set
+    }
+
+    fn record(&mut self, site: &Site<'_>) -> Set {
+        let record = self
+            .world
+            .record_of(site.range.start().to_u32(), self.scope);
+        let mut set = gathered(site);
+        set.add(Atom::Record(record));
+        for argument in site.arguments {
+            if let Some(name) = argument.name {
+                self.world.put(record, name, &argument.value);
+            } else {
+                self.loosen(&Set::of(Atom::Record(record)), &argument.value);
+            }
+        }
+        set
+    }
+
+    fn numpy_load(&mut self, site: &Site<'_>) {
+        let keyword = self.symbols.intern("allow_pickle");
+        if site
+            .arguments
+            .iter()
+            .any(|argument| argument.name == Some(keyword))
+        {
+            self.report(Rule::Deserialize, site.range, "numpy.load");
+        }
+    }
+}
+
+fn gathered(site: &Site<'_>) -> Set {
+    let mut set = Set::NOTHING;
+    for argument in site.arguments {
+        set.hold(&argument.value);
+    }
+    set
+}

@@ -1,0 +1,44 @@
+//! What a finding says to people.
+
+use super::rules::Rule;
+
+/// One sentence about a finding of this rule; `name` is the qualified name behind the text, or empty.
+pub(super) fn of(rule: Rule, name: &str) -> String {
+    match rule {
+        Rule::ControlWrite => format!("`{name}` writes to the control system."),
+        Rule::ControlRead => format!("`{name}` reads from the control system."),
+        Rule::ControlDynamic => {
+            format!("This reaches into `{name}` by a name that is not in the text: it may write.")
+        }
+        Rule::Process => format!("`{name}` starts or stops other programs."),
+        Rule::DynamicCode => format!("`{name}` runs code that is not in the text."),
+        Rule::DynamicImport => "This imports a module whose name is not in the text.".to_owned(),
+        Rule::DynamicAccess if name.is_empty() => {
+            "This reaches any module or name of the program by a name that is not in the text."
+                .to_owned()
+        }
+        Rule::DynamicAccess => {
+            format!("This reaches into `{name}` by a name that is not in the text.")
+        }
+        Rule::Introspection => {
+            format!("`{name}` walks the interpreter's own objects, which reach everything.")
+        }
+        Rule::Native => format!("`{name}` leaves Python: native code knows no rules."),
+        Rule::FsOutside => format!("`{name}` writes or removes files outside the run folder."),
+        Rule::FsWrite => {
+            format!("`{name}` writes or removes files at a path that is not in the text.")
+        }
+        Rule::Network => format!("`{name}` opens or serves a network connection."),
+        Rule::Deserialize => {
+            format!("`{name}` builds objects from bytes, and such bytes can run code.")
+        }
+        Rule::EnvRead => format!("`{name}` looks into the process environment."),
+        Rule::Threads => format!("`{name}` starts threads or worker processes."),
+        Rule::ImportDenied => format!("The module `{name}` may not be imported here."),
+        Rule::TooComplex => {
+            "Values flow in more ways than the analysis follows, so it may miss something."
+                .to_owned()
+        }
+        Rule::Syntax | Rule::TooDeep | Rule::TooLarge => "The code can't be read.".to_owned(),
+    }
+}

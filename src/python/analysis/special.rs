@@ -1,0 +1,203 @@
+//! Functions of Python itself that move values about, so that the analysis must do what they do.
+
+/// What such a function does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Special {
+    /// `getattr(object, name, default)`.
+    GetAttribute,
+    /// `setattr(object, name, value)`.
+    SetAttribute,
+    /// `import_module(name, package)`, which gives the module named.
+    ImportModule,
+    /// `__import__(name)`, which gives the first package of the name.
+    Import,
+    /// `vars(object)`.
+    Vars,
+    /// `globals()` and `locals()`.
+    Globals,
+    /// `partial(function, …)` and other wrappers that give back what they are given.
+    Partial,
+    /// `type(object)`.
+    TypeOf,
+    /// `typing.cast(class, value)`.
+    Cast,
+    /// `super()`.
+    Super,
+    /// A container or iterator over what the arguments are and contain.
+    Gather,
+    /// One of what the arguments are or contain.
+    Element,
+    /// `map(function, …)`: calls it.
+    Apply,
+    /// `os.path.join`.
+    PathJoin,
+    /// `os.path.expanduser` and others that keep the beginning of a path.
+    PathKeep,
+    /// `pathlib.Path(…)`.
+    MakePath,
+    /// `pathlib.Path.home()`.
+    Home,
+    /// `operator.methodcaller`.
+    MethodCaller,
+    /// `operator.attrgetter`.
+    AttributeGetter,
+    /// `SimpleNamespace(…)`, `dict(…)` with keywords.
+    Record,
+    /// Looks at its arguments and does nothing with them.
+    Inert,
+    /// Gives all members of a module, whatever their names.
+    Members,
+    /// Methods of a path that give a path nearby.
+    PathSelf,
+    /// `sys.modules`.
+    Modules,
+    /// `numpy.load`, which unpickles only when told so.
+    NumpyLoad,
+}
+
+/// The functions, by their qualified names.
+pub(super) const SPECIALS: &[(&str, Special)] = &[
+    ("builtins.getattr", Special::GetAttribute),
+    ("inspect.getattr_static", Special::GetAttribute),
+    ("builtins.object.__getattribute__", Special::GetAttribute),
+    ("builtins.type.__getattribute__", Special::GetAttribute),
+    ("builtins.setattr", Special::SetAttribute),
+    ("builtins.object.__setattr__", Special::SetAttribute),
+    ("importlib.import_module", Special::ImportModule),
+    ("pydoc.locate", Special::ImportModule),
+    ("builtins.__import__", Special::Import),
+    ("builtins.vars", Special::Vars),
+    ("builtins.globals", Special::Globals),
+    ("builtins.locals", Special::Globals),
+    ("functools.partial", Special::Partial),
+    ("functools.partialmethod", Special::Partial),
+    ("functools.wraps", Special::Inert),
+    ("functools.lru_cache", Special::Partial),
+    ("functools.cache", Special::Partial),
+    ("builtins.staticmethod", Special::Partial),
+    ("builtins.classmethod", Special::Partial),
+    ("weakref.ref", Special::Partial),
+    ("weakref.proxy", Special::Partial),
+    ("copy.copy", Special::Partial),
+    ("copy.deepcopy", Special::Partial),
+    ("builtins.type", Special::TypeOf),
+    ("typing.cast", Special::Cast),
+    ("builtins.super", Special::Super),
+    ("builtins.list", Special::Gather),
+    ("builtins.tuple", Special::Gather),
+    ("builtins.set", Special::Gather),
+    ("builtins.frozenset", Special::Gather),
+    ("builtins.iter", Special::Gather),
+    ("builtins.reversed", Special::Gather),
+    ("builtins.enumerate", Special::Gather),
+    ("builtins.zip", Special::Gather),
+    ("builtins.sorted", Special::Gather),
+    ("itertools.chain", Special::Gather),
+    ("itertools.chain.from_iterable", Special::Gather),
+    ("itertools.cycle", Special::Gather),
+    ("itertools.product", Special::Gather),
+    ("itertools.islice", Special::Gather),
+    ("itertools.repeat", Special::Gather),
+    ("itertools.zip_longest", Special::Gather),
+    ("collections.deque", Special::Gather),
+    ("types.MappingProxyType", Special::Gather),
+    ("builtins.next", Special::Element),
+    ("builtins.max", Special::Element),
+    ("builtins.min", Special::Element),
+    ("random.choice", Special::Element),
+    ("operator.itemgetter", Special::Inert),
+    ("operator.getitem", Special::Element),
+    ("builtins.map", Special::Apply),
+    ("builtins.filter", Special::Apply),
+    ("itertools.starmap", Special::Apply),
+    ("functools.reduce", Special::Apply),
+    ("os.path.join", Special::PathJoin),
+    ("os.path.expanduser", Special::PathKeep),
+    ("os.path.normpath", Special::PathKeep),
+    ("os.path.dirname", Special::PathKeep),
+    ("os.fspath", Special::PathKeep),
+    ("builtins.str", Special::PathKeep),
+    ("pathlib.Path", Special::MakePath),
+    ("pathlib.PurePath", Special::MakePath),
+    ("pathlib.Path.home", Special::Home),
+    ("pathlib.Path.expanduser", Special::PathSelf),
+    ("pathlib.Path.resolve", Special::PathSelf),
+    ("pathlib.Path.absolute", Special::PathSelf),
+    ("pathlib.Path.with_suffix", Special::PathSelf),
+    ("pathlib.Path.with_name", Special::PathSelf),
+    ("pathlib.Path.joinpath", Special::PathSelf),
+    ("sys.modules", Special::Modules),
+    ("os.O_RDONLY", Special::Inert),
+    ("operator.methodcaller", Special::MethodCaller),
+    ("operator.attrgetter", Special::AttributeGetter),
+    ("types.SimpleNamespace", Special::Record),
+    ("builtins.dict", Special::Record),
+    ("argparse.Namespace", Special::Record),
+    ("builtins.isinstance", Special::Inert),
+    ("builtins.issubclass", Special::Inert),
+    ("builtins.hasattr", Special::Inert),
+    ("builtins.callable", Special::Inert),
+    ("builtins.print", Special::Inert),
+    ("builtins.repr", Special::Inert),
+    ("builtins.id", Special::Inert),
+    ("builtins.hash", Special::Inert),
+    ("builtins.len", Special::Inert),
+    ("builtins.dir", Special::Inert),
+    ("builtins.help", Special::Inert),
+    ("inspect.signature", Special::Inert),
+    ("inspect.getsource", Special::Inert),
+    ("inspect.getdoc", Special::Inert),
+    ("inspect.getmembers", Special::Members),
+    ("numpy.load", Special::NumpyLoad),
+];
+
+/// Names that are there without an import, as far as a rule could care. Sorted.
+pub(super) const BUILTINS: &[&str] = &[
+    "__build_class__",
+    "__builtins__",
+    "__import__",
+    "callable",
+    "classmethod",
+    "compile",
+    "dict",
+    "dir",
+    "enumerate",
+    "eval",
+    "exec",
+    "execfile",
+    "filter",
+    "frozenset",
+    "get_ipython",
+    "getattr",
+    "globals",
+    "hasattr",
+    "hash",
+    "help",
+    "id",
+    "isinstance",
+    "issubclass",
+    "iter",
+    "len",
+    "list",
+    "locals",
+    "map",
+    "max",
+    "min",
+    "next",
+    "object",
+    "open",
+    "print",
+    "property",
+    "repr",
+    "reversed",
+    "set",
+    "setattr",
+    "sorted",
+    "staticmethod",
+    "str",
+    "super",
+    "tuple",
+    "type",
+    "vars",
+    "zip",
+];
