@@ -98,6 +98,35 @@ fn known_misses_are_still_missed() {
     }
 }
 
+#[test]
+fn the_deepest_code_that_is_read_fits_a_small_stack() {
+    let deepest = 248;
+    let codes = [
+        "x".to_owned() + &".a".repeat(deepest),
+        "1".to_owned() + &"+1".repeat(deepest),
+        "f(".repeat(deepest / 2) + "x" + &")".repeat(deepest / 2),
+        "[".repeat(deepest) + &"]".repeat(deepest),
+        "{1:".repeat(deepest / 2) + "1" + &"}".repeat(deepest / 2),
+        "lambda: ".repeat(deepest / 2) + "x",
+        "x if x else ".repeat(deepest / 2) + "x",
+        "[i for i in ".repeat(deepest / 4) + "x" + &"]".repeat(deepest / 4),
+        (0..90)
+            .map(|depth| " ".repeat(depth) + "if x:\n")
+            .collect::<String>()
+            + &" ".repeat(90)
+            + "x",
+        (0..90)
+            .map(|depth| " ".repeat(depth) + "class A:\n")
+            .collect::<String>()
+            + &" ".repeat(90)
+            + "x",
+    ];
+    let small = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    let read =
+        small.spawn(move || codes.map(|code| analyze(&code, &RuleSet::default()).readable()));
+    assert_eq!(read.unwrap().join().unwrap(), [true; 10]);
+}
+
 fn corpus() -> Vec<&'static str> {
     [WRITES, DANGERS, HARMLESS, MISSES]
         .into_iter()

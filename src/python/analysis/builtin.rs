@@ -116,20 +116,7 @@ impl Reader<'_> {
         }
         if other {
             self.report_dynamic(base, site.range);
-            self.dynamic_store(base, site.range);
             self.escape(site);
-        }
-    }
-
-    /// `setattr(pv, name, value)`: objects of control libraries count although they are no modules.
-    fn dynamic_store(&mut self, base: &Set, range: TextRange) {
-        for atom in &base.own {
-            if let Atom::Object(class) = *atom
-                && let Some(scope) = self.world.scope(class)
-            {
-                let bases = scope.bases.clone();
-                self.report_dynamic(&bases, range);
-            }
         }
     }
 

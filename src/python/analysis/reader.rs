@@ -150,14 +150,15 @@ impl<'r> Reader<'r> {
                     self.report(Rule::DynamicAccess, range, "");
                     continue;
                 }
+                Atom::Class(class) | Atom::Object(class) | Atom::Super(class) => {
+                    self.report_dynamic_bases(class, range);
+                    continue;
+                }
                 Atom::Text(_)
                 | Atom::Prefix(_)
                 | Atom::Function(_)
                 | Atom::Bound(_)
-                | Atom::Class(_)
-                | Atom::Object(_)
                 | Atom::Record(_)
-                | Atom::Super(_)
                 | Atom::MethodCaller(_)
                 | Atom::AttributeGetter(_) => continue,
             };
@@ -165,6 +166,16 @@ impl<'r> Reader<'r> {
                 self.report_path(Some(Rule::ControlDynamic), range, path);
             } else if !is_instance {
                 self.report_path(Some(Rule::DynamicAccess), range, path);
+            }
+        }
+    }
+
+    /// The same for a class of the code that derives from one of a control library.
+    fn report_dynamic_bases(&mut self, class: ScopeId, range: TextRange) {
+        let bases = self.world.scope(class).map(|scope| scope.bases.own.clone());
+        for path in bases.into_iter().flatten().filter_map(Atom::path) {
+            if self.symbols.facts(path).control {
+                self.report_path(Some(Rule::ControlDynamic), range, path);
             }
         }
     }
