@@ -75,9 +75,7 @@ impl Reader<'_> {
 
     fn attribute_of_atom(&mut self, atom: Atom, name: Symbol) -> Set {
         match (&*self.symbols.text(name), atom) {
-            ("__dict__", Atom::Path(path) | Atom::Instance(path)) => {
-                return Set::of(Atom::Namespace(path));
-            }
+            ("__dict__", _) => return self.namespace_of(atom),
             ("__class__", Atom::Instance(path)) => return Set::of(Atom::Path(path)),
             ("__class__", Atom::Object(class)) => return Set::of(Atom::Class(class)),
             ("__self__" | "__wrapped__" | "func", _) => return Set::of(atom),
@@ -109,6 +107,20 @@ impl Reader<'_> {
             | Atom::MethodCaller(_)
             | Atom::AttributeGetter(_) => Set::UNKNOWN,
         }
+    }
+
+    /// `vars(value)`. Plain objects have no names worth following; those of control libraries do.
+    pub(super) fn namespace_of(&mut self, atom: Atom) -> Set {
+        if let Atom::Object(scope) | Atom::Class(scope) | Atom::Record(scope) = atom {
+            return Set::of(Atom::Record(scope));
+        }
+        if let Atom::Instance(path) = atom
+            && self.symbols.facts(path).control
+        {
+            return Set::of(Atom::Namespace(path));
+        }
+        atom.path()
+            .map_or(Set::UNKNOWN, |path| Set::of(Atom::Namespace(path)))
     }
 
     fn attribute_of_path(&mut self, path: Symbol, name: Symbol) -> Set {

@@ -28,6 +28,7 @@ impl Reader<'_> {
                 Set::UNKNOWN
             }
             Special::ImportModule | Special::Import => self.import_call(special, site),
+            Special::Vars if site.arguments.is_empty() => Set::of(Atom::Globals),
             Special::Vars => self.namespaces(first),
             Special::Globals => Set::of(Atom::Globals),
             Special::Partial => self.partial(first, site),
@@ -150,14 +151,7 @@ impl Reader<'_> {
     fn namespaces(&mut self, of: &Set) -> Set {
         let mut set = Set::UNKNOWN;
         for atom in &of.own {
-            if let Atom::Path(path) | Atom::Instance(path) = *atom {
-                set.add(Atom::Namespace(path));
-            } else if let Atom::Object(scope) | Atom::Class(scope) | Atom::Record(scope) = *atom {
-                set.add(Atom::Record(scope));
-            }
-        }
-        if set.own.is_empty() {
-            set.add(Atom::Globals);
+            set.join(&self.namespace_of(*atom));
         }
         set
     }
