@@ -35,3 +35,5 @@ mod store_sled;
 mod tidy;
 mod workflow_bad;
 mod workflow_compile;
+mod workflow_hostile;
+mod workflow_rules;
