@@ -36,4 +36,5 @@ mod tidy;
 mod workflow_bad;
 mod workflow_compile;
 mod workflow_hostile;
+mod workflow_inputs;
 mod workflow_rules;

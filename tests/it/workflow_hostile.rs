@@ -156,7 +156,7 @@ proptest! {
         let compilation = compile("w.yml", wounded.as_bytes(), &folder, &CompileOptions::default());
         match &compilation.plan {
             Some(plan) => prop_assert_eq!(&Plan::from_bytes(&plan.to_bytes()).unwrap(), plan),
-            None => prop_assert!(compilation.diagnostics.iter().any(|one| one.is_error())),
+            None => prop_assert!(compilation.diagnostics.iter().any(stepwell::diagnostic::Diagnostic::is_error)),
         }
         for one in &compilation.diagnostics {
             let place = one.place.as_ref().unwrap();

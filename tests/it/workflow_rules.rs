@@ -122,7 +122,7 @@ steps:
     let inside: Vec<&str> = switch.arms[0]
         .steps
         .iter()
-        .map(|path| path.as_str())
+        .map(stepwell::id::StepPath::as_str)
         .collect();
     assert_eq!(inside, ["s.first", "s.second", "s.inner"]);
 }
