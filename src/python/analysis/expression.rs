@@ -156,21 +156,27 @@ impl Reader<'_> {
     }
 
     fn dict(&mut self, dict: &ast::ExprDict) -> Set {
-        let record = self
-            .world
-            .scope_of(dict.start().to_u32(), ScopeKind::Record, self.scope);
-        let mut set = Set::of(Atom::Record(record));
-        set.items_open = false;
+        let mut set = Set::NOTHING;
+        let mut entries = Vec::with_capacity(dict.items.len());
         for item in &dict.items {
             let key = item.key.as_ref().map(|key| self.eval(key));
             let value = self.eval(&item.value);
-            match key.as_ref().and_then(|key| self.constant(key)) {
+            set.hold(&value);
+            if let Some(key) = &key {
+                set.hold(key);
+            }
+            entries.push((key, value));
+        }
+        // Plain data, of which a program may hold a lot, needs no fields.
+        if !entries.is_empty() && set.items.iter().all(|atom| atom.beginning().is_some()) {
+            return set;
+        }
+        let record = self.world.record_of(dict.start().to_u32(), self.scope);
+        set.add(Atom::Record(record));
+        for (key, value) in entries {
+            match key.and_then(|key| self.constant(&key)) {
                 Some(key) => self.world.put(record, key, &value),
                 None => self.world.derive(record, &value.element()),
-            }
-            set.hold(&value);
-            if let Some(key) = key {
-                set.hold(&key);
             }
         }
         set

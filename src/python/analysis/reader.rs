@@ -57,12 +57,14 @@ impl<'r> Reader<'r> {
             assigns_results: false,
             results,
         };
-        for _ in 0..PASSES_MAX {
+        for pass in 0..PASSES_MAX {
             reader.world.changed = false;
             reader.hits.clear();
             reader.seen.clear();
             reader.body(body);
-            if !reader.world.changed {
+            // Out of room the risk is unknown already: a second pass for names used before they are
+            // defined, and no further.
+            if !reader.world.changed || (reader.world.full && pass > 0) {
                 break;
             }
         }

@@ -198,6 +198,15 @@ fn giving_up_is_said_and_not_silent() {
 }
 
 #[test]
+fn much_data_is_not_complex() {
+    let code = "data = [".to_owned()
+        + &"{'name': 'x', 'values': [1, 2], 'more': {'y': None}},\n".repeat(2_000)
+        + "]\n";
+    let report = analyze(&code, &RuleSet::default());
+    assert_eq!((found(&report), report.risk), (vec![], Risk::Low));
+}
+
+#[test]
 fn a_long_chain_of_functions_is_followed_or_given_up_aloud() {
     let mut code = String::from("import epics\n");
     for index in (0..40).rev() {

@@ -6,7 +6,7 @@ use super::world::{FunctionId, ScopeId};
 /// Most constant texts that one set keeps; more make it open.
 const TEXTS_MAX: usize = 16;
 /// Most other atoms that one set keeps; more make the analysis say that it gave up.
-const ATOMS_MAX: usize = 256;
+const ATOMS_MAX: usize = 128;
 
 /// One thing that a name may stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
