@@ -1,6 +1,7 @@
 //! Attempts: begun only when their start is durable, seen to their end, adopted after a crash, killed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::analyse::{self, Prepared};
 use super::drive::Driver;
@@ -159,17 +160,24 @@ pub(super) async fn kill(
     attempt: u32,
 ) -> Option<Command> {
     let folder = attempt_folder(&driver.shared, state, path, attempt);
-    match driver.shared.ports.executor.kill(&folder).await {
+    let shared = &driver.shared;
+    match shared.ports.executor.kill(&folder).await {
         Ok(()) => Some(Command::AttemptKilled {
             step: path.clone(),
             attempt,
         }),
         Err(failure) => {
             tracing::error!(run = %state.run, step = %path, %failure.message, "an attempt could not be stopped");
+            // The effect stays owed, so it is tried again; not at once, lest it spin.
+            let clock = &shared.ports.clock;
+            clock.sleep_until(clock.now().plus(KILL_AGAIN)).await;
             None
         }
     }
 }
+
+/// How long after a failed stop of an attempt it is tried again.
+const KILL_AGAIN: Duration = Duration::from_secs(1);
 
 fn attempt_folder(shared: &Shared, state: &RunState, path: &StepPath, attempt: u32) -> PathBuf {
     RunFolder::new(&shared.options.data, &state.created.folder).attempt(path, attempt)

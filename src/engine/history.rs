@@ -6,11 +6,18 @@ use super::{Error, Shared};
 use crate::id::RunId;
 use crate::plan::Plan;
 use crate::run::payload::RunCreated;
-use crate::run::{self, Actor, Command, Event, Moment, Recorded, RunState, Seq, advance, decide};
+use crate::run::{
+    self, Actor, Command, Event, Moment, NewRecord, Recorded, RunState, RunStatus, RunSummary, Seq,
+    advance, decide,
+};
 use crate::store::Append;
 
 /// Rounds of bookkeeping that share one durable write.
 const ROUNDS_PER_COMMIT: usize = 2;
+/// Events of one durable write.
+const COMMIT_RECORDS_MAX: usize = 512;
+/// Bytes of event bodies of one durable write, unless a single one is larger: 8 MiB.
+const COMMIT_BYTES_MAX: usize = 8 << 20;
 /// Records read at a time.
 const READ_RECORDS: usize = 4_096;
 
@@ -117,33 +124,58 @@ impl History {
         Ok(batch)
     }
 
+    /// Appends in commits that a store takes. A history is whole at every event, so a batch may be cut anywhere.
     async fn append(&mut self, batch: Vec<Recorded>, expected: Seq) -> Result<(), Error> {
-        let records = batch
-            .iter()
-            .map(|recorded| {
-                recorded
-                    .event
-                    .to_record(recorded.time, recorded.actor.clone())
-            })
-            .collect::<Result<Vec<_>, _>>()?;
         let run = self.state.run;
         let summary = run::summary(&self.state);
-        self.shared
-            .ports
-            .store
-            .append(Append {
+        let mut expected = expected;
+        let mut rest = batch.as_slice();
+        while !rest.is_empty() {
+            let (records, taken) = commit_of(rest)?;
+            let (now, later) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
+            let last_seq = expected + u64::try_from(taken).unwrap_or(u64::MAX);
+            let mut summary = RunSummary {
+                last_seq,
+                ..summary.clone()
+            };
+            if !later.is_empty() {
+                // What the row says must not be ahead of what is durable.
+                summary.status = RunStatus::Running;
+            }
+            let append = Append {
                 run,
                 expected,
                 records,
                 summary,
-            })
-            .await?;
-        for recorded in &batch {
-            tracing::debug!(%run, seq = recorded.seq, event = recorded.event.name(), "appended");
-            self.shared.tell_event(run, recorded);
+            };
+            self.shared.ports.store.append(append).await?;
+            for recorded in now {
+                tracing::debug!(%run, seq = recorded.seq, event = recorded.event.name(), "appended");
+                self.shared.tell_event(run, recorded);
+            }
+            expected = last_seq;
+            rest = later;
         }
         Ok(())
     }
+}
+
+/// The records of the next commit, and how many events they are: at least one.
+fn commit_of(events: &[Recorded]) -> Result<(Vec<NewRecord>, usize), Error> {
+    let mut records = Vec::new();
+    let mut bytes = 0;
+    for recorded in events.iter().take(COMMIT_RECORDS_MAX) {
+        let record = recorded
+            .event
+            .to_record(recorded.time, recorded.actor.clone())?;
+        bytes += record.body.len();
+        if bytes > COMMIT_BYTES_MAX && !records.is_empty() {
+            break;
+        }
+        records.push(record);
+    }
+    let taken = records.len();
+    Ok((records, taken))
 }
 
 fn recorded(shared: &Shared, seq: Seq, event: Event, moment: Moment, actor: &Actor) -> Recorded {

@@ -446,9 +446,9 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target)
+            copy(&entry.path(), &target);
         } else {
-            std::fs::copy(entry.path(), target).map(drop).unwrap()
+            std::fs::copy(entry.path(), target).unwrap();
         }
     }
 }
@@ -502,6 +502,20 @@ async fn independent_steps_run_side_by_side_up_to_the_bound() {
     assert_eq!(executor.started().len(), 3);
     // Only what really began is recorded as begun.
     assert_eq!(count(&events(&engine, run).await, "AttemptStarted"), 3);
+}
+
+#[tokio::test]
+async fn two_thousand_steps_that_may_all_begin_at_once_fit_into_the_store() {
+    let rig = Rig::new(MemoryStore::new());
+    let engine = rig.engine(&xy());
+    let steps: String = (0..2_000)
+        .map(|n| format!("  - id: s{n}\n    needs: []\n    set: {{x: {n}}}\n"))
+        .collect();
+    let run = create(&engine, &compiled(&format!("steps:\n{steps}")), json!({})).await;
+    let state = engine.drive(run).await.unwrap();
+    assert_eq!(state.status(), RunStatus::Succeeded);
+    assert_eq!(state.outputs_of("s1999"), json!({"x": 1999}));
+    assert!(engine.verify(None).await.unwrap().is_sound());
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
     clippy::wildcard_enum_match_arm,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    clippy::too_many_lines,
     reason = "a test that can't go on has failed, and says so by stopping"
 )]
 
