@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::drive::Driver;
+use super::options::blocking;
 use super::{Error, Shared, notebook};
 use crate::approval::{self, Decision, Subject, Verdict};
 use crate::code;
@@ -119,7 +120,11 @@ async fn report(
     python: &PythonStep,
 ) -> Result<AnalysisReported, Failure> {
     let prepared = prepare(shared, step_state, python).await?;
-    let report = analysis::analyze(&prepared.code, &shared.options.rules);
+    // Milliseconds for a page of code, seconds for the worst that a hostile author can write.
+    let (code, rules) = (prepared.code.clone(), shared.options.rules.clone());
+    let report = blocking(move || Ok(analysis::analyze(&code, &rules)))
+        .await
+        .map_err(|error| Failure::new(FailureKind::Internal, error.code(), error.to_string()))?;
     let (asks, reviewers) = step_wish(state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
     let mut reported = AnalysisReported {
