@@ -26,9 +26,22 @@ pub const INTERRUPTIONS_MAX: usize = 10;
 /// The command is refused; nothing happens.
 pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal> {
     if let Some(ending) = &state.ending {
-        return Err(Refusal::Ended {
-            status: ending.status.as_str(),
-        });
+        return match command {
+            // What was decided before the end is answered as decided, so that the same answer twice is no error.
+            Command::Vote(vote) if vote::is_decided(state, &vote) => vote::decide(state, vote),
+            Command::Vote(_)
+            | Command::Start
+            | Command::Cancel { .. }
+            | Command::Analysed { .. }
+            | Command::AnalysisFailed { .. }
+            | Command::BeginAttempt(_)
+            | Command::AttemptEnded { .. }
+            | Command::AttemptBroken { .. }
+            | Command::AttemptLost { .. }
+            | Command::AttemptKilled { .. } => Err(Refusal::Ended {
+                status: ending.status.as_str(),
+            }),
+        };
     }
     match command {
         Command::Start if state.started_at.is_some() => Ok(Vec::new()),

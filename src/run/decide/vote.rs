@@ -6,6 +6,12 @@ use crate::run::event::Event;
 use crate::run::payload::{Answer, ApprovalClosed, ApprovalVoted, Closed, Values};
 use crate::run::state::{ApprovalState, RunState};
 
+/// Whether the question was decided already.
+pub(super) fn is_decided(state: &RunState, vote: &Vote) -> bool {
+    let approval = state.approvals.get(&vote.approval);
+    approval.is_some_and(|approval| approval.closed.is_some())
+}
+
 /// Decides what an answer means.
 pub(super) fn decide(state: &RunState, vote: Vote) -> Result<Vec<Event>, Refusal> {
     let Some(approval) = state.approvals.get(&vote.approval) else {
