@@ -202,6 +202,15 @@ codes! {
 
     // -- the command line (src/cli) --
     USAGE = "usage",
+    UNKNOWN_CODE = "unknown_code",
+    AMBIGUOUS_RUN = "ambiguous_run",
+    AMBIGUOUS_APPROVAL = "ambiguous_approval",
+    NO_OPEN_APPROVAL = "no_open_approval",
+    NOTHING_RECORDED = "nothing_recorded",
+    FILE_UNREADABLE = "file_unreadable",
+    FILE_UNWRITABLE = "file_unwritable",
+    INPUTS_UNREADABLE = "inputs_unreadable",
+    INPUT_FILE_MISSING = "input_file_missing",
 }
 
 #[cfg(test)]

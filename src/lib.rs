@@ -5,12 +5,13 @@
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`]
-//! - shell: [`engine`]
+//! - shell: [`engine`], [`cli`], [`telemetry`]
 //! - ports and adapters: [`artifact`], [`executor`], [`store`]
 
 pub mod approval;
 pub mod artifact;
 pub mod canonical;
+pub mod cli;
 pub mod code;
 pub mod config;
 pub mod diagnostic;
@@ -23,5 +24,6 @@ pub mod plan;
 pub mod python;
 pub mod run;
 pub mod store;
+pub mod telemetry;
 pub mod time;
 pub mod workflow;

@@ -7,6 +7,6 @@ fn main() -> ExitCode {
     match args.next().as_deref().and_then(std::ffi::OsStr::to_str) {
         Some("__supervise") => stepwell::executor::local::supervise(args),
         Some("__launch") => stepwell::executor::local::launch(args),
-        Some(_) | None => ExitCode::SUCCESS,
+        Some(_) | None => stepwell::cli::run(std::env::args_os()),
     }
 }

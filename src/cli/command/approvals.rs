@@ -1,0 +1,79 @@
+//! `stepwell approvals`: every open question, with all that is needed to answer it.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::error::Error;
+use super::super::open::Opened;
+use super::super::view::{Frame, question};
+use super::super::{Context, Exit, find};
+use crate::run::{RunState, RunStatus, approval_json};
+
+/// Show the open questions, of one run or of all
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// Only this run: its id, the beginning or the end of it, or @last
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+}
+
+pub(in crate::cli) async fn perform(
+    context: &Context,
+    arguments: &Arguments,
+) -> Result<Exit, Error> {
+    let Some(opened) = context.open_existing()? else {
+        context.output.result(
+            || json!({"approvals": []}),
+            || "no open questions\n".to_owned(),
+        );
+        return Ok(Exit::Succeeded);
+    };
+    let states = states(&opened, arguments.run.as_deref()).await?;
+    let documents: Vec<Value> = states
+        .iter()
+        .flat_map(|state| {
+            state
+                .open_approvals()
+                .map(|asked| approval_json(state, asked))
+        })
+        .collect();
+    if context.output.is_json() {
+        context.output.document(&json!({"approvals": documents}));
+        return Ok(Exit::Succeeded);
+    }
+    let mut texts = Vec::new();
+    for state in &states {
+        let frame = Frame::load(context, &opened, state).await;
+        texts.extend(
+            state
+                .open_approvals()
+                .map(|asked| question::text(&frame, asked)),
+        );
+    }
+    if texts.is_empty() {
+        texts.push("no open questions\n".to_owned());
+    }
+    context.output.text(&texts.join("\n"));
+    Ok(Exit::Succeeded)
+}
+
+async fn states(opened: &Opened, run: Option<&str>) -> Result<Vec<RunState>, Error> {
+    if let Some(word) = run {
+        return Ok(vec![find::state(opened, word).await?]);
+    }
+    let mut states = Vec::new();
+    // Running ones too: a question may be open while another branch goes on.
+    for row in find::rows(
+        opened,
+        &[RunStatus::Waiting, RunStatus::Running],
+        usize::MAX,
+    )
+    .await?
+    {
+        if !row.questions.is_empty() {
+            states.push(opened.engine.state(row.run).await?);
+        }
+    }
+    states.reverse();
+    Ok(states)
+}

@@ -1,0 +1,73 @@
+//! `stepwell results`: what a run gave out, and what its steps left.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::super::error::Error;
+use super::super::{Context, Exit, find};
+use crate::code;
+use crate::run::{RunState, StepState};
+
+/// Print the outputs of a run and the results of its steps, as JSON
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The run: its id, the beginning or the end of it, or @last
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Only this step
+    #[arg(value_name = "STEP")]
+    step: Option<String>,
+}
+
+pub(in crate::cli) async fn perform(
+    context: &Context,
+    arguments: &Arguments,
+) -> Result<Exit, Error> {
+    let opened = context.open_for_run()?;
+    let state = find::state(&opened, &arguments.run).await?;
+    let document = match &arguments.step {
+        None => whole(&state),
+        Some(word) => {
+            let (step, step_state) = find::step(&state, word)?;
+            if step_state.outputs.is_none() && step_state.result.is_none() {
+                let message = format!(
+                    "the step `{}` has no results: it is {}",
+                    step.path,
+                    step_state.status.as_str()
+                );
+                return Err(Error::usage(code::NOTHING_RECORDED, message)
+                    .help("`stepwell show RUN` says why"));
+            }
+            of_step(step_state)
+        }
+    };
+    // Results are data: the text is the same JSON, so that it can be read by eye and by programs.
+    context.output.document(&document);
+    Ok(Exit::Succeeded)
+}
+
+fn whole(state: &RunState) -> Value {
+    let steps: Map<String, Value> = state
+        .steps()
+        .filter(|(_, step)| step.outputs.is_some() || step.result.is_some())
+        .map(|(step, step_state)| (step.path.as_str().to_owned(), of_step(step_state)))
+        .collect();
+    json!({
+        "run_id": state.run,
+        "status": state.status(),
+        "outputs": state.ending.as_ref().map(|ending| &ending.outputs),
+        "steps": steps,
+    })
+}
+
+fn of_step(step: &StepState) -> Value {
+    let result = step.result.as_ref();
+    json!({
+        "status": step.status,
+        "outputs": step.outputs,
+        "results": result.and_then(|result| result.results.as_ref()),
+        "figures": result.map(|result| result.figures.as_slice()).unwrap_or_default(),
+        "artifacts": result.map(|result| result.artifacts.as_slice()).unwrap_or_default(),
+        "notes": result.map(|result| result.notes.as_slice()).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,81 @@
+//! `stepwell run`: compile, create, drive, tell.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::super::compile::{Compiled, compile};
+use super::super::error::Error;
+use super::super::inputs::{self, Given};
+use super::super::{Context, Exit, drive, person};
+use super::analyze::mode;
+use crate::engine::NewRun;
+use crate::plan::Mode;
+use crate::run::run_json;
+use crate::time::{Clock as _, SystemClock};
+
+/// Run a workflow in the foreground
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The workflow file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// An input, by its declared type; lists and maps as JSON; @FILE reads the value from a file
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    input: Vec<String>,
+    /// Inputs as a JSON object; -i goes before it
+    #[arg(long, value_name = "FILE.json")]
+    inputs: Option<PathBuf>,
+    /// Mode of the Python steps that name none: read_only or write_access
+    #[arg(long, value_parser = mode)]
+    mode: Option<Mode>,
+    /// Only create the run; nothing of it runs until `stepwell resume`
+    #[arg(long)]
+    detach: bool,
+}
+
+pub(in crate::cli) async fn perform(
+    context: &Context,
+    arguments: Arguments,
+) -> Result<Exit, Error> {
+    let compiled = compile(context, &arguments.file, arguments.mode)?;
+    context.output.diagnostics(&compiled.warnings);
+    let scheduled_at = SystemClock.now();
+    let given = Given {
+        pairs: &arguments.input,
+        file: arguments.inputs.as_deref(),
+    };
+    let inputs = inputs::resolve(context, &compiled, &given, scheduled_at)?;
+    let opened = context.open()?;
+    let Compiled {
+        plan,
+        blobs,
+        folder,
+        ..
+    } = compiled;
+    let run = opened
+        .engine
+        .create(NewRun {
+            plan: Arc::new(plan),
+            blobs,
+            inputs,
+            workflow_folder: Some(folder.display().to_string()),
+            actor: person::actor(),
+            scheduled_at: Some(scheduled_at),
+        })
+        .await?;
+    if !arguments.detach {
+        context.output.remark(&format!("· {run}"));
+        return drive::drive_and_tell(context, &opened, run).await;
+    }
+    let state = opened.engine.state(run).await?;
+    context.output.result(
+        || run_json(&state),
+        || {
+            let command = context.settings.command(&format!("resume {}", run.short()));
+            format!("created {run}\nnothing of it runs until you type\n  {command}")
+        },
+    );
+    Ok(Exit::Succeeded)
+}

@@ -1,0 +1,24 @@
+//! `stepwell show`: one run, whole.
+
+use clap::Args;
+
+use super::super::error::Error;
+use super::super::{Context, Exit, drive, find};
+
+/// Show a run: steps, outputs, open questions, failure
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The run: its id, the beginning or the end of it, or @last
+    #[arg(value_name = "RUN")]
+    run: String,
+}
+
+pub(in crate::cli) async fn perform(
+    context: &Context,
+    arguments: &Arguments,
+) -> Result<Exit, Error> {
+    let opened = context.open_for_run()?;
+    let state = find::state(&opened, &arguments.run).await?;
+    drive::tell(context, &opened, &state).await?;
+    Ok(Exit::Succeeded)
+}

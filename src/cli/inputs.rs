@@ -1,0 +1,219 @@
+//! Inputs of a new run: from `-i` and `--inputs`, checked against the workflow, files made absolute.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::Context;
+use super::compile::Compiled;
+use super::error::Error;
+use super::view::text::line;
+use crate::code;
+use crate::diagnostic::Diagnostic;
+use crate::expression::{self, DateTime, Lookup, Scope, StepStatusWord};
+use crate::plan::{self, Field, FieldType, Items, Plan};
+use crate::run::payload::Values;
+use crate::time::Timestamp;
+
+/// What the person gave.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// `NAME=VALUE` or `NAME=@FILE`; the last one of a name counts.
+    pub(super) pairs: &'a [String],
+    /// A JSON object.
+    pub(super) file: Option<&'a Path>,
+}
+
+/// The inputs of a run, checked and complete. Files given here are relative to the current folder, files of
+/// defaults to the workflow file; they must exist.
+pub(super) fn resolve(
+    context: &Context,
+    compiled: &Compiled,
+    given: &Given<'_>,
+    now: Timestamp,
+) -> Result<Values, Error> {
+    let plan = &compiled.plan;
+    let mut values = match given.file {
+        Some(file) => object(context, file)?,
+        None => Map::new(),
+    };
+    let mut faults = Vec::new();
+    for pair in given.pairs {
+        match one(context, plan, pair) {
+            Ok((name, value)) => {
+                values.insert(name, value);
+            }
+            Err(fault) => faults.push(*fault),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Error::document(faults));
+    }
+    for (name, field) in &plan.inputs {
+        if let Some(value) = values.get_mut(name) {
+            visit_files(field, value, &mut |path| {
+                *path = text(&context.settings.absolute(Path::new(path)));
+            });
+        }
+    }
+    let mut inputs: Values = plan::resolve_inputs(plan, values, &Birth { now })
+        .map_err(Error::document)?
+        .into_iter()
+        .collect();
+    let missing = settle_files(plan, &mut inputs, &compiled.folder);
+    if missing.is_empty() {
+        Ok(inputs)
+    } else {
+        Err(Error::document(missing))
+    }
+}
+
+fn object(context: &Context, file: &Path) -> Result<Map<String, Value>, Error> {
+    let path = context.settings.absolute(file);
+    let bytes = std::fs::read(path).map_err(|error| Error::unreadable(file, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Error::usage(
+            code::INPUTS_UNREADABLE,
+            format!("{} is not a JSON object of inputs: {error}", file.display()),
+        )
+        .help("write it like {\"name\": value}")
+    })
+}
+
+/// Reads one `NAME=VALUE`. An unknown name is kept as text: checking says what the workflow takes.
+fn one(context: &Context, plan: &Plan, pair: &str) -> Result<(String, Value), Box<Diagnostic>> {
+    let Some((name, text)) = pair.split_once('=') else {
+        let message = format!("`-i {}` has no value", line(pair));
+        return Err(Box::new(
+            Diagnostic::error(code::USAGE, message).help("write -i NAME=VALUE"),
+        ));
+    };
+    let content;
+    let text = match text.strip_prefix('@') {
+        None => text,
+        Some(file) => {
+            content = std::fs::read_to_string(context.settings.absolute(Path::new(file))).map_err(
+                |error| {
+                    let message = format!(
+                        "{} can't be read for the input `{name}`: {error}",
+                        line(file)
+                    );
+                    Box::new(Diagnostic::error(code::FILE_UNREADABLE, message))
+                },
+            )?;
+            content.trim_end_matches(['\n', '\r'])
+        }
+    };
+    let value = match plan.inputs.get(name) {
+        Some(field) => plan::parse_given(name, field, text)
+            .map_err(|fault| Box::new(fault.diagnostic("input")))?,
+        None => Value::from(text),
+    };
+    Ok((name.to_owned(), value))
+}
+
+/// What is relative still came from a default: it stands beside the workflow. Says which files are not there.
+fn settle_files(plan: &Plan, inputs: &mut Values, folder: &Path) -> Vec<Diagnostic> {
+    let mut missing = Vec::new();
+    for (name, field) in &plan.inputs {
+        let Some(value) = inputs.get_mut(name) else {
+            continue;
+        };
+        visit_files(field, value, &mut |path| {
+            let absolute: PathBuf = folder.join(&*path);
+            if !absolute.is_file() {
+                let message = format!(
+                    "the file of the input `{name}` is not there: {}",
+                    absolute.display()
+                );
+                missing.push(
+                    Diagnostic::error(code::INPUT_FILE_MISSING, message)
+                        .help(format!("give another one: -i {name}=FILE")),
+                );
+            }
+            *path = text(&absolute);
+        });
+    }
+    missing
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Visits the path of every file in a value, wherever its field declares one.
+fn visit_files(field: &Field, value: &mut Value, visit: &mut dyn FnMut(&mut String)) {
+    match (field.field_type, value) {
+        (FieldType::File, Value::String(path)) => visit(path),
+        (FieldType::List, Value::Array(items)) => {
+            for item in items {
+                visit_item(field, item, visit);
+            }
+        }
+        (FieldType::Map, Value::Object(entries)) => match &field.items {
+            // A record names the entries of the map itself; `each` what every entry is.
+            Some(Items::Record(fields)) => visit_record(fields, entries, visit),
+            Some(Items::Each(inner)) => {
+                for (_, entry) in entries.iter_mut() {
+                    visit_files(inner, entry, visit);
+                }
+            }
+            None => {}
+        },
+        (_, _) => {}
+    }
+}
+
+fn visit_item(field: &Field, item: &mut Value, visit: &mut dyn FnMut(&mut String)) {
+    match (&field.items, item) {
+        (Some(Items::Each(inner)), item) => visit_files(inner, item, visit),
+        (Some(Items::Record(fields)), Value::Object(entries)) => {
+            visit_record(fields, entries, visit);
+        }
+        (Some(Items::Record(_)) | None, _) => {}
+    }
+}
+
+fn visit_record(
+    fields: &indexmap::IndexMap<String, Field>,
+    entries: &mut Map<String, Value>,
+    visit: &mut dyn FnMut(&mut String),
+) {
+    for (name, field) in fields {
+        if let Some(entry) = entries.get_mut(name) {
+            visit_files(field, entry, visit);
+        }
+    }
+}
+
+/// What the defaults of inputs can see: the moment that the run stands for.
+struct Birth {
+    now: Timestamp,
+}
+
+impl Scope for Birth {
+    fn lookup(&self, path: &[&str]) -> Lookup<'_> {
+        let known = |names: &[&str]| Lookup::Unknown {
+            known: names.iter().map(ToString::to_string).collect(),
+        };
+        match path {
+            ["run", "scheduled_at" | "started_at", ..] => {
+                match DateTime::parse(&self.now.to_string()) {
+                    Some(now) => Lookup::Value {
+                        value: expression::Value::DateTime(now),
+                        used: 2,
+                    },
+                    None => Lookup::Absent {
+                        reason: "the clock shows no time".to_owned(),
+                    },
+                }
+            }
+            ["run", ..] => known(&["scheduled_at", "started_at"]),
+            _ => known(&["run"]),
+        }
+    }
+
+    fn status(&self, _step: &str) -> Option<StepStatusWord> {
+        None
+    }
+}

@@ -1,0 +1,123 @@
+//! Events in a few words.
+
+use std::time::Duration;
+
+use crate::approval::Verdict;
+use crate::cli::view::text::{elapsed, line};
+use crate::id::StepPath;
+use crate::run::Event;
+use crate::run::payload::{AnalysisReported, AttemptStarted};
+
+/// What an event is to somebody who watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said<'a> {
+    /// Work on a step begins.
+    Begins {
+        /// The step.
+        step: &'a StepPath,
+        /// In words.
+        text: String,
+    },
+    /// Work on a step has ended.
+    Ends {
+        /// The step.
+        step: &'a StepPath,
+        /// How, as a sign.
+        mark: &'static str,
+        /// In words.
+        text: String,
+    },
+    /// Something else worth a line.
+    Remark {
+        /// Its sign.
+        mark: &'static str,
+        /// In words.
+        text: String,
+    },
+}
+
+/// What to say of an event; nothing of those that only the machine needs.
+pub(super) fn said(event: &Event) -> Option<Said<'_>> {
+    match event {
+        Event::RunStarted(_)
+        | Event::RunSucceeded(_)
+        | Event::RunFailed(_)
+        | Event::RunRejected(_)
+        | Event::RunCancelled(_)
+        | Event::StepReady(_)
+        | Event::AttemptSucceeded(_)
+        | Event::ApprovalVoted(_)
+        | Event::ResultRecorded(_) => None,
+        Event::RunCreated(created) => remark("·", &created.workflow, "created"),
+        Event::RunCancelRequested(_) => remark("·", "the run", "is being cancelled"),
+        Event::AttemptStarted(started) => Some(begins(started)),
+        Event::StepSucceeded(done) => ends(&done.step, "✓", ""),
+        Event::StepFailed(failed) => ends(&failed.step, "✗", &failed.failure.message),
+        Event::StepSkipped(blocked) => {
+            ends(&blocked.step, "–", &format!("skipped, {}", blocked.why))
+        }
+        Event::StepNotRun(blocked) => {
+            ends(&blocked.step, "–", &format!("not run, {}", blocked.why))
+        }
+        Event::StepRejected(blocked) => ends(&blocked.step, "✗", &blocked.why),
+        Event::StepCancelled(named) => ends(&named.step, "–", "cancelled"),
+        Event::AttemptFailed(failed) => ends(
+            &failed.step,
+            "✗",
+            &format!("attempt {}: {}", failed.attempt, failed.failure.message),
+        ),
+        Event::AttemptOutcomeUnknown(unknown) => ends(
+            &unknown.step,
+            "?",
+            &format!("attempt {}: nobody knows how far it came", unknown.attempt),
+        ),
+        Event::RetryScheduled(retry) => {
+            let delay = elapsed(Duration::from_millis(retry.delay_ms));
+            remark("·", retry.step.as_str(), &format!("tried again in {delay}"))
+        }
+        Event::AnalysisReported(report) => verdict(report),
+        Event::ApprovalRequested(asked) => remark("?", asked.step.as_str(), &asked.title),
+        Event::ApprovalClosed(closed) => remark(
+            "·",
+            closed.approval.as_str(),
+            &format!("decided by {}", closed.by),
+        ),
+        Event::BranchChosen(chosen) => remark("→", chosen.step.as_str(), &chosen.arm),
+    }
+}
+
+fn begins(started: &AttemptStarted) -> Said<'_> {
+    let text = match started.attempt {
+        1 => started.step.to_string(),
+        again => format!("{}: attempt {again}", started.step),
+    };
+    Said::Begins {
+        step: &started.step,
+        text,
+    }
+}
+
+fn ends<'a>(step: &'a StepPath, mark: &'static str, how: &str) -> Option<Said<'a>> {
+    let text = if how.is_empty() {
+        step.to_string()
+    } else {
+        format!("{step}: {}", line(how))
+    };
+    Some(Said::Ends { step, mark, text })
+}
+
+fn remark(mark: &'static str, what: &str, how: &str) -> Option<Said<'static>> {
+    Some(Said::Remark {
+        mark,
+        text: format!("{}: {}", line(what), line(how)),
+    })
+}
+
+fn verdict(report: &AnalysisReported) -> Option<Said<'static>> {
+    let mark = match report.decision.verdict {
+        Verdict::Pass => return None,
+        Verdict::Ask => "?",
+        Verdict::Block => "✗",
+    };
+    remark(mark, report.step.as_str(), &report.decision.reason)
+}

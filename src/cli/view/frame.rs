@@ -1,0 +1,65 @@
+//! Everything that a view needs beside the state: code to show, where files are, how commands are written.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::cli::Context;
+use crate::cli::open::Opened;
+use crate::cli::settings::Settings;
+use crate::engine::RunFolder;
+use crate::id::Digest;
+use crate::run::RunState;
+
+/// A run ready to be shown.
+#[derive(Debug)]
+pub(in crate::cli) struct Frame<'a> {
+    /// The run.
+    pub(in crate::cli) state: &'a RunState,
+    /// Its files.
+    pub(in crate::cli) folder: RunFolder,
+    /// Where things are.
+    pub(in crate::cli) settings: &'a Settings,
+    code: HashMap<Digest, String>,
+}
+
+impl<'a> Frame<'a> {
+    /// Brings the code that open questions are about. Code that can't be read is not shown; the question says so.
+    pub(in crate::cli) async fn load(
+        context: &'a Context,
+        opened: &Opened,
+        state: &'a RunState,
+    ) -> Frame<'a> {
+        let mut code = HashMap::new();
+        for asked in state.open_approvals() {
+            let analysis = state
+                .step(&asked.request.step)
+                .and_then(|(_, step)| step.analysis.as_ref());
+            if let Some(digest) = analysis.map(|analysis| analysis.code)
+                && let Ok(bytes) = opened.engine.blob(digest).await
+            {
+                code.insert(digest, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        Self {
+            state,
+            folder: opened.engine.folder(state),
+            settings: &context.settings,
+            code,
+        }
+    }
+
+    /// The text of that code.
+    pub(in crate::cli) fn code(&self, digest: Digest) -> Option<&str> {
+        self.code.get(&digest).map(String::as_str)
+    }
+
+    /// A path of the data folder as a person here would write it.
+    pub(in crate::cli) fn shown(&self, relative: &str) -> String {
+        self.settings.shown(&self.settings.data.join(relative))
+    }
+
+    /// The notebook of the whole run, when it is there.
+    pub(in crate::cli) fn notebook(&self) -> Option<PathBuf> {
+        Some(self.folder.notebook()).filter(|path: &PathBuf| Path::is_file(path))
+    }
+}

@@ -1,0 +1,12 @@
+//! What people are shown: text made from states, never printed here.
+
+pub(super) mod event;
+pub(super) mod frame;
+pub(super) mod listing;
+pub(super) mod outcome;
+pub(super) mod question;
+pub(super) mod steps;
+pub(super) mod table;
+pub(super) mod text;
+
+pub(super) use frame::Frame;

@@ -1,0 +1,208 @@
+//! Where a run stands: its steps, what it gives out, what it waits for, why it failed.
+
+use std::fmt::Write as _;
+
+use super::text::{bold, elapsed, indented, line, painted_mark, value};
+use super::{Frame, question, steps, table};
+use crate::failure::Failure;
+use crate::id::StepPath;
+use crate::run::payload::FileRef;
+use crate::run::{RunState, RunStatus, StepStatus};
+
+/// Figures and artifacts that are listed by name.
+const FILES_MAX: usize = 20;
+/// Longest tail of a traceback that is shown, in lines.
+const TRACEBACK_LINES_MAX: usize = 60;
+
+/// Everything, for people: the run, and what to type next.
+pub(in crate::cli) fn text(frame: &Frame<'_>) -> String {
+    let mut text = past(frame);
+    if let Some(notebook) = frame.notebook() {
+        let _infallible = writeln!(text, "  notebook  {}", frame.settings.shown(&notebook));
+    }
+    for asked in frame.state.open_approvals() {
+        let _infallible = write!(text, "\n{}", question::text(frame, asked));
+    }
+    if let Some(next) = next(frame) {
+        let _infallible = writeln!(text, "\n{next}");
+    }
+    text
+}
+
+/// The run as it was at some moment: nothing that is about now.
+pub(in crate::cli) fn past(frame: &Frame<'_>) -> String {
+    let state = frame.state;
+    let mut text = format!("{}\n", head(state));
+    text.push_str(&steps::tree(state, 2));
+    if let Some(ending) = &state.ending {
+        section(&mut text, "outputs", &outputs(state));
+        files(frame, &mut text);
+        let warnings: String = ending
+            .warnings
+            .iter()
+            .map(|warning| format!("    ! {}\n", line(warning)))
+            .collect();
+        section(&mut text, "warnings", &warnings);
+        if let Some((step, failure)) = &ending.failure {
+            text.push_str(&failed(frame, step, failure));
+        }
+    }
+    notes(state, &mut text);
+    text
+}
+
+fn head(state: &RunState) -> String {
+    let status = state.status();
+    let (mark, words) = match status {
+        RunStatus::Pending => ("·", "is created; nothing of it has begun"),
+        RunStatus::Running => ("•", "is unfinished"),
+        RunStatus::Waiting => ("?", "waits for a person"),
+        RunStatus::Paused => ("?", "is paused"),
+        RunStatus::Succeeded => ("✓", "succeeded"),
+        RunStatus::Failed => ("✗", "failed"),
+        RunStatus::Rejected => ("✗", "was rejected"),
+        RunStatus::Cancelled => ("–", "was cancelled"),
+    };
+    let begun = state.started_at.unwrap_or(state.created_at);
+    let took = state
+        .ending
+        .as_ref()
+        .map(|ending| format!(" in {}", elapsed(ending.at.since(begun))));
+    format!(
+        "{} {} {words}{}  {}",
+        painted_mark(mark),
+        bold(&line(&state.plan.name)),
+        took.unwrap_or_default(),
+        state.run
+    )
+}
+
+fn section(text: &mut String, title: &str, body: &str) {
+    if !body.is_empty() {
+        let _infallible = write!(text, "  {title}\n{body}");
+    }
+}
+
+fn outputs(state: &RunState) -> String {
+    let Some(ending) = &state.ending else {
+        return String::new();
+    };
+    let rows: Vec<(String, String)> = ending
+        .outputs
+        .iter()
+        .map(|(name, output)| (line(name), value(output)))
+        .collect();
+    table::pairs(&rows, 4)
+}
+
+fn files(frame: &Frame<'_>, text: &mut String) {
+    let results = || {
+        frame
+            .state
+            .steps()
+            .filter_map(|(_, state)| state.result.as_ref())
+    };
+    let listed = |files: Vec<&FileRef>| {
+        let rows: Vec<(String, String)> = files
+            .iter()
+            .take(FILES_MAX)
+            .map(|file| (frame.shown(&file.path), line(&file.title)))
+            .collect();
+        let more = files.len().saturating_sub(FILES_MAX);
+        let rest = if more > 0 {
+            format!("    and {more} more\n")
+        } else {
+            String::new()
+        };
+        table::pairs(&rows, 4) + &rest
+    };
+    section(
+        text,
+        "figures",
+        &listed(results().flat_map(|result| &result.figures).collect()),
+    );
+    section(
+        text,
+        "artifacts",
+        &listed(results().flat_map(|result| &result.artifacts).collect()),
+    );
+}
+
+fn notes(state: &RunState, text: &mut String) {
+    let notes: String = state
+        .steps()
+        .filter_map(|(step, state)| Some((step, state.result.as_ref()?)))
+        .flat_map(|(step, result)| result.notes.iter().map(move |note| (step, note)))
+        .map(|(step, note)| format!("    {}: {}\n", step.path, line(note)))
+        .collect();
+    section(text, "notes", &notes);
+}
+
+fn failed(frame: &Frame<'_>, step: &StepPath, failure: &Failure) -> String {
+    let mut text = format!(
+        "  failure: step {step} ({}, {})\n    {}\n",
+        failure.kind.as_str(),
+        line(&failure.code),
+        line(&failure.message)
+    );
+    if let Some(traceback) = &failure.traceback {
+        let lines: Vec<&str> = traceback.lines().collect();
+        let skipped = lines.len().saturating_sub(TRACEBACK_LINES_MAX);
+        if skipped > 0 {
+            let _infallible = writeln!(text, "      … {skipped} lines before these");
+        }
+        let tail: Vec<&str> = lines.into_iter().skip(skipped).collect();
+        text.push_str(&indented(&tail.join("\n"), 6));
+    }
+    for cause in &failure.cause {
+        let _infallible = writeln!(text, "    because: {}", line(cause));
+    }
+    if let Some(hint) = &failure.hint {
+        let _infallible = writeln!(text, "    help: {}", line(hint));
+    }
+    let attempted = frame
+        .state
+        .step(step)
+        .is_some_and(|(_, state)| !state.attempts.is_empty());
+    if attempted {
+        let command = format!("logs {} {step}", frame.state.run.short());
+        let _infallible = writeln!(
+            text,
+            "    what it printed: {}",
+            frame.settings.command(&command)
+        );
+    }
+    text
+}
+
+/// What to type when the run is unfinished and no question says it already.
+fn next(frame: &Frame<'_>) -> Option<String> {
+    let state = frame.state;
+    let command = |words: &str| {
+        frame
+            .settings
+            .command(&format!("{words} {}", state.run.short()))
+    };
+    match state.status() {
+        RunStatus::Pending => Some(format!(
+            "nothing runs until you type\n  {}",
+            command("resume")
+        )),
+        RunStatus::Running | RunStatus::Paused => {
+            let under_way = state
+                .steps()
+                .any(|(_, step)| step.status == StepStatus::Running);
+            let words = if under_way {
+                "take it up again with"
+            } else {
+                "go on with"
+            };
+            Some(format!("{words}\n  {}", command("resume")))
+        }
+        RunStatus::Waiting
+        | RunStatus::Succeeded
+        | RunStatus::Failed
+        | RunStatus::Rejected
+        | RunStatus::Cancelled => None,
+    }
+}

@@ -1,0 +1,203 @@
+//! A question as the person sees it who must answer it: what will happen, why it is asked, what to type.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::listing::{self, LINES_MAX, listing};
+use super::text::{bold, indented, line, painted_mark, quoted, value};
+use super::{Frame, table};
+use crate::expression::Template;
+use crate::id::ApprovalId;
+use crate::plan::{Field, StepKind};
+use crate::run::payload::{AnalysisReported, ApprovalRequested, Subject, Values};
+use crate::run::{ANSWER_DONE, ANSWER_RUN_AGAIN, ApprovalState, UNKNOWN_ANSWER};
+
+/// Width of the names before the colon-less facts.
+const INDENT: usize = 2;
+
+/// Everything about one question.
+pub(in crate::cli) fn text(frame: &Frame<'_>, asked: &ApprovalState) -> String {
+    let request = &asked.request;
+    let mut text = format!(
+        "{} {}  {}\n",
+        painted_mark("?"),
+        bold(&line(&request.title)),
+        request.approval
+    );
+    text.push_str(&table::pairs(&facts(frame, asked), INDENT));
+    if let Some(analysis) = analysis(frame, request).filter(|_| request.subject != Subject::Step) {
+        text.push_str(&code(frame, request, analysis));
+    }
+    if !request.form.is_empty() {
+        text.push_str("  form\n");
+        let rows: Vec<(String, String)> = request
+            .form
+            .iter()
+            .map(|(name, field)| (name.clone(), described(field)))
+            .collect();
+        text.push_str(&table::pairs(&rows, INDENT + 2));
+    }
+    text.push_str(&commands(frame, request));
+    text
+}
+
+fn analysis<'a>(frame: &Frame<'a>, request: &ApprovalRequested) -> Option<&'a AnalysisReported> {
+    frame
+        .state
+        .step(&request.step)
+        .and_then(|(_, step)| step.analysis.as_ref())
+}
+
+fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
+    let request = &asked.request;
+    let mut facts = vec![
+        (
+            "run".to_owned(),
+            format!("{}  {}", frame.state.run, line(&frame.state.plan.name)),
+        ),
+        ("step".to_owned(), request.step.to_string()),
+        ("why".to_owned(), line(&request.reason)),
+    ];
+    let mut fact = |name: &str, text: String| facts.push((name.to_owned(), text));
+    if let Some(reviewers) = &request.reviewers {
+        fact("reviewers", line(reviewers));
+    }
+    for (name, shown) in &request.show {
+        fact("shows", format!("{} = {}", line(name), value(shown)));
+    }
+    if let Some(analysis) = analysis(frame, request) {
+        fact("mode", analysis.mode.as_str().to_owned());
+        let can: Vec<&str> = analysis
+            .report
+            .capabilities
+            .iter()
+            .map(|can| can.as_str())
+            .collect();
+        let can = if can.is_empty() {
+            String::new()
+        } else {
+            format!("  ({})", can.join(", "))
+        };
+        fact("risk", format!("{}{can}", analysis.report.risk.as_str()));
+        fact("policy", line(&analysis.decision.rule));
+        fact("environment", line(&analysis.environment_text));
+    }
+    let inputs = frame
+        .state
+        .step(&request.step)
+        .map(|(_, step)| &step.inputs);
+    for (name, input) in inputs.into_iter().flatten() {
+        fact("input", format!("{} = {}", line(name), value(input)));
+    }
+    fact("digest", request.subject_digest.to_string());
+    facts
+}
+
+fn code(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisReported) -> String {
+    let name = frame
+        .state
+        .step(&request.step)
+        .and_then(|(step, _)| match &step.kind {
+            StepKind::Python(python) => Some(python.file_name.as_str()),
+            StepKind::Set(_) | StepKind::Switch(_) | StepKind::Approval(_) => None,
+        });
+    let mut text = format!(
+        "  code      {}  {}\n",
+        line(name.unwrap_or_default()),
+        analysis.code
+    );
+    match frame.code(analysis.code) {
+        Some(code) => {
+            text.push_str(&listing(code, &analysis.report.findings, INDENT + 2));
+            if code.lines().count() > LINES_MAX {
+                text.push_str("    the whole code is in the notebook\n");
+            }
+        }
+        None => {
+            text.push_str("    the stored code can't be read: do not approve it; `stepwell verify` says more\n");
+            let said: Vec<String> = analysis.report.findings.iter().map(listing::said).collect();
+            text.push_str(&indented(&said.join("\n"), INDENT + 2));
+        }
+    }
+    if let Some(notebook) = &analysis.notebook {
+        let _infallible = writeln!(text, "  notebook  {}", frame.shown(notebook));
+    }
+    text
+}
+
+/// A field in words: type, default, bounds, what it is for.
+pub(in crate::cli) fn described(field: &Field) -> String {
+    let mut text = field.field_type.as_str().to_owned();
+    if let Some(literal) = default(field) {
+        let shown = if literal == "" {
+            "\"\"".to_owned()
+        } else {
+            value(literal)
+        };
+        let _infallible = write!(text, ", default {shown}");
+    } else if !field.required {
+        text.push_str(", optional");
+    }
+    if !field.choices.is_empty() {
+        let choices: Vec<String> = field.choices.iter().map(value).collect();
+        let _infallible = write!(text, ", one of {}", choices.join(", "));
+    }
+    if let Some(min) = field.min {
+        let _infallible = write!(text, ", at least {min}");
+    }
+    if let Some(max) = field.max {
+        let _infallible = write!(text, ", at most {max}");
+    }
+    if !field.description.is_empty() {
+        let _infallible = write!(text, "  {}", line(&field.description));
+    }
+    text
+}
+
+fn default(field: &Field) -> Option<&Value> {
+    match field.default.as_ref()? {
+        Template::Literal(literal) => Some(literal),
+        Template::Expression(_) | Template::Text(_) | Template::List(_) | Template::Map(_) => None,
+    }
+}
+
+fn commands(frame: &Frame<'_>, request: &ApprovalRequested) -> String {
+    let yes = approve(&request.approval, &suggested(request));
+    let no = format!("reject {} --comment \"…\" --resume", request.approval);
+    let mut text = String::from("  answer with\n");
+    if request.subject == Subject::UnknownOutcome {
+        for choice in [ANSWER_DONE, ANSWER_RUN_AGAIN] {
+            let form = Values::from_iter([(UNKNOWN_ANSWER.to_owned(), Value::from(choice))]);
+            let command = frame.settings.command(&approve(&request.approval, &form));
+            let _infallible = writeln!(text, "    {command}");
+        }
+    } else {
+        let _infallible = writeln!(text, "    {}", frame.settings.command(&yes));
+    }
+    let _infallible = writeln!(text, "    {}", frame.settings.command(&no));
+    text
+}
+
+/// The form with its defaults; a field without one has to be thought of.
+fn suggested(request: &ApprovalRequested) -> Values {
+    request
+        .form
+        .iter()
+        .filter(|(_, field)| field.required && default(field).is_none())
+        .map(|(name, _)| (name.clone(), Value::from("…")))
+        .collect()
+}
+
+fn approve(approval: &ApprovalId, form: &Values) -> String {
+    let form: String = form
+        .iter()
+        .map(|(name, value)| {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            format!(" --form {}", quoted(&format!("{name}={text}")))
+        })
+        .collect();
+    format!("approve {approval}{form} --resume")
+}

@@ -1,0 +1,27 @@
+//! What the program says about itself while it works: tracing to one writer, filtered.
+
+use std::io::Write;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+/// Starts logging. `filter` is written as in `RUST_LOG`, for example `stepwell=debug`; every line about a run
+/// carries its id in the field `run`.
+///
+/// # Errors
+/// The filter can't be understood.
+pub fn start<W: Write + Send + 'static>(
+    filter: &str,
+    colours: bool,
+    writer: impl Fn() -> W + Send + Sync + 'static,
+) -> Result<(), ParseError> {
+    let filter = EnvFilter::builder().parse(filter)?;
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(writer)
+        .try_init();
+    // In one process a second start changes nothing: the first subscriber stays.
+    drop(started);
+    Ok(())
+}
