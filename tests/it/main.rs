@@ -16,6 +16,11 @@
 )]
 
 mod analysis_corpus;
+mod cli_approve;
+mod cli_errors;
+mod cli_look;
+mod cli_rig;
+mod cli_run;
 mod config;
 mod crash;
 mod engine;

@@ -1,0 +1,300 @@
+//! The commands that look: text and JSON.
+
+use serde_json::json;
+
+use crate::cli_rig::{Place, text};
+
+#[test]
+fn an_empty_folder_stays_empty_when_somebody_looks() {
+    let place = Place::new();
+    assert_eq!(place.text(0, &["list"]), "no runs\n");
+    assert_eq!(place.json(0, &["list"]), json!({"runs": []}));
+    assert_eq!(place.text(0, &["approvals"]), "no open questions\n");
+    assert_eq!(place.json(0, &["verify"])["sound"], true);
+    let ran = place.run(&["show", "@last"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err
+            .starts_with("error[unknown_run]: there are no runs: there is no data folder `data`")
+    );
+    assert!(!place.path("data").exists());
+}
+
+#[test]
+fn lists_show_the_newest_first_and_can_be_filtered() {
+    let place = Place::new();
+    place.json(0, &["run", "plain.yml"]);
+    place.json(3, &["run", "asks.yml"]);
+    insta::assert_snapshot!("cli_list", place.text(0, &["list"]));
+    let names = |args: &[&str]| -> Vec<String> {
+        let list = place.json(0, &[&["list"], args].concat());
+        list["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|run| text(&run["workflow"]).to_owned())
+            .collect()
+    };
+    assert_eq!(names(&[]), ["asks", "plain"]);
+    assert_eq!(names(&["--limit", "1"]), ["asks"]);
+    assert_eq!(names(&["--status", "waiting"]), ["asks"]);
+    assert_eq!(
+        names(&["--status", "waiting", "--status", "succeeded"]),
+        ["asks", "plain"]
+    );
+    assert_eq!(names(&["--workflow", "plain"]), ["plain"]);
+    assert_eq!(names(&["--workflow", "none"]), [""; 0]);
+}
+
+#[test]
+fn a_run_is_found_by_any_end_of_its_id() {
+    let place = Place::new();
+    let first = place.json(0, &["run", "plain.yml"]);
+    let second = place.json(0, &["run", "plain.yml"]);
+    let (one, two) = (text(&first["run_id"]), text(&second["run_id"]));
+    for word in [
+        one,
+        &one["run_".len()..],
+        &one[one.len() - 8..],
+        &one[..one.len() - 1],
+    ] {
+        assert_eq!(
+            text(&place.json(0, &["show", word])["run_id"]),
+            one,
+            "{word}"
+        );
+    }
+    assert_eq!(text(&place.json(0, &["show", "@last"])["run_id"]), two);
+    let ran = place.run(&["show", &one[..8]]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.starts_with("error[ambiguous_run]"), "{}", ran.err);
+    assert!(
+        ran.err.contains(one) && ran.err.contains(two),
+        "{}",
+        ran.err
+    );
+    let ran = place.run(&["show", "run_zzz"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err
+            .starts_with("error[unknown_run]: there is no run `run_zzz`"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn the_history_is_shown_and_any_moment_of_it() {
+    let place = Place::new();
+    place.json(3, &["run", "asks.yml", "-i", "depth=5"]);
+    insta::assert_snapshot!("cli_show", place.text(0, &["show", "@last"]));
+    insta::assert_snapshot!("cli_events", place.text(0, &["events", "@last"]));
+    insta::assert_snapshot!(
+        "cli_events_at",
+        place.text(0, &["events", "@last", "--at", "3"])
+    );
+    let events = place.json(0, &["events", "@last"]);
+    let seqs: Vec<u64> = events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    assert_eq!(
+        place.json(0, &["events", "@last", "--at", "1"])["status"],
+        "pending"
+    );
+    let ran = place.run(&["events", "@last", "--at", "999"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.starts_with("error[unknown_event]"), "{}", ran.err);
+}
+
+#[test]
+fn results_logs_and_notebooks_of_a_python_step() {
+    let place = Place::new();
+    place.python(
+        "works",
+        "",
+        "import sys\nprint('out')\nprint('err', file=sys.stderr)\nresults = {'n': 3}",
+    );
+    place.json(0, &["run", "works.yml"]);
+    assert_eq!(place.text(0, &["logs", "@last"]), "out\n");
+    assert_eq!(
+        place.text(0, &["logs", "@last", "work", "--stderr"]),
+        "err\n"
+    );
+    assert_eq!(
+        place.json(0, &["logs", "@last"])["logs"][0]["stdout"],
+        "out\n"
+    );
+    assert_eq!(
+        place.json(0, &["results", "@last"])["outputs"],
+        json!({"n": 3})
+    );
+    assert_eq!(
+        place.json(0, &["results", "@last", "work"])["results"],
+        json!({"n": 3})
+    );
+    let printed = place.run(&["notebook", "@last"]);
+    assert!(place.path(printed.out.trim()).is_file(), "{printed:?}");
+    let copied = place.run(&["notebook", "@last", "work", "-o", "copy.ipynb"]);
+    assert_eq!(
+        (copied.code, copied.out.as_str()),
+        (Some(0), "copy.ipynb\n")
+    );
+    let notebook: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(place.path("copy.ipynb")).unwrap()).unwrap();
+    assert_eq!(notebook["nbformat"], 4);
+    for args in [
+        ["logs", "@last", "wrok"],
+        ["notebook", "@last", "wrok"],
+        ["results", "@last", "wrok"],
+    ] {
+        let ran = place.run(&args);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.err.contains("did you mean `work`?"), "{}", ran.err);
+    }
+    place.json(0, &["run", "plain.yml"]);
+    let ran = place.run(&["logs", "@last", "double"]);
+    assert!(
+        ran.err.starts_with("error[nothing_recorded]"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn workflows_are_validated_drawn_and_explained() {
+    let place = Place::new();
+    insta::assert_snapshot!(
+        "cli_validate",
+        place.text(0, &["validate", "asks.yml", "plain.yml", "--explain"])
+    );
+    place.write(
+        "bad.yml",
+        "version: 1\nname: bad\nsteps:\n  - id: a\n    needs: [b]\n    set: {x: 1}\n",
+    );
+    let ran = place.run(&["validate", "plain.yml", "bad.yml"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.out.starts_with("plain.yml: valid"), "{ran:?}");
+    assert!(
+        ran.err.starts_with("error[unknown_step]") && ran.err.contains("bad.yml:5:"),
+        "{ran:?}"
+    );
+    let document = place.json(2, &["validate", "bad.yml"]);
+    assert_eq!(document["files"][0]["valid"], false);
+    assert_eq!(document["files"][0]["diagnostics"][0]["place"]["line"], 5);
+    assert_eq!(
+        place.json(2, &["run", "bad.yml"])["diagnostics"][0]["code"],
+        "unknown_step"
+    );
+    assert!(place.text(0, &["graph", "asks.yml"]).contains("dig (set)"));
+    assert!(
+        place
+            .text(0, &["graph", "asks.yml", "--mermaid"])
+            .starts_with("flowchart TD")
+    );
+    assert_eq!(place.json(0, &["graph", "asks.yml"])["workflow"], "asks");
+}
+
+#[test]
+fn code_is_analysed_without_being_run() {
+    let place = Place::new();
+    place.write("calm.py", "results = {'n': 1}\n");
+    place.write("wild.py", "import subprocess\nsubprocess.run(['true'])\n");
+    let document = place.json(0, &["analyze", "calm.py"]);
+    assert_eq!(
+        (&document["verdict"], &document["risk"]),
+        (&json!("pass"), &json!("low"))
+    );
+    assert_eq!(document["policy"]["needs_approval"], false);
+    let document = place.json(0, &["analyze", "wild.py"]);
+    assert_eq!(document["verdict"], "ask");
+    assert_eq!(document["capabilities"], json!(["process"]));
+    assert_eq!(document["findings"][0]["line"], 2);
+    let text = place.text(0, &["analyze", "calm.py", "--mode", "write_access"]);
+    assert!(
+        text.starts_with("? ask: a person decides in mode write_access"),
+        "{text}"
+    );
+    let ran = place.run(&["analyze", "calm.py", "--mode", "rw"]);
+    assert_eq!(ran.code, Some(2));
+}
+
+#[test]
+fn a_new_folder_has_a_workflow_that_runs_and_nothing_is_overwritten() {
+    let place = Place::new();
+    place.write("new one/config.yml", "# mine\n");
+    insta::assert_snapshot!("cli_init", place.text(0, &["init", "new one"]));
+    assert_eq!(
+        std::fs::read_to_string(place.path("new one/config.yml")).unwrap(),
+        "# mine\n"
+    );
+    let document = place.json(0, &["run", "new one/workflow.yml", "-i", "count=3"]);
+    assert_eq!(document["outputs"]["note"], "nobody was asked");
+    assert_eq!(place.json(0, &["init", "new one"])["written"], json!([]));
+    place.json(0, &["init", "other"]);
+    let doctor = place.json(0, &["--config", "other/config.yml", "doctor"]);
+    assert_eq!(doctor["checks"][0]["message"], "other/config.yml");
+    assert_eq!(
+        place.json(3, &["run", "other/workflow.yml"])["status"],
+        "waiting"
+    );
+}
+
+#[test]
+fn a_sound_folder_is_verified_and_a_damaged_one_is_found() {
+    let place = Place::new();
+    let run = place.json(0, &["run", "plain.yml"]);
+    let verified = place.json(0, &["verify"]);
+    assert_eq!(verified["runs"], 1);
+    assert!(verified["files"].as_u64().unwrap() >= 2, "{verified}");
+    let plan = text(&run["plan"]).strip_prefix("sha256:").unwrap();
+    let blob = place.path(&format!("data/blobs/{}/{}", &plan[..2], &plan[2..]));
+    let mut permissions = std::fs::metadata(&blob).unwrap().permissions();
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "a file of this test, about to be damaged"
+    )]
+    permissions.set_readonly(false);
+    std::fs::set_permissions(&blob, permissions).unwrap();
+    std::fs::write(&blob, "{}").unwrap();
+    let verified = place.json(4, &["verify"]);
+    assert_eq!(verified["sound"], false);
+    assert_eq!(place.run(&["verify", "@last"]).code, Some(4));
+    let doctor = place.json(4, &["doctor"]);
+    assert_eq!(doctor["healthy"], false);
+    assert_eq!(
+        place.json(4, &["show", "@last"])["error"]["code"],
+        "artifact_damaged"
+    );
+}
+
+#[test]
+fn doctor_says_why_each_unfinished_run_waits() {
+    let place = Place::new();
+    place.json(3, &["run", "asks.yml"]);
+    place.json(0, &["run", "plain.yml", "--detach"]);
+    let text = place.text(0, &["doctor"]);
+    assert!(text.contains("asks waits for an answer to APR"), "{text}");
+    assert!(text.contains("plain was created and never begun"), "{text}");
+    assert!(text.contains("✓ python: python 3."), "{text}");
+    place.write("config.yml", "execution:\n  modes:\n    write_access: {requires_approval: false}\napproval: {global_mode: disabled}\n");
+    let text = place.text(0, &["doctor"]);
+    assert!(
+        text.contains(
+            "! approval policy: code in the mode write_access writes without anybody being asked"
+        ),
+        "{text}"
+    );
+    place.write("config.yml", "approvals: {}\n");
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, Some(4));
+    assert!(
+        ran.out
+            .starts_with("✗ configuration: config.yml: error[unknown_key]"),
+        "{}",
+        ran.out
+    );
+}
