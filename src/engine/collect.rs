@@ -9,7 +9,7 @@ use super::{Error, Shared, notebook};
 use crate::artifact::{self, DiskError};
 use crate::executor::{Outcome, OutcomeStatus, OutputFile};
 use crate::failure::{Failure, FailureKind};
-use crate::plan::Step;
+use crate::plan::{Mode, Step, StepKind};
 use crate::run::payload::{FileRef, ResultRecorded};
 use crate::run::{Command, RunState};
 
@@ -29,19 +29,28 @@ pub(super) async fn ended(
             };
             Command::AttemptEnded { result, failure }
         }
-        Err(error) => {
-            let failure = Failure::new(
-                FailureKind::Infrastructure,
-                error.code(),
-                format!("what the attempt left could not be kept: {error}"),
-            )
-            .hint("its files are still in the folder of the attempt");
-            Command::AttemptBroken {
-                step: step.path.clone(),
-                attempt,
-                failure,
-            }
-        }
+        Err(error) => not_kept(step, attempt, &error),
+    }
+}
+
+/// The code ran, and what it left could not be kept. A read may be done again; a write must not be by itself.
+fn not_kept(step: &Step, attempt: u32, error: &Error) -> Command {
+    let message = format!("what the attempt left could not be kept: {error}");
+    let write = matches!(&step.kind, StepKind::Python(python) if python.mode == Mode::WriteAccess);
+    if write {
+        return Command::AttemptLost {
+            step: step.path.clone(),
+            attempt,
+            started: true,
+            evidence: format!("it ran to its end, and {message}"),
+        };
+    }
+    let failure = Failure::new(FailureKind::Infrastructure, error.code(), message)
+        .hint("its files are still in the folder of the attempt");
+    Command::AttemptBroken {
+        step: step.path.clone(),
+        attempt,
+        failure,
     }
 }
 

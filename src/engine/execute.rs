@@ -8,6 +8,7 @@ use super::drive::Driver;
 use super::folder::RunFolder;
 use super::progress::{Note, Progress};
 use super::{Shared, collect};
+use crate::code;
 use crate::executor::{Adoption, Job, NanPolicy, Outcome};
 use crate::failure::Failure;
 use crate::id::StepPath;
@@ -69,6 +70,10 @@ pub(super) async fn execute(
         .await
         {
             Ok(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
+            // Whoever watched it is gone, so nobody knows yet how far it came: look, as after a crash.
+            Err(failure) if failure.code == code::SUPERVISOR_LOST.as_str() => {
+                return adopt(driver, state, path, attempt).await;
+            }
             Err(failure) => Command::AttemptBroken {
                 step: path.clone(),
                 attempt,
@@ -76,80 +81,6 @@ pub(super) async fn execute(
             },
         },
     )
-}
-
-fn effect_class(mode: Mode) -> EffectClass {
-    match mode {
-        Mode::ReadOnly => EffectClass::Read,
-        Mode::WriteAccess => EffectClass::Write,
-    }
-}
-
-async fn carry_out(
-    driver: &Driver,
-    state: &RunState,
-    step: &Step,
-    (step_state, python): (&StepState, &PythonStep),
-    (attempt, prepared): (u32, Prepared),
-) -> Result<Outcome, Failure> {
-    let shared = &driver.shared;
-    let progress = |text: &str| {
-        shared.tell(Progress::Note(Note {
-            run: state.run,
-            step: step.path.clone(),
-            text: text.to_owned(),
-        }));
-    };
-    let environment = shared
-        .ports
-        .executor
-        .prepare(&prepared.spec, &progress)
-        .await?;
-    let mut env = shared.options.mode_environment.of(python.mode).clone();
-    env.extend(
-        step_state
-            .env
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone())),
-    );
-    let job = Job {
-        run: state.run,
-        step: step.path.clone(),
-        attempt,
-        folder: attempt_folder(shared, state, &step.path, attempt),
-        code: prepared.code,
-        file_name: python.file_name.clone(),
-        context: serde_json::Value::Object(step_state.inputs.clone()),
-        mode: python.mode,
-        environment,
-        env,
-        timeout: step.timeout.unwrap_or(shared.options.timeout),
-        limits: shared.options.limits,
-        nan: NanPolicy::default(),
-        source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),
-    };
-    shared.ports.executor.execute(job).await
-}
-
-/// Finds out what became of an attempt that an earlier engine began.
-pub(super) async fn adopt(
-    driver: &Driver,
-    state: &RunState,
-    path: &StepPath,
-    attempt: u32,
-) -> Option<Command> {
-    let shared = &driver.shared;
-    let (step, _) = state.step(path)?;
-    let folder = attempt_folder(shared, state, path, attempt);
-    Some(match shared.ports.executor.adopt(&folder).await {
-        Adoption::Finished(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
-        Adoption::Lost { started, evidence } => Command::AttemptLost {
-            step: path.clone(),
-            attempt,
-            started,
-            evidence,
-        },
-    })
 }
 
 /// Stops an attempt of a cancelled run. It counts as stopped only when no process of it is alive.

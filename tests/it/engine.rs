@@ -552,3 +552,32 @@ async fn the_state_at_an_event_is_the_state_then() {
     assert!(engine.state_at(run, end.seq + 1).await.is_err());
     assert!(rig.clock.now() > Timestamp::from_micros(0));
 }
+
+#[tokio::test]
+async fn a_write_whose_results_could_not_be_kept_asks_and_is_not_made_again() {
+    let rig = Rig::new(MemoryStore::new());
+    let executor = Arc::new(FakeExecutor::new(|_| {
+        let FakeAnswer::Ends(mut outcome) = FakeAnswer::results(json!({})) else {
+            panic!()
+        };
+        // A figure that is not there when it is fetched: as on a disk that died meanwhile.
+        outcome.figures.push(stepwell::executor::OutputFile {
+            path: "figures/gone.png".to_owned(),
+            title: String::new(),
+            description: String::new(),
+            media_type: "image/png".to_owned(),
+            bytes: 1,
+        });
+        FakeAnswer::Ends(outcome)
+    }));
+    let engine = rig.engine_with(&executor, |options| {
+        options.policy.write_access.requires_approval = false;
+    });
+    let yaml = "steps:\n  - id: w\n    python: {code: 'results = {}', mode: write_access}\n    \
+                retry: {max_attempts: 5, delay: 1ms, kinds: [infrastructure]}\n";
+    let run = create(&engine, &compiled(yaml), json!({})).await;
+    let state = engine.drive(run).await.unwrap();
+    assert_eq!(state.status(), RunStatus::Waiting);
+    assert_eq!(state.step_with_id("w").unwrap().1.status.as_str(), "unknown");
+    assert_eq!(executor.started().len(), 1);
+}
