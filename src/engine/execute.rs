@@ -83,6 +83,80 @@ pub(super) async fn execute(
     )
 }
 
+fn effect_class(mode: Mode) -> EffectClass {
+    match mode {
+        Mode::ReadOnly => EffectClass::Read,
+        Mode::WriteAccess => EffectClass::Write,
+    }
+}
+
+async fn carry_out(
+    driver: &Driver,
+    state: &RunState,
+    step: &Step,
+    (step_state, python): (&StepState, &PythonStep),
+    (attempt, prepared): (u32, Prepared),
+) -> Result<Outcome, Failure> {
+    let shared = &driver.shared;
+    let progress = |text: &str| {
+        shared.tell(Progress::Note(Note {
+            run: state.run,
+            step: step.path.clone(),
+            text: text.to_owned(),
+        }));
+    };
+    let environment = shared
+        .ports
+        .executor
+        .prepare(&prepared.spec, &progress)
+        .await?;
+    let mut env = shared.options.mode_environment.of(python.mode).clone();
+    env.extend(
+        step_state
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    let job = Job {
+        run: state.run,
+        step: step.path.clone(),
+        attempt,
+        folder: attempt_folder(shared, state, &step.path, attempt),
+        code: prepared.code,
+        file_name: python.file_name.clone(),
+        context: serde_json::Value::Object(step_state.inputs.clone()),
+        mode: python.mode,
+        environment,
+        env,
+        timeout: step.timeout.unwrap_or(shared.options.timeout),
+        limits: shared.options.limits,
+        nan: NanPolicy::default(),
+        source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),
+    };
+    shared.ports.executor.execute(job).await
+}
+
+/// Finds out what became of an attempt that an earlier engine began.
+pub(super) async fn adopt(
+    driver: &Driver,
+    state: &RunState,
+    path: &StepPath,
+    attempt: u32,
+) -> Option<Command> {
+    let shared = &driver.shared;
+    let (step, _) = state.step(path)?;
+    let folder = attempt_folder(shared, state, path, attempt);
+    Some(match shared.ports.executor.adopt(&folder).await {
+        Adoption::Finished(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
+        Adoption::Lost { started, evidence } => Command::AttemptLost {
+            step: path.clone(),
+            attempt,
+            started,
+            evidence,
+        },
+    })
+}
+
 /// Stops an attempt of a cancelled run. It counts as stopped only when no process of it is alive.
 pub(super) async fn kill(
     driver: &Driver,

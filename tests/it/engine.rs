@@ -578,6 +578,9 @@ async fn a_write_whose_results_could_not_be_kept_asks_and_is_not_made_again() {
     let run = create(&engine, &compiled(yaml), json!({})).await;
     let state = engine.drive(run).await.unwrap();
     assert_eq!(state.status(), RunStatus::Waiting);
-    assert_eq!(state.step_with_id("w").unwrap().1.status.as_str(), "unknown");
+    assert_eq!(
+        state.step_with_id("w").unwrap().1.status.as_str(),
+        "unknown"
+    );
     assert_eq!(executor.started().len(), 1);
 }
