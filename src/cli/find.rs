@@ -154,12 +154,12 @@ async fn approval_by_id(opened: &Opened, word: &str) -> Result<(RunState, Approv
         found.extend(in_row.map(|question| (row.run, question.approval.clone())));
         // The row keeps only the first questions; the history has the rest, and the decided ones.
         if found.is_empty() && row.questions.len() >= RunSummary::QUESTIONS_MAX {
-            found.extend(asked_in(opened, row.run, word).await?);
+            found.extend(asked_in(opened, row.run, word).await);
         }
     }
     if found.is_empty() {
         for row in rows(opened, &[], ENDED_SEARCHED_MAX).await? {
-            found.extend(asked_in(opened, row.run, word).await?);
+            found.extend(asked_in(opened, row.run, word).await);
         }
     }
     match found.as_slice() {
@@ -179,18 +179,16 @@ async fn approval_by_id(opened: &Opened, word: &str) -> Result<(RunState, Approv
     }
 }
 
-/// Every question of the run, open or not, whose id begins so.
-async fn asked_in(
-    opened: &Opened,
-    run: RunId,
-    word: &str,
-) -> Result<Vec<(RunId, ApprovalId)>, Error> {
-    let state = opened.engine.state(run).await?;
+/// Every question of the run, open or not, whose id begins so. A run that can't be read hides no other.
+async fn asked_in(opened: &Opened, run: RunId, word: &str) -> Vec<(RunId, ApprovalId)> {
+    let Ok(state) = opened.engine.state(run).await else {
+        return Vec::new();
+    };
     let known = state
         .approvals
         .keys()
         .filter(|id| id.as_str().starts_with(word));
-    Ok(known.map(|id| (run, id.clone())).collect())
+    known.map(|id| (run, id.clone())).collect()
 }
 
 /// The newest rows of these statuses (none = all), at most `limit` of them.

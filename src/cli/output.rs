@@ -117,12 +117,11 @@ impl Output {
         }
     }
 
-    /// Prints on standard error.
+    /// Prints on standard error. When nobody can be told there, nothing else can be done about it.
     pub(super) fn aside(&self, text: &str) {
-        self.written(
-            self.bars
-                .suspend(|| writeln!(io::stderr().lock(), "{text}")),
-        );
+        let _unheard = self
+            .bars
+            .suspend(|| writeln!(io::stderr().lock(), "{text}"));
     }
 
     /// Prints diagnostics on standard error.

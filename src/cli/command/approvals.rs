@@ -28,7 +28,7 @@ pub(in crate::cli) async fn perform(
         );
         return Ok(Exit::Succeeded);
     };
-    let states = states(&opened, arguments.run.as_deref()).await?;
+    let states = states(context, &opened, arguments.run.as_deref()).await?;
     let documents: Vec<Value> = states
         .iter()
         .flat_map(|state| {
@@ -57,7 +57,11 @@ pub(in crate::cli) async fn perform(
     Ok(Exit::Succeeded)
 }
 
-async fn states(opened: &Opened, run: Option<&str>) -> Result<Vec<RunState>, Error> {
+async fn states(
+    context: &Context,
+    opened: &Opened,
+    run: Option<&str>,
+) -> Result<Vec<RunState>, Error> {
     if let Some(word) = run {
         return Ok(vec![find::state(opened, word).await?]);
     }
@@ -71,7 +75,11 @@ async fn states(opened: &Opened, run: Option<&str>) -> Result<Vec<RunState>, Err
     .await?
     {
         if !row.questions.is_empty() {
-            states.push(opened.engine.state(row.run).await?);
+            match opened.engine.state(row.run).await {
+                Ok(state) => states.push(state),
+                // One damaged run must not hide the questions of the others.
+                Err(error) => context.output.diagnostics(Error::from(error).diagnostics()),
+            }
         }
     }
     states.reverse();

@@ -101,12 +101,25 @@ impl Live {
     }
 }
 
+/// One line, cut at the edge of the terminal.
+const TEMPLATE: &str = "{spinner} {elapsed:>4} {wide_msg}";
+
 fn spinner(output: &Output) -> ProgressBar {
     let bar = output.bars().add(ProgressBar::new_spinner());
-    // The template is ours and a test draws it; should it be refused, the default one does.
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
+    // The template is ours and a test reads it; should it be refused, the default one does.
+    if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
         bar.set_style(style);
     }
     bar.enable_steady_tick(TICK);
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_understood() {
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
+    }
 }
