@@ -173,6 +173,17 @@ fn a_reader_that_goes_away_is_no_fault() {
 }
 
 #[test]
+fn a_result_that_cannot_be_printed_is_a_fault() {
+    let place = Place::new();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let status = place.command(&["explain"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(4));
+}
+
+#[test]
 fn a_folder_in_use_names_its_holder() {
     let place = Place::new();
     place.python("naps", "", "import time\ntime.sleep(4)\nresults = {'n': 1}");

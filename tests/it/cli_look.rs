@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cli_rig::{Place, text};
+use crate::cli_rig::{ASKS, Place, text};
 
 #[test]
 fn an_empty_folder_stays_empty_when_somebody_looks() {
@@ -250,16 +250,7 @@ fn a_sound_folder_is_verified_and_a_damaged_one_is_found() {
     let verified = place.json(0, &["verify"]);
     assert_eq!(verified["runs"], 1);
     assert!(verified["files"].as_u64().unwrap() >= 2, "{verified}");
-    let plan = text(&run["plan"]).strip_prefix("sha256:").unwrap();
-    let blob = place.path(&format!("data/blobs/{}/{}", &plan[..2], &plan[2..]));
-    let mut permissions = std::fs::metadata(&blob).unwrap().permissions();
-    #[expect(
-        clippy::permissions_set_readonly_false,
-        reason = "a file of this test, about to be damaged"
-    )]
-    permissions.set_readonly(false);
-    std::fs::set_permissions(&blob, permissions).unwrap();
-    std::fs::write(&blob, "{}").unwrap();
+    damage(&place, text(&run["plan"]));
     let verified = place.json(4, &["verify"]);
     assert_eq!(verified["sound"], false);
     assert_eq!(place.run(&["verify", "@last"]).code, Some(4));
@@ -297,4 +288,32 @@ fn doctor_says_why_each_unfinished_run_waits() {
         "{}",
         ran.out
     );
+}
+
+#[test]
+fn a_damaged_run_hides_no_question_of_another() {
+    let place = Place::new();
+    let damaged = place.json(3, &["run", "asks.yml"]);
+    place.write("other.yml", &ASKS.replace("name: asks", "name: other"));
+    let whole = place.json(3, &["run", "other.yml"]);
+    damage(&place, text(&damaged["plan"]));
+    let ran = place.run(&["approvals"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.err.starts_with("error[artifact_damaged]"),
+        "{}",
+        ran.err
+    );
+    let id = text(&whole["waiting"][0]["approval_id"]);
+    assert!(ran.out.contains(id), "{}", ran.out);
+    assert_eq!(place.run(&["approve", id, "--resume"]).code, Some(0));
+}
+
+/// Changes a stored file.
+fn damage(place: &Place, digest: &str) {
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let blob = place.path(&format!("data/blobs/{}/{}", &hex[..2], &hex[2..]));
+    // Written anew, since the file itself may be read-only.
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::write(&blob, "{}").unwrap();
 }

@@ -180,6 +180,64 @@ fn ctrl_c_leaves_a_run_that_goes_on_and_is_adopted() {
     );
 }
 
+/// Starts the program in a terminal of 40 columns, types Ctrl-C once its step runs, prints what was shown.
+const TERMINAL: &str = r#"
+import fcntl, os, pty, struct, sys, termios
+child, screen = pty.fork()
+if child == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    os.environ["TERM"] = "xterm"
+    os.execv(sys.argv[1], sys.argv[1:])
+shown, typed = b"", False
+while True:
+    try:
+        part = os.read(screen, 4096)
+    except OSError:
+        break
+    shown += part
+    if not typed and b"a_step_with" in shown:
+        os.write(screen, b"\x03")
+        typed = True
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+#[test]
+fn a_terminal_sees_live_lines_and_its_ctrl_c_leaves_the_run_resumable() {
+    let place = Place::new();
+    place.python("live", "", "import time\ntime.sleep(2)\nresults = {'n': 1}");
+    let text = std::fs::read_to_string(place.path("live.yml")).unwrap();
+    let id = "a_step_with_a_name_that_is_longer_than_the_terminal_is_wide";
+    place.write(
+        "live.yml",
+        &text
+            .replace("id: work", &format!("id: {id}"))
+            .replace("steps.work", &format!("steps.{id}")),
+    );
+    let program = env!("CARGO_BIN_EXE_stepwell");
+    let mut terminal = std::process::Command::new("python3");
+    terminal
+        .args(["-c", TERMINAL, program, "run", "live.yml"])
+        .current_dir(place.path(""));
+    let ran = Ran::of(&terminal.output().unwrap());
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    assert!(ran.out.contains("\u{1b}["), "live lines move the cursor");
+    assert!(
+        !ran.out.contains(id),
+        "a long name is cut at the edge: {}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("interrupted: nothing is lost."),
+        "{}",
+        ran.out
+    );
+    assert_eq!(
+        place.json(0, &["resume", "@last"])["outputs"],
+        json!({"n": 1})
+    );
+}
+
 #[test]
 fn a_cancelled_run_leaves_no_process_behind() {
     let place = Place::new();
