@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::drive::Driver;
 use super::options::blocking;
+use super::task::Driver;
 use super::{Error, Shared, notebook};
 use crate::approval::{self, Decision, Subject, Verdict};
 use crate::code;

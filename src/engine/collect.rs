@@ -1,16 +1,13 @@
 //! What an attempt left is kept: files become blobs before an event names them, the notebook is written.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::folder::RunFolder;
-use super::options::blocking;
-use super::{Error, Shared, notebook};
-use crate::artifact::{self, DiskError};
+use super::{Error, Shared, files, notebook};
 use crate::executor::{Outcome, OutcomeStatus, OutputFile};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Mode, Step, StepKind};
-use crate::run::payload::{FileRef, ResultRecorded};
+use crate::run::payload::ResultRecorded;
 use crate::run::{Command, RunState};
 
 /// The command that follows from the end of an attempt.
@@ -68,8 +65,8 @@ async fn keep(
         step: step.path.clone(),
         attempt,
         results: outcome.results.clone(),
-        figures: files(shared, &absolute, &relative, &outcome.figures).await?,
-        artifacts: files(shared, &absolute, &relative, &outcome.artifacts).await?,
+        figures: files::keep(shared, (&absolute, &relative), &outcome.figures).await?,
+        artifacts: files::keep(shared, (&absolute, &relative), &outcome.artifacts).await?,
         notebook: None,
         folder: relative.clone(),
         notes: outcome.notes.clone(),
@@ -79,7 +76,7 @@ async fn keep(
     };
     let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
     let path = absolute.join(NOTEBOOK);
-    write(path.clone(), text).await?;
+    files::write(path.clone(), text).await?;
     let file = OutputFile {
         path: NOTEBOOK.to_owned(),
         title: String::new(),
@@ -87,55 +84,11 @@ async fn keep(
         media_type: "application/x-ipynb+json".to_owned(),
         bytes: 0,
     };
-    result.notebook = files(shared, &absolute, &relative, &[file]).await?.pop();
+    result.notebook = files::keep(shared, (&absolute, &relative), &[file])
+        .await?
+        .pop();
     Ok(result)
 }
 
 /// Name of the notebook in the folder of an attempt.
 const NOTEBOOK: &str = "notebook.ipynb";
-
-async fn files(
-    shared: &Arc<Shared>,
-    absolute: &Path,
-    relative: &str,
-    files: &[OutputFile],
-) -> Result<Vec<FileRef>, Error> {
-    let mut kept = Vec::with_capacity(files.len());
-    for file in files {
-        let path = absolute.join(&file.path);
-        let blobs = Arc::clone(&shared.ports.blobs);
-        let (digest, bytes) = blocking(move || {
-            let digest = blobs.put_file(&path).map_err(Error::Blob)?;
-            let bytes = std::fs::metadata(&path)
-                .map(|metadata| metadata.len())
-                .unwrap_or_default();
-            Ok((digest, bytes))
-        })
-        .await?;
-        kept.push(FileRef {
-            path: format!("{relative}/{}", file.path),
-            digest,
-            bytes,
-            media_type: file.media_type.clone(),
-            title: file.title.clone(),
-            description: file.description.clone(),
-        });
-    }
-    Ok(kept)
-}
-
-/// Writes a file for people, its folder first.
-pub(super) async fn write(path: PathBuf, text: String) -> Result<(), Error> {
-    blocking(move || {
-        let written = path
-            .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .and_then(|()| std::fs::write(&path, text));
-        written.map_err(|source| {
-            Error::Blob(artifact::Error::Disk(DiskError::new(
-                "write", &path, source,
-            )))
-        })
-    })
-    .await
-}

@@ -6,75 +6,15 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 
+use super::Error;
 use super::history::History;
+use super::key::Key;
 use super::perform::perform;
-use super::{Error, Shared};
+use super::task::{Driver, Input};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
-use crate::run::{Actor, Command, Effect, Refusal, RunState, effects};
-
-/// Everything that can wake the driver.
-pub(super) enum Input {
-    /// A task asks for a command to be durable before it goes on.
-    Submit {
-        /// The command.
-        command: Command,
-        /// Hears whether it was taken.
-        reply: oneshot::Sender<Result<(), Refusal>>,
-    },
-    /// A task has ended.
-    Done {
-        /// What it worked on.
-        key: Key,
-        /// What follows, if anything.
-        command: Option<Command>,
-    },
-}
-
-/// A line of work that goes on at most once at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Key {
-    /// Analysing or running one attempt of a step.
-    Work(StepPath, u32),
-    /// Stopping it.
-    Kill(StepPath, u32),
-    /// Sleeping until a retry is due.
-    Sleep(StepPath, u32),
-}
-
-impl Key {
-    fn of(effect: &Effect) -> Self {
-        match effect {
-            Effect::Analyse { step } => Self::Work(step.clone(), 0),
-            Effect::Execute { step, attempt } | Effect::Attend { step, attempt } => {
-                Self::Work(step.clone(), *attempt)
-            }
-            Effect::Kill { step, attempt } => Self::Kill(step.clone(), *attempt),
-            Effect::WakeAt { step, attempt, .. } => Self::Sleep(step.clone(), *attempt),
-        }
-    }
-}
-
-/// What a task needs of its driver.
-#[derive(Clone)]
-pub(super) struct Driver {
-    pub(super) shared: Arc<Shared>,
-    inputs: mpsc::Sender<Input>,
-}
-
-impl Driver {
-    /// Makes a command durable. `Err` = refused.
-    pub(super) async fn submit(&self, command: Command) -> Result<(), Refusal> {
-        let gone = || Refusal::Stale("the engine is shutting down".to_owned());
-        let (reply, answer) = oneshot::channel();
-        self.inputs
-            .send(Input::Submit { command, reply })
-            .await
-            .map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
-    }
-}
+use crate::run::{Actor, Command, Refusal, RunState, effects};
 
 /// Inputs that may wait for the driver.
 const INPUTS_MAX: usize = 64;

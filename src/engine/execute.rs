@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::analyse::{self, Prepared};
-use super::drive::Driver;
 use super::folder::RunFolder;
 use super::progress::{Note, Progress};
+use super::task::Driver;
 use super::{Shared, collect};
 use crate::code;
 use crate::executor::{Adoption, Job, NanPolicy, Outcome};

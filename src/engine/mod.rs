@@ -8,12 +8,15 @@ mod collect;
 mod drive;
 mod error;
 mod execute;
+mod files;
 mod folder;
 mod history;
+mod key;
 mod notebook;
 mod options;
 mod perform;
 mod progress;
+mod task;
 
 use std::sync::Arc;
 

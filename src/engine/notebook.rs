@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::collect;
+use super::files;
 use super::folder::RunFolder;
 use super::options::blocking;
 use super::{Error, Shared};
@@ -50,7 +50,7 @@ pub(super) async fn write_waiting(
     let text = notebook::to_text(&notebook::attempt(&page));
     let relative = format!("{}/{}/waiting.ipynb", state.created.folder, step.path);
     let path = shared.options.data.join(&relative);
-    match collect::write(path, text).await {
+    match files::write(path, text).await {
         Ok(()) => Some(relative),
         Err(error) => {
             tracing::warn!(%run, step = %step.path, %error, "the waiting notebook could not be written");
@@ -264,7 +264,7 @@ pub(super) async fn write_run(shared: &Arc<Shared>, state: &RunState) {
     let text = run_text(state, &document, notebooks);
     let summary = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
     for (path, text) in [(folder.notebook(), text), (folder.summary(), summary)] {
-        if let Err(error) = collect::write(path, text).await {
+        if let Err(error) = files::write(path, text).await {
             tracing::warn!(run = %state.run, %error, "a view of the run could not be written");
         }
     }

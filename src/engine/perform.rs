@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::drive::Driver;
+use super::task::Driver;
 use super::{analyse, execute};
 use crate::run::{Command, Effect, RunState};
 

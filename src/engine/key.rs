@@ -1,0 +1,29 @@
+//! Names for the work that goes on for a run, so that none of it goes on twice.
+
+use crate::id::StepPath;
+use crate::run::Effect;
+
+/// A line of work that goes on at most once at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// Analysing or running one attempt of a step.
+    Work(StepPath, u32),
+    /// Stopping it.
+    Kill(StepPath, u32),
+    /// Sleeping until a retry is due.
+    Sleep(StepPath, u32),
+}
+
+impl Key {
+    /// The name of the work that an effect is.
+    pub(super) fn of(effect: &Effect) -> Self {
+        match effect {
+            Effect::Analyse { step } => Self::Work(step.clone(), 0),
+            Effect::Execute { step, attempt } | Effect::Attend { step, attempt } => {
+                Self::Work(step.clone(), *attempt)
+            }
+            Effect::Kill { step, attempt } => Self::Kill(step.clone(), *attempt),
+            Effect::WakeAt { step, attempt, .. } => Self::Sleep(step.clone(), *attempt),
+        }
+    }
+}

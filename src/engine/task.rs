@@ -1,0 +1,47 @@
+//! What a task of the engine and the driver of its run say to each other.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use super::key::Key;
+use crate::run::{Command, Refusal};
+
+/// Everything that can wake the driver.
+pub(super) enum Input {
+    /// A task asks for a command to be durable before it goes on.
+    Submit {
+        /// The command.
+        command: Command,
+        /// Hears whether it was taken.
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// A task has ended.
+    Done {
+        /// What it worked on.
+        key: Key,
+        /// What follows, if anything.
+        command: Option<Command>,
+    },
+}
+
+/// What a task needs of its driver.
+#[derive(Clone)]
+pub(super) struct Driver {
+    pub(super) shared: Arc<Shared>,
+    pub(super) inputs: mpsc::Sender<Input>,
+}
+
+impl Driver {
+    /// Makes a command durable. `Err` = refused.
+    pub(super) async fn submit(&self, command: Command) -> Result<(), Refusal> {
+        let gone = || Refusal::Stale("the engine is shutting down".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.inputs
+            .send(Input::Submit { command, reply })
+            .await
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
