@@ -31,6 +31,7 @@ mod executor_processes;
 mod executor_results;
 mod executor_rig;
 mod executor_science;
+mod expression_oracle;
 mod history_golden;
 mod machine;
 mod notebook_validate;

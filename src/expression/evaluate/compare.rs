@@ -160,7 +160,11 @@ fn contains(hay: &Item<'_>, needle: &Item<'_>, budget: &mut Budget) -> Result<bo
             Ok(false)
         }
         (Item::Map(map), Item::Text(key)) => Ok(map.get(key.as_str()).is_some()),
-        (Item::Map(_), _) => Ok(false),
+        (Item::Map(_), other) => Err(Fault::wrong_type(format!(
+            "the keys of a map are strings, not {}",
+            other.kind()
+        ))
+        .help("look into `.values()`, or write `str(...)`")),
         (Item::Text(text), Item::Text(part)) => {
             budget.read(text.as_str().len())?;
             Ok(text.as_str().contains(part.as_str()))

@@ -114,6 +114,8 @@ fn multiply<'a>(left: &Item<'a>, right: &Item<'a>, budget: &mut Budget) -> Resul
 
 fn repeat<'a>(list: &List<'a>, times: usize, budget: &mut Budget) -> Result<Item<'a>, Fault> {
     budget.make_items(list.len().saturating_mul(times))?;
+    // No item times a billion is no item, but still a billion rounds.
+    let times = if list.len() == 0 { 0 } else { times };
     let items = list.to_vec()?;
     let repeated = std::iter::repeat_n(items, times).flatten();
     Ok(Item::list(repeated.collect()))

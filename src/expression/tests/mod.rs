@@ -1,7 +1,12 @@
 //! Data-driven: an expression and what it gives. The data is one fixed scope.
 
+mod bound;
+mod error;
 mod function;
 mod operator;
+mod property;
+mod reference;
+mod template;
 
 use serde_json::{Value as Json, json};
 
