@@ -9,6 +9,7 @@ use super::files;
 use super::folder::RunFolder;
 use super::options::blocking;
 use super::{Error, Shared};
+use crate::approval::Verdict;
 use crate::executor::{Outcome, OutcomeStatus, StreamFile};
 use crate::failure::FailureKind;
 use crate::plan::{PythonStep, Step, StepKind};
@@ -18,14 +19,34 @@ use crate::python::notebook::{
     RunNotebook, StepSection,
 };
 use crate::run::payload::{AnalysisReported, FileRef, ResultRecorded};
-use crate::run::{ApprovalState, RunState, StepState, StepStatus, run_json};
+use crate::run::{self, ApprovalState, RunState, StepState, StepStatus, run_json};
 
 /// Largest part of a stream that is read for a notebook, in bytes; the notebook cuts further.
 const STREAM_BYTES_MAX: usize = 256 * 1024;
 
-/// Writes the notebook of code that waits for a person. Its path relative to the data folder, if it could be written.
+/// Writes the notebook of code that has not run: it waits for a person, or may not run at all. Its path
+/// relative to the data folder, if it could be written.
 pub(super) async fn write_waiting(
     shared: &Shared,
+    state: &RunState,
+    step: &Step,
+    analysis: &AnalysisReported,
+    code: &str,
+) -> Option<String> {
+    let text = unrun_text(state, step, analysis, code)?;
+    let relative = format!("{}/{}/waiting.ipynb", state.created.folder, step.path);
+    let path = shared.options.data.join(&relative);
+    match files::write(path, text).await {
+        Ok(()) => Some(relative),
+        Err(error) => {
+            tracing::warn!(run = %state.run, step = %step.path, %error, "the waiting notebook could not be written");
+            None
+        }
+    }
+}
+
+/// The notebook of code that has not run, as the run stands.
+fn unrun_text(
     state: &RunState,
     step: &Step,
     analysis: &AnalysisReported,
@@ -42,21 +63,29 @@ pub(super) async fn write_waiting(
     let run = state.run.to_string();
     let findings = findings(analysis);
     let provenance = provenance(analysis);
+    let refused = (analysis.decision.verdict == Verdict::Block).then(|| run::blocked(analysis));
     let page = AttemptNotebook {
+        state: match step_state.status {
+            _ if refused.is_some() => NotebookState::Failed,
+            StepStatus::Rejected => NotebookState::Rejected,
+            StepStatus::Cancelled => NotebookState::Cancelled,
+            StepStatus::Pending
+            | StepStatus::Ready
+            | StepStatus::Running
+            | StepStatus::Waiting
+            | StepStatus::Succeeded
+            | StepStatus::Failed
+            | StepStatus::Skipped
+            | StepStatus::NotRun
+            | StepStatus::Unknown => NotebookState::Waiting,
+        },
+        failure: refused.as_ref(),
+        approval: approval_line(state, step_state),
         findings: &findings,
         provenance: &provenance,
         ..blank(state, step, python, (&run, code, &context), number)
     };
-    let text = notebook::to_text(&notebook::attempt(&page));
-    let relative = format!("{}/{}/waiting.ipynb", state.created.folder, step.path);
-    let path = shared.options.data.join(&relative);
-    match files::write(path, text).await {
-        Ok(()) => Some(relative),
-        Err(error) => {
-            tracing::warn!(%run, step = %step.path, %error, "the waiting notebook could not be written");
-            None
-        }
-    }
+    Some(notebook::to_text(&notebook::attempt(&page)))
 }
 
 fn blank<'a>(
@@ -258,8 +287,8 @@ pub(super) async fn write_run(shared: &Arc<Shared>, state: &RunState) {
     let folder = RunFolder::new(&shared.options.data, &state.created.folder);
     let document = run_json(state);
     let mut notebooks = Vec::with_capacity(state.plan.steps.len());
-    for (_, step_state) in state.steps() {
-        notebooks.push(step_notebook(shared, step_state).await);
+    for (step, step_state) in state.steps() {
+        notebooks.push(step_notebook(shared, state, step, step_state).await);
     }
     let text = run_text(state, &document, notebooks);
     let summary = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
@@ -270,22 +299,30 @@ pub(super) async fn write_run(shared: &Arc<Shared>, state: &RunState) {
     }
 }
 
-async fn step_notebook(shared: &Arc<Shared>, state: &StepState) -> Option<Value> {
-    let bytes = match state
+async fn step_notebook(
+    shared: &Arc<Shared>,
+    state: &RunState,
+    step: &Step,
+    step_state: &StepState,
+) -> Option<Value> {
+    let recorded = step_state
         .result
         .as_ref()
-        .and_then(|result| result.notebook.as_ref())
-    {
-        Some(file) => shared.ports.get_blob(file.digest).await.ok()?,
-        None => {
-            let waiting = state.analysis.as_ref()?.notebook.as_ref()?;
-            let path = shared.options.data.join(waiting);
-            blocking(move || Ok(std::fs::read(path).unwrap_or_default()))
-                .await
-                .ok()?
-        }
-    };
-    serde_json::from_slice(&bytes).ok()
+        .and_then(|result| result.notebook.as_ref());
+    if let Some(file) = recorded {
+        let bytes = shared.ports.get_blob(file.digest).await.ok()?;
+        return serde_json::from_slice(&bytes).ok();
+    }
+    let analysis = step_state.analysis.as_ref()?;
+    let path = shared.options.data.join(analysis.notebook.as_ref()?);
+    let code = shared.ports.get_blob(analysis.code).await.ok()?;
+    let text = unrun_text(state, step, analysis, &String::from_utf8_lossy(&code))?;
+    let page = serde_json::from_str(&text).ok();
+    // It was written when the question was asked; by now somebody may have said no.
+    if let Err(error) = files::write(path, text).await {
+        tracing::warn!(run = %state.run, step = %step.path, %error, "a notebook could not be written");
+    }
+    page
 }
 
 fn run_text(state: &RunState, document: &Value, notebooks: Vec<Option<Value>>) -> String {

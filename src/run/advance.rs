@@ -10,6 +10,8 @@ mod finish;
 mod python;
 mod switch;
 
+pub use python::blocked;
+
 use evaluate::values;
 use finish::finish;
 

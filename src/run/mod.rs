@@ -18,7 +18,7 @@ mod state;
 mod summary;
 mod view;
 
-pub use advance::advance;
+pub use advance::{advance, blocked};
 pub use apply::IllegalEvent;
 pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Refusal, UNKNOWN_ANSWER, Vote};
 pub use decide::{INTERRUPTIONS_MAX, decide};

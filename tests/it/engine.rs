@@ -584,3 +584,35 @@ async fn a_write_whose_results_could_not_be_kept_asks_and_is_not_made_again() {
     );
     assert_eq!(executor.started().len(), 1);
 }
+
+#[tokio::test]
+async fn the_notebook_of_code_that_never_ran_says_why() {
+    for (answer, state_word) in [(Answer::Reject, "rejected"), (Answer::Approve, "succeeded")] {
+        let rig = Rig::new(MemoryStore::new());
+        let engine = rig.engine(&xy());
+        let run = create(&engine, &compiled(WRITE), json!({})).await;
+        let state = engine.drive(run).await.unwrap();
+        let waiting = engine.folder(&state).path().join("write/waiting.ipynb");
+        let page = || std::fs::read_to_string(&waiting).unwrap();
+        assert!(page().contains("\"state\": \"waiting\""), "{}", page());
+        let asked = state.open_approvals().next().unwrap();
+        let command = Command::Vote(vote(asked, answer, Values::new()));
+        engine
+            .command(run, Actor::User("bea".to_owned()), command)
+            .await
+            .unwrap();
+        let state = engine.drive(run).await.unwrap();
+        assert_eq!(
+            state.step_with_id("write").unwrap().1.status.as_str(),
+            state_word
+        );
+        if answer == Answer::Reject {
+            assert!(page().contains("\"state\": \"rejected\"") && page().contains("as agreed"));
+            let whole = std::fs::read_to_string(engine.folder(&state).notebook()).unwrap();
+            assert!(
+                whole.contains("as agreed"),
+                "the run's notebook has the reason"
+            );
+        }
+    }
+}

@@ -84,7 +84,9 @@ fn after_failure(
     }
 }
 
-fn blocked(analysis: &AnalysisReported) -> Failure {
+/// Why code that the policy refuses may not run.
+#[must_use]
+pub fn blocked(analysis: &AnalysisReported) -> Failure {
     let decision = &analysis.decision;
     let word = decision
         .code
