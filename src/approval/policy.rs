@@ -85,9 +85,9 @@ pub struct Policy {
     pub global_mode: GlobalMode,
     /// `approval.capabilities.python_execution`.
     pub python: PythonApproval,
-    /// `modes.read_only`.
+    /// `execution.modes.read_only`.
     pub read_only: ModePolicy,
-    /// `modes.write_access`.
+    /// `execution.modes.write_access`.
     pub write_access: ModePolicy,
 }
 
@@ -199,7 +199,7 @@ fn blocked(policy: &Policy, mode: Mode, report: &Report) -> Option<Decision> {
     if policy.mode(mode).allows_writes {
         return None;
     }
-    let rule = format!("modes.{mode}.allows_writes = false");
+    let rule = format!("execution.modes.{mode}.allows_writes = false");
     if report.capabilities.contains(&Capability::ControlWrite) {
         return Some(Decision::block(
             code::WRITE_IN_READ_ONLY,
@@ -224,7 +224,7 @@ fn asked_by_mode(policy: &Policy, mode: Mode, report: &Report) -> Option<Decisio
     if here.requires_approval {
         return Some(Decision::new(
             Verdict::Ask,
-            format!("modes.{mode}.requires_approval = true"),
+            format!("execution.modes.{mode}.requires_approval = true"),
             format!("All code in the mode {mode} needs a person's approval."),
         ));
     }
@@ -232,7 +232,7 @@ fn asked_by_mode(policy: &Policy, mode: Mode, report: &Report) -> Option<Decisio
     (!here.allows_writes && is_unknown(report)).then(|| {
         Decision::new(
             Verdict::Ask,
-            format!("modes.{mode}.allows_writes = false"),
+            format!("execution.modes.{mode}.allows_writes = false"),
             format!("The text does not tell whether the code writes, which the mode {mode} does not allow."),
         )
     })

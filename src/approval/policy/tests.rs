@@ -149,19 +149,19 @@ fn the_configuration_as_delivered() {
             "plain",
             Mode::WriteAccess,
             Verdict::Ask,
-            "modes.write_access.requires_approval = true",
+            "execution.modes.write_access.requires_approval = true",
         ),
         (
             "control write",
             Mode::ReadOnly,
             Verdict::Block,
-            "modes.read_only.allows_writes = false",
+            "execution.modes.read_only.allows_writes = false",
         ),
         (
             "control write",
             Mode::WriteAccess,
             Verdict::Ask,
-            "modes.write_access.requires_approval = true",
+            "execution.modes.write_access.requires_approval = true",
         ),
         (
             "process",
@@ -173,7 +173,7 @@ fn the_configuration_as_delivered() {
             "unknown",
             Mode::ReadOnly,
             Verdict::Ask,
-            "modes.read_only.allows_writes = false",
+            "execution.modes.read_only.allows_writes = false",
         ),
         (
             "network",
