@@ -3,6 +3,7 @@
 mod bound;
 mod error;
 mod function;
+mod manual;
 mod operator;
 mod property;
 mod reference;
