@@ -9,7 +9,7 @@ use crate::canonical::canonical_json;
 use crate::code::{self, Code};
 use crate::id::Digest;
 use crate::plan::Mode;
-use crate::python::analysis::{Capability, Report, Risk};
+use crate::python::analysis::{Capability, Report, Risk, Rule};
 
 /// `approval.global_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -204,7 +204,12 @@ fn blocked(policy: &Policy, mode: Mode, report: &Report) -> Option<Decision> {
         return Some(Decision::block(
             code::WRITE_IN_READ_ONLY,
             rule,
-            format!("The code writes to the control system, which the mode {mode} does not allow."),
+            not_allowed(
+                report,
+                Capability::ControlWrite,
+                "The code writes to the control system.",
+                mode,
+            ),
         ));
     }
     report
@@ -214,9 +219,27 @@ fn blocked(policy: &Policy, mode: Mode, report: &Report) -> Option<Decision> {
             Decision::block(
                 code::WRITE_OUTSIDE_RUN_FOLDER,
                 rule,
-                format!("The code writes files outside its run folder, which the mode {mode} does not allow."),
+                not_allowed(
+                    report,
+                    Capability::FsOutside,
+                    "The code writes files outside its run folder.",
+                    mode,
+                ),
             )
         })
+}
+
+/// What the mode forbids, with the line that does it when a finding has one.
+fn not_allowed(report: &Report, capability: Capability, otherwise: &str, mode: Mode) -> String {
+    let found = report
+        .findings
+        .iter()
+        .find(|finding| Rule::find(&finding.rule).and_then(Rule::capability) == Some(capability));
+    let what = found.map_or_else(
+        || otherwise.to_owned(),
+        |finding| format!("Line {}: {}", finding.line, finding.message),
+    );
+    format!("{what} The mode {mode} does not allow it.")
 }
 
 fn asked_by_mode(policy: &Policy, mode: Mode, report: &Report) -> Option<Decision> {

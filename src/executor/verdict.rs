@@ -48,6 +48,10 @@ const SIGKILL: i32 = 9;
 const DISK_FULL: [i32; 2] = [28, 122];
 /// `EFBIG`: a single file grew beyond the limit.
 const FILE_TOO_LARGE: i32 = 27;
+/// `ENOENT`: there is no such file.
+const NO_SUCH_FILE: i32 = 2;
+/// What `argparse` ends with when arguments are missing.
+const USAGE_STATUS: i32 = 2;
 
 /// Why it failed, or `None`. A note is added for what went wrong without changing the answer.
 #[must_use]
@@ -72,7 +76,7 @@ pub fn judge(seen: &Seen<'_>, notes: &mut Vec<String>) -> Option<Failure> {
     };
     let failure = match &report.end {
         End::Exit { status: 0, .. } => report.results.as_ref().map(refused),
-        End::Exit { status, message } => Some(exit_status(*status, message)),
+        End::Exit { status, message } => Some(exit_status(*status, message, seen.stderr_tail)),
         End::Exception(exception) => Some(raised(exception)),
     };
     let status = i32::from(failure.is_some());
@@ -152,13 +156,19 @@ fn without_report(seen: &Seen<'_>) -> Failure {
     failure
 }
 
-fn exit_status(status: i32, message: &str) -> Failure {
-    let text = if message.is_empty() {
-        format!("the code ended itself with exit status {status}")
-    } else {
-        format!("the code ended itself: {message}")
+fn exit_status(status: i32, message: &str, stderr_tail: &str) -> Failure {
+    let failure = |text: String| {
+        Failure::new(FailureKind::Code, code::EXIT_STATUS, text).detail(json!({"status": status}))
     };
-    Failure::new(FailureKind::Code, code::EXIT_STATUS, text).detail(json!({"status": status}))
+    if !message.is_empty() {
+        return failure(format!("the code ended itself: {message}"));
+    }
+    let mut failure = failure(format!("the code ended itself with exit status {status}"));
+    failure.traceback = (!stderr_tail.is_empty()).then(|| stderr_tail.to_owned());
+    if status == USAGE_STATUS && stderr_tail.contains("usage:") {
+        return failure.hint("a step has no command line: read `context` instead of arguments");
+    }
+    failure
 }
 
 fn refused(refused: &Refused) -> Failure {
@@ -232,7 +242,25 @@ fn sort(exception: &Exception) -> (FailureKind, Code, Option<String>) {
                 Some(hint.to_owned()),
             )
         }
-        Some(_) | None => (FailureKind::Code, code::PYTHON_EXCEPTION, None),
+        Some(_) | None => (
+            FailureKind::Code,
+            code::PYTHON_EXCEPTION,
+            surroundings(exception).map(str::to_owned),
+        ),
+    }
+}
+
+/// What a script from elsewhere does not find in a step.
+fn surroundings(exception: &Exception) -> Option<&'static str> {
+    let absolute = exception.message.contains("'/");
+    match (exception.errno, exception.class.as_str()) {
+        (Some(NO_SUCH_FILE), "FileNotFoundError") if !absolute => Some(
+            "the code runs in a folder of its own: take the file as an input of type `file`, or open it below os.environ[\"STEPWELL_WORKFLOW_DIR\"]",
+        ),
+        (None, "EOFError") if exception.message == "EOF when reading a line" => {
+            Some("nobody types into a step: give the value in `with` and read it from `context`")
+        }
+        (Some(_) | None, _) => None,
     }
 }
 
@@ -308,6 +336,40 @@ mod tests {
         ] {
             let failure = judge(&seen(exit, None), &mut Vec::new()).unwrap();
             assert_eq!(failure.code, code);
+        }
+    }
+
+    fn ended(end: &serde_json::Value, stderr_tail: &str) -> Failure {
+        let report = json!({"end": end, "results": null, "notes": [], "files": []}).to_string();
+        let report = Report::parse(report.as_bytes()).unwrap();
+        let seen = Seen {
+            stderr_tail,
+            ..seen(Exit::Status(1), Some(&report))
+        };
+        judge(&seen, &mut Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn an_exit_without_words_shows_what_was_printed_last() {
+        let end = json!({"exit": {"status": 2, "message": ""}});
+        let failure = ended(&end, "usage: fit.py --day DAY");
+        assert_eq!(
+            failure.traceback.as_deref(),
+            Some("usage: fit.py --day DAY")
+        );
+        assert!(failure.hint.unwrap().contains("no command line"));
+        assert_eq!(ended(&end, "no beam").hint, None);
+    }
+
+    #[test]
+    fn a_relative_path_that_is_missing_says_where_the_code_runs() {
+        for (path, helps) in [("'table.csv'", true), ("'/data/table.csv'", false)] {
+            let end = json!({"exception": {
+                "type": "FileNotFoundError", "message": format!("[Errno 2] No such file: {path}"),
+                "traceback": "", "line": 1, "errno": 2, "memory": false, "syntax": false,
+                "missing_module": null,
+            }});
+            assert_eq!(ended(&end, "").hint.is_some(), helps, "{path}");
         }
     }
 }

@@ -62,7 +62,7 @@ fn check_type(expected: FieldType, value: &Value, at: &str) -> Result<(), FieldF
         Some(_) => Err(FieldFault::new(
             at,
             code::BAD_VALUE,
-            format!("{} is not a {}", shown(value), expected.as_str()),
+            format!("{} is not {}", shown(value), expected.with_article()),
         )
         .help(format!("write it like {example}"))),
         None => Err(mismatch(expected, value, at)),
@@ -315,9 +315,9 @@ pub fn parse_given(name: &str, field: &Field, text: &str) -> Result<Value, Field
             name,
             code::WRONG_TYPE,
             format!(
-                "{} is not a {}",
+                "{} is not {}",
                 shown(&Value::from(text)),
-                field.field_type.as_str()
+                field.field_type.with_article()
             ),
         )
         .help(help)

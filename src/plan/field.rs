@@ -64,6 +64,13 @@ impl FieldType {
             .find(|(_, known)| *known == self)
             .map_or("", |(word, _)| word)
     }
+
+    /// The word of the type as part of a sentence: "a float", "an int".
+    #[must_use]
+    pub fn with_article(self) -> String {
+        let article = if self == Self::Int { "an" } else { "a" };
+        format!("{article} {}", self.as_str())
+    }
 }
 
 /// What the items of a list or the entries of a map are.

@@ -119,7 +119,12 @@ impl Compiler<'_, '_> {
                 guarded,
                 ..
             } => {
-                if root != "steps" || !scope::sees_steps(used.site) {
+                if !scope::knows(used.site, root) {
+                    let meant = self.meant(head, used.site, root);
+                    scope::unknown_root(&mut self.report, used, root, meant);
+                    return None;
+                }
+                if root != "steps" {
                     scope::check(&mut self.report, &head.inputs, used, root, path);
                     return None;
                 }
@@ -145,6 +150,15 @@ impl Compiler<'_, '_> {
                 }
             }
         }
+    }
+
+    /// What somebody had in mind who wrote the bare name of an input or a step.
+    fn meant(&self, head: &Head, site: Site, root: &str) -> Option<String> {
+        if head.inputs.contains_key(root) && scope::knows(site, "inputs") {
+            return Some(format!("inputs.{root}"));
+        }
+        let step = self.by_id.contains_key(root) && scope::knows(site, "steps");
+        step.then(|| format!("steps.{root}"))
     }
 
     fn named_step(&mut self, index: usize, named: &Named) -> Option<usize> {

@@ -24,14 +24,6 @@ const LATER: [&str; 6] = [
     "secrets", "failure", "failures", "approval", "changes", "round",
 ];
 
-/// Whether expressions there can read steps at all.
-pub(super) fn sees_steps(site: Site) -> bool {
-    match site {
-        Site::Step | Site::ArmSet { .. } | Site::ApproveCode | Site::RunOutput => true,
-        Site::InputDefault => false,
-    }
-}
-
 fn roots(site: Site) -> &'static [&'static str] {
     match site {
         Site::Step | Site::ArmSet { .. } | Site::RunOutput => {
@@ -42,7 +34,12 @@ fn roots(site: Site) -> &'static [&'static str] {
     }
 }
 
-/// Checks a reference to anything but a step.
+/// Whether expressions there can begin with this name.
+pub(super) fn knows(site: Site, root: &str) -> bool {
+    roots(site).contains(&root)
+}
+
+/// Checks a reference to anything but a step, whose first name is known.
 pub(super) fn check(
     report: &mut Report<'_>,
     inputs: &IndexMap<String, Field>,
@@ -50,11 +47,6 @@ pub(super) fn check(
     root: &str,
     path: &[String],
 ) {
-    let known = roots(used.site);
-    if !known.contains(&root) {
-        unknown_root(report, used, root, known);
-        return;
-    }
     let run: &[&str] = match used.site {
         Site::InputDefault => &RUN_BEFORE,
         Site::Step | Site::ArmSet { .. } | Site::ApproveCode | Site::RunOutput => &RUN,
@@ -74,7 +66,9 @@ pub(super) fn check(
     }
 }
 
-fn unknown_root(report: &mut Report<'_>, used: &Use, root: &str, known: &[&str]) {
+/// Reports a first name that does not exist there; `meant` is what the author had in mind, when it is plain.
+pub(super) fn unknown_root(report: &mut Report<'_>, used: &Use, root: &str, meant: Option<String>) {
+    let known = roots(used.site);
     if LATER.contains(&root) {
         report.error(
             code::NOT_SUPPORTED_YET,
@@ -87,7 +81,8 @@ fn unknown_root(report: &mut Report<'_>, used: &Use, root: &str, known: &[&str])
         code::UNKNOWN_NAME,
         format!("the name `{root}` does not exist here"),
     );
-    fault = match did_you_mean(root, known.iter().copied()) {
+    let near = || did_you_mean(root, known.iter().copied()).map(str::to_owned);
+    fault = match meant.or_else(near) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
         None => fault.help(format!("in scope are: {}", known.join(", "))),
     };
@@ -125,6 +120,15 @@ pub(super) fn check_step(report: &mut Report<'_>, step: &Step, span: Span, path:
     };
     if !parts.contains(&part.as_str()) {
         let what = format!("`{id}`, a step of kind {}, has no", step.kind.as_str());
+        if known_outputs(step).is_some_and(|outputs| outputs.contains(&part.as_str())) {
+            report.error_with(
+                code::UNKNOWN_FIELD,
+                span,
+                format!("{what} `{part}`"),
+                format!("it is an output: write `steps.{id}.outputs.{part}`"),
+            );
+            return;
+        }
         unknown_part(report, span, (code::UNKNOWN_FIELD, &what), part, parts);
         return;
     }

@@ -27,7 +27,9 @@ const CODE_ONLY: [&str; 6] = ["with", "env", "outputs", "timeout", "retry", "app
 impl Compiler<'_, '_> {
     /// Reads a list of steps, at the top or in an arm; gives the paths of those that it could read.
     pub(super) fn steps(&mut self, node: &Node, around: Option<&Around>) -> Vec<StepPath> {
-        let Some(items) = yaml::list(&mut self.report, node) else {
+        let yaml::Kind::List(items) = &node.kind else {
+            let help = "every step begins with `- id: …`";
+            yaml::wrong_type_with(&mut self.report, node, "a list", Some(help));
             return Vec::new();
         };
         if items.is_empty() {

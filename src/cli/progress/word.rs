@@ -61,11 +61,13 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         }
         Event::StepRejected(blocked) => ends(&blocked.step, "✗", &blocked.why),
         Event::StepCancelled(named) => ends(&named.step, "–", "cancelled"),
-        Event::AttemptFailed(failed) => ends(
-            &failed.step,
-            "✗",
-            &format!("attempt {}: {}", failed.attempt, failed.failure.message),
-        ),
+        Event::AttemptFailed(failed) => {
+            let message = match failed.attempt {
+                1 => failed.failure.message.clone(),
+                again => format!("attempt {again}: {}", failed.failure.message),
+            };
+            ends(&failed.step, "✗", &message)
+        }
         Event::AttemptOutcomeUnknown(unknown) => ends(
             &unknown.step,
             "?",
@@ -115,9 +117,9 @@ fn remark(mark: &'static str, what: &str, how: &str) -> Option<Said<'static>> {
 
 fn verdict(report: &AnalysisReported) -> Option<Said<'static>> {
     let mark = match report.decision.verdict {
-        Verdict::Pass => return None,
+        // The failure of the step says why it is blocked.
+        Verdict::Pass | Verdict::Block => return None,
         Verdict::Ask => "?",
-        Verdict::Block => "✗",
     };
     remark(mark, report.step.as_str(), &report.decision.reason)
 }

@@ -94,7 +94,11 @@ pub fn blocked(analysis: &AnalysisReported) -> Failure {
         .and_then(Code::find)
         .unwrap_or(code::CODE_REFUSED);
     let message = format!("the code may not run: {}", decision.reason);
-    Failure::new(FailureKind::Policy, word, message).hint(format!("decided by {}", decision.rule))
+    let mut hint = format!("decided by {}", decision.rule);
+    if word == code::WRITE_IN_READ_ONLY {
+        hint.push_str("; a step that is meant to write says `mode: write_access`, and a person is asked first");
+    }
+    Failure::new(FailureKind::Policy, word, message).hint(hint)
 }
 
 fn code_question(

@@ -149,6 +149,16 @@ fn explain(kind: &ErrorKind) -> Explained {
         | ErrorKind::UnexpectedEofImplicitFlowMapping => {
             syntax("a bracket is never closed", "close the [ or {")
         }
+        ErrorKind::ExpectedBlockSequenceEntry => syntax(
+            "the indentation does not fit what stands before",
+            "keys of one step begin in one column, two to the right of its `-`",
+        ),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
+            syntax(
+                "a `,` or the closing bracket is missing before this",
+                "close the [ or {, or put a comma between the entries",
+            )
+        }
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => syntax(
             "the indentation does not fit what stands before",
             "keys of one map begin in one column",
@@ -158,9 +168,10 @@ fn explain(kind: &ErrorKind) -> Explained {
             format!("text can't begin with `{}`", character.escape_default()),
             Some("put quotes around it"),
         ),
-        ErrorKind::SimpleKeyExpected => {
-            syntax("a `:` is missing behind the key", "write `key: value`")
-        }
+        ErrorKind::SimpleKeyExpected => syntax(
+            "a `:` is missing behind the key",
+            "write `key: value`; a text of several lines is indented deeper than its key",
+        ),
         other => (code::YAML_SYNTAX, format!("not YAML: {other}"), None),
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::habit;
 use super::node::{Entry, Kind, Node};
 use super::report::Report;
 use crate::code;
@@ -78,7 +79,8 @@ impl<'n> Fields<'n> {
 /// Checks that the node is a map of these keys. Faulty keys are reported; the good ones can still be read.
 pub fn fields<'n>(report: &mut Report<'_>, node: &'n Node, keys: &Keys) -> Option<Fields<'n>> {
     let Some(entries) = node.entries() else {
-        wrong_type(report, node, &format!("{} as a map", keys.what));
+        let expected = format!("{} as a map", keys.what);
+        wrong_type_with(report, node, &expected, habit::shape(keys.what));
         return None;
     };
     for entry in entries {
@@ -101,8 +103,11 @@ fn check_key(report: &mut Report<'_>, entry: &Entry, keys: &Keys) {
         code::UNKNOWN_KEY,
         format!("{} has no key `{key}`", keys.what),
     );
-    fault = match did_you_mean(key, keys.all()) {
-        Some(near) => fault.help(format!("did you mean `{near}`?")),
+    let habit = habit::instead_of_key(keys.what, key).map(str::to_owned);
+    let advice = habit
+        .or_else(|| did_you_mean(key, keys.all()).map(|near| format!("did you mean `{near}`?")));
+    fault = match advice {
+        Some(advice) => fault.help(advice),
         None => fault.help(format!("its keys are: {}", keys.now.join(", "))),
     };
     report.add(entry.key_span, fault);
@@ -119,11 +124,15 @@ pub fn not_supported(report: &mut Report<'_>, entry: &Entry, what: &str) {
 
 /// Says that something else was expected here.
 pub fn wrong_type(report: &mut Report<'_>, node: &Node, expected: &str) {
-    report.error(
-        code::WRONG_TYPE,
-        node.span,
-        format!("expected {expected}, found {}", node.what()),
-    );
+    wrong_type_with(report, node, expected, None);
+}
+
+/// Says that something else was expected here, and how it is written.
+pub fn wrong_type_with(report: &mut Report<'_>, node: &Node, expected: &str, help: Option<&str>) {
+    let message = format!("expected {expected}, found {}", node.what());
+    let mut fault = Diagnostic::error(code::WRONG_TYPE, message);
+    fault.help.extend(help.map(str::to_owned));
+    report.add(node.span, fault);
 }
 
 /// Reads text.
@@ -220,6 +229,11 @@ pub fn map<'n>(report: &mut Report<'_>, node: &'n Node) -> Option<&'n [Entry]> {
 
 /// Reads a list of texts.
 pub fn texts(report: &mut Report<'_>, node: &Node) -> Option<Vec<String>> {
+    if let (Some(one), Kind::Text { .. }) = (node.text(), &node.kind) {
+        let help = format!("write it in brackets: [{one}]");
+        wrong_type_with(report, node, "a list", Some(&help));
+        return None;
+    }
     let items = list(report, node)?;
     Some(
         items

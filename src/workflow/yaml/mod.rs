@@ -7,6 +7,7 @@
 mod bytes;
 mod explain;
 mod fields;
+mod habit;
 mod inside;
 mod node;
 mod report;
@@ -18,7 +19,7 @@ mod tree;
 pub use bytes::decode;
 pub use fields::{
     Fields, Keys, PRIVATE_KEYS, boolean, fields, list, map, not_supported, number, old_boolean,
-    text, texts, unknown_word, whole, word, wrong_type,
+    text, texts, unknown_word, whole, word, wrong_type, wrong_type_with,
 };
 pub use inside::{Inside, place_inside};
 pub use node::{Entry, Kind, Node};

@@ -156,10 +156,11 @@ class Attempt:
 
     # -- the end --
 
-    def collect_results(self, module):
+    def collect_results(self, module, succeeded):
         """Writes the results; returns None, or why it could not."""
         if "results" not in module.__dict__:
-            self.notes.append("the code left no `results`")
+            if succeeded:
+                self.notes.append("the code left no `results`")
             return None
         encoder = Encoder("results", self.options["results_bytes_max"], self.options["null_for_nan"])
         try:
@@ -357,7 +358,8 @@ def main(folder):
         _flush()
         os._exit(end["exit"]["status"] if "exit" in end else 1)
     attempt.save_figures()
-    refused = attempt.collect_results(module)
+    succeeded = end.get("exit", {}).get("status") == 0
+    refused = attempt.collect_results(module, succeeded)
     _flush()
     attempt.report(end, refused)
-    sys.exit(0 if end.get("exit", {}).get("status") == 0 and refused is None else 1)
+    sys.exit(0 if succeeded and refused is None else 1)

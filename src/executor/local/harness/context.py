@@ -24,7 +24,9 @@ class Context(dict):
 def _missing(mapping, name):
     keys = [repr(key) for key in dict.keys(mapping)]
     shown = ", ".join(keys[:20]) + (", …" if len(keys) > 20 else "")
-    return f"context has no {name!r}; it has {shown or 'no keys'}"
+    if not keys:
+        shown = "no keys: the step's `with` gives them"
+    return f"context has no {name!r}; it has {shown}"
 
 
 def read(path):

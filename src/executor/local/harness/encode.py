@@ -96,7 +96,7 @@ class Encoder:
             self.refuse(
                 "results_not_finite",
                 f"is {shown}, which JSON can't say",
-                "replace it, or let the step carry it as null with `nan: null`",
+                "replace it: None becomes null",
             )
         self.note(f"{shown} became null")
         self.put("null")
