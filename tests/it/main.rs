@@ -23,6 +23,7 @@ mod cli_rig;
 mod cli_run;
 mod config;
 mod crash;
+mod docs_examples;
 mod engine;
 mod executor_environment;
 mod executor_files;

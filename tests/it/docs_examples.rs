@@ -1,0 +1,251 @@
+//! The documents hold what they promise: their YAML compiles, their links lead somewhere, their commands exist.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use stepwell::workflow::{CompileOptions, SourceError, Sources, compile};
+
+use crate::workflow_compile::shown;
+
+/// Every file that an example may name.
+struct Shelf;
+
+impl Sources for Shelf {
+    fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
+        match path.rsplit_once('.') {
+            Some((_, "py")) => Ok(b"results = {}\n".to_vec()),
+            Some((_, "txt")) => Ok(b"numpy\n".to_vec()),
+            _ => Err(SourceError::Missing),
+        }
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// README, ARCHITECTURE and everything below `docs/`.
+fn documents() -> Vec<PathBuf> {
+    let mut found = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The fenced blocks of a document with what stands behind the fence.
+fn blocks(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for line in text.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => open = Some((language.to_owned(), String::new())),
+            (Some(_), Some(_)) => found.extend(open.take()),
+            (Some((_, body)), None) => {
+                body.push_str(line);
+                body.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert_eq!(open, None, "a fence is never closed");
+    found
+}
+
+/// Every complete workflow of the documents.
+fn workflows() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for path in documents() {
+        for (language, body) in blocks(&read(&path)) {
+            if language == "yaml" && body.lines().any(|line| line.starts_with("version:")) {
+                found.push((path.clone(), body));
+            }
+        }
+    }
+    found
+}
+
+fn refusal(text: &str) -> String {
+    let options = CompileOptions::default();
+    shown(&compile("orbit.yml", text.as_bytes(), &Shelf, &options))
+}
+
+#[test]
+fn every_complete_workflow_of_the_documents_compiles() {
+    let found = workflows();
+    let files: BTreeSet<&str> = found
+        .iter()
+        .filter_map(|(path, _)| path.file_name()?.to_str())
+        .collect();
+    assert!(
+        files.contains("README.md") && files.contains("language.md"),
+        "{files:?}"
+    );
+    for (path, body) in &found {
+        assert_eq!(refusal(body), "", "{}:\n{body}", path.display());
+    }
+}
+
+/// A workflow around a fragment of `docs/language.md`: keys of the file, or one step.
+fn around(fragment: &str) -> String {
+    if fragment.starts_with("defaults:") {
+        return format!("version: 1\nname: w\n{fragment}steps:\n  - id: a\n    set: {{x: 1}}\n");
+    }
+    let before = "version: 1\nname: w\ninputs: {threshold: float}\nsteps:\n  \
+                  - id: load\n    python: {file: load.py}\n  \
+                  - id: analyse\n    python: {file: analyse.py}\n  - id: shown\n";
+    let step: String = fragment
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
+    format!("{before}{step}")
+}
+
+#[test]
+fn every_fragment_of_the_language_compiles_in_its_place() {
+    let text = read(&root().join("docs/language.md"));
+    let mut seen = 0;
+    for (language, body) in blocks(&text) {
+        if language != "yaml" || body.starts_with("version:") {
+            continue;
+        }
+        assert_eq!(refusal(&around(&body)), "", "{body}");
+        seen += 1;
+    }
+    assert!(seen >= 4, "only {seen} fragments");
+}
+
+#[test]
+fn the_diagnostic_of_the_readme_is_what_its_workflow_gives_with_that_slip() {
+    let readme = read(&root().join("README.md"));
+    let printed = blocks(&readme)
+        .into_iter()
+        .map(|(_, body)| body)
+        .find(|body| body.starts_with("error["))
+        .expect("the README shows a diagnostic");
+    let (_, workflow) = workflows().remove(0);
+    let slipped = workflow.replace("if: ${{ steps.load.", "if: ${{ steps.laod.");
+    assert_eq!(refusal(&slipped).trim(), printed.trim());
+}
+
+/// The targets of `[text](target)` outside code.
+fn links(text: &str) -> Vec<String> {
+    let prose: String = text
+        .split("```")
+        .step_by(2)
+        .flat_map(|part| part.split('`').step_by(2))
+        .collect();
+    prose
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target.to_owned())
+        .collect()
+}
+
+#[test]
+fn every_relative_link_leads_to_a_file() {
+    let mut lost = Vec::new();
+    let mut seen = 0;
+    for path in documents() {
+        for target in links(&read(&path)) {
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || target.contains("://") {
+                continue;
+            }
+            seen += 1;
+            if !path.parent().unwrap().join(file).exists() {
+                lost.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    assert!(seen >= 10, "only {seen} links");
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+fn help(args: &[&str]) -> String {
+    let program = env!("CARGO_BIN_EXE_stepwell");
+    let output = Command::new(program).args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands that `--help` lists.
+fn commands() -> BTreeSet<String> {
+    let text = help(&["--help"]);
+    let (_, list) = text.split_once("Commands:").expect("a list of commands");
+    list.lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The sections of `docs/commands.md` that are about one command, with their text.
+fn sections() -> Vec<(String, String)> {
+    let text = read(&root().join("docs/commands.md"));
+    text.split("\n## ")
+        .skip(1)
+        .filter_map(|section| section.split_once('\n'))
+        .filter(|(title, _)| title.starts_with(|c: char| c.is_ascii_lowercase()))
+        .map(|(title, body)| (title.to_owned(), body.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_page_of_commands_has_every_command_and_no_other() {
+    let described: BTreeSet<String> = sections().into_iter().map(|(title, _)| title).collect();
+    assert_eq!(described, commands());
+}
+
+/// The words of `text` that begin with `--`.
+fn options(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !(c.is_ascii_lowercase() || c == '-'))
+        .filter(|word| word.len() > 2 && word.starts_with("--"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_page_of_commands_names_every_option_and_no_other() {
+    const GLOBAL: [&str; 7] = [
+        "--data",
+        "--config",
+        "--json",
+        "--quiet",
+        "--verbose",
+        "--help",
+        "--version",
+    ];
+    for (command, body) in sections() {
+        let known = options(&help(&[&command, "--help"]));
+        let described = options(&body);
+        for option in &known {
+            let told = described.contains(option) || GLOBAL.contains(&option.as_str());
+            assert!(told, "`{command} {option}` is not described");
+        }
+        // The text may also speak of the options of other commands, but of none that does not exist.
+        for option in described.difference(&known) {
+            let elsewhere = commands()
+                .iter()
+                .any(|other| options(&help(&[other, "--help"])).contains(option));
+            assert!(elsewhere, "`{command}`: there is no option `{option}`");
+        }
+    }
+}
