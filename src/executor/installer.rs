@@ -191,6 +191,7 @@ fn environment(inherited: &BTreeMap<String, String>, data: &Path) -> BTreeMap<St
         ("UV_NO_PROGRESS", "1"),
         ("UV_NO_CONFIG", "1"),
         ("PIP_NO_INPUT", "1"),
+        ("PIP_ROOT_USER_ACTION", "ignore"),
         ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
         ("PYTHONUTF8", "1"),
     ] {

@@ -277,11 +277,7 @@ fn absent<'a>(step: &Step, state: &StepState, what: &str) -> Lookup<'a> {
         .map(|why| format!(" ({why})"))
         .unwrap_or_default();
     Lookup::Absent {
-        reason: format!(
-            "step `{}` {what}: it is {}{why}",
-            step.id,
-            state.status.as_str()
-        ),
+        reason: format!("step `{}` {what}: it {}{why}", step.id, state.status.told()),
     }
 }
 

@@ -77,6 +77,24 @@ impl StepStatus {
             Self::Unknown => "unknown",
         }
     }
+
+    /// What a step in this status did, as the end of a sentence: "step `load` …".
+    #[must_use]
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Pending => "has not begun",
+            Self::Ready => "is ready",
+            Self::Running => "is running",
+            Self::Waiting => "waits",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "was skipped",
+            Self::NotRun => "did not run",
+            Self::Rejected => "was rejected",
+            Self::Cancelled => "was cancelled",
+            Self::Unknown => "ended, nobody knows how",
+        }
+    }
 }
 
 /// How an attempt stands.

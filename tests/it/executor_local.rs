@@ -256,7 +256,7 @@ async fn nothing_of_the_engine_reaches_the_processes_of_a_step() {
             "LC_ALL",
             "TZ",
             "LD_LIBRARY_PATH",
-            "STEPWELL_ATTEMPT",
+            "STEPWELL_MARK",
         ];
         assert!(
             passed.contains(&name) || name.contains("BLAS_") || name.contains("OMP_"),
@@ -272,6 +272,7 @@ async fn nothing_of_the_engine_reaches_the_processes_of_a_step() {
         (&json!("load"), &json!("read_only"))
     );
     assert_eq!(env["STEPWELL_RUN_ID"], job.run.to_string());
+    assert_eq!(env["STEPWELL_ATTEMPT"], job.attempt.to_string());
     assert!(
         !Path::new(env["TMPDIR"].as_str().unwrap()).exists(),
         "temporary files are gone"

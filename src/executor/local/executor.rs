@@ -107,7 +107,7 @@ impl LocalExecutor {
             .arg(folder.root())
             .env_clear()
             .envs(surroundings::passed(&self.options.inherited))
-            .env("STEPWELL_ATTEMPT", folder.mark())
+            .env("STEPWELL_MARK", folder.mark())
             .current_dir(folder.root())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

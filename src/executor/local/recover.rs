@@ -113,7 +113,7 @@ async fn stop(folder: &Folder) -> io::Result<()> {
 
 /// Kills every process with the mark of the attempt, until none is left. Returns how many there were.
 async fn end_marked(folder: &Folder) -> io::Result<usize> {
-    let line = format!("STEPWELL_ATTEMPT={}", folder.mark());
+    let line = format!("STEPWELL_MARK={}", folder.mark());
     let until = Instant::now() + KILL_GRACE;
     let mut left = tree::marked(&line);
     let count = left.len();

@@ -71,6 +71,7 @@ pub(super) fn of(
     set("STEPWELL_RUN_ID", job.run.to_string());
     set("STEPWELL_STEP", job.step.to_string());
     set("STEPWELL_MODE", job.mode.to_string());
+    set("STEPWELL_ATTEMPT", job.attempt.to_string());
     if let Some(source) = &job.source_folder {
         set("STEPWELL_WORKFLOW_DIR", text(source));
     }
@@ -78,7 +79,7 @@ pub(super) fn of(
         set(name, value.clone());
     }
     // After the job's own, so that nothing hides an attempt from the search for its processes.
-    set("STEPWELL_ATTEMPT", folder.mark());
+    set("STEPWELL_MARK", folder.mark());
     set("STEPWELL_FOLDER", text(folder.root()));
     env.into_iter().collect()
 }

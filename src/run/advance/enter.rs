@@ -74,7 +74,7 @@ fn blocked(state: &RunState, edges: &[Edge]) -> Option<(String, bool)> {
             EdgeKind::Needs | EdgeKind::Reference => false,
         };
         if !passes {
-            let why = format!("step `{}` is {}", edge.from, from_state.status.as_str());
+            let why = format!("step `{}` {}", edge.from, from_state.status.told());
             // One real obstacle outweighs any number of skips.
             match &found {
                 Some((_, false)) => {}
