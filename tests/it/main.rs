@@ -36,6 +36,7 @@ mod expression_oracle;
 mod history_golden;
 mod machine;
 mod notebook_validate;
+mod review;
 mod simulator;
 mod store_crash;
 mod store_damage;

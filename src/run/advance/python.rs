@@ -26,8 +26,9 @@ pub(super) fn ready(
     if let Some(attempt) = step_state.attempts.last()
         && let AttemptStatus::Failed { failure, counted } = &attempt.status
         && step_state.retry.is_none()
+        && let Some(event) = after_failure(step, step_state, failure, *counted, moment)
     {
-        return after_failure(step, step_state, failure, *counted, moment);
+        return vec![event];
     }
     let Some(analysis) = &step_state.analysis else {
         return Vec::new();
@@ -62,26 +63,28 @@ fn is_no_to(asked: &ApprovalState, analysis: &AnalysisReported) -> bool {
             .is_some_and(|(_, vote)| vote.answer == Answer::Reject)
 }
 
+/// What follows from a failed attempt. An interrupted one is made again at once, as long as what would run then
+/// is what was analysed: so `None`, and the code is looked at like that of a first attempt.
 fn after_failure(
     step: &Step,
     step_state: &StepState,
     failure: &Failure,
     counted: bool,
     moment: Moment,
-) -> Vec<Event> {
+) -> Option<Event> {
     if !counted {
         if step_state.attempts.len() < INTERRUPTIONS_MAX {
-            return Vec::new();
+            return None;
         }
         let failure = failure.clone().hint(format!(
             "the engine died {INTERRUPTIONS_MAX} times while this step ran; it is not tried again by itself"
         ));
-        return vec![failed(step, failure)];
+        return Some(failed(step, failure));
     }
-    match retry::next(step, step_state, failure, moment) {
-        Some(retry) => vec![Event::RetryScheduled(retry)],
-        None => vec![failed(step, failure.clone())],
-    }
+    Some(match retry::next(step, step_state, failure, moment) {
+        Some(retry) => Event::RetryScheduled(retry),
+        None => failed(step, failure.clone()),
+    })
 }
 
 /// Why code that the policy refuses may not run.
@@ -191,13 +194,14 @@ fn decided(
             )]
         }
         // The person vouches for the write. What the code would have given out is not known, so it is absent.
-        Answer::Approve => vec![
-            Event::AttemptSucceeded(ended.clone()),
-            Event::StepSucceeded(StepSucceeded {
+        // Only once: the history may have been cut off between the two events.
+        Answer::Approve if attempt.status == AttemptStatus::Succeeded => {
+            vec![Event::StepSucceeded(StepSucceeded {
                 step: ended.step,
                 outputs: Values::new(),
-            }),
-        ],
+            })]
+        }
+        Answer::Approve => vec![Event::AttemptSucceeded(ended)],
         Answer::Reject => {
             let comment = vote.comment.as_deref().unwrap_or_default();
             let message = format!(
