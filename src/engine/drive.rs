@@ -47,7 +47,7 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
         }
         let input = tokio::select! {
             Some(input) = inputs.recv() => input,
-            Some(done) = tasks.join_next() => ended(done, &under_way),
+            Some(done) = tasks.join_next() => ended(done, &under_way, history.state()),
         };
         match input {
             Input::Submit { command, reply } => {
@@ -107,6 +107,7 @@ fn settle(
 fn ended(
     done: Result<(Key, Option<Command>), JoinError>,
     under_way: &HashMap<Key, tokio::task::Id>,
+    state: &RunState,
 ) -> Input {
     match done {
         Ok((key, command)) => Input::Done { key, command },
@@ -116,20 +117,24 @@ fn ended(
                 .find(|(_, id)| **id == error.id())
                 .map(|(key, _)| key.clone());
             let key = found.unwrap_or_else(|| Key::Work(StepPath::new(""), 0));
-            let failure = Failure::new(
-                FailureKind::Internal,
-                code::INTERNAL,
-                format!("a task of the engine died: {error}"),
-            );
+            let evidence = format!("a task of the engine died: {error}");
+            let open = |step: &StepPath| {
+                let (_, step_state) = state.step(step)?;
+                step_state.open_attempt().map(|open| open.number)
+            };
             let command = match &key {
-                Key::Work(step, 0) => Some(Command::AnalysisFailed {
+                // Its code may have begun, and may go on.
+                Key::Work(step, attempt) if open(step) == Some(*attempt) => {
+                    Some(Command::AttemptLost {
+                        step: step.clone(),
+                        attempt: *attempt,
+                        started: true,
+                        evidence,
+                    })
+                }
+                Key::Work(step, _) => Some(Command::AnalysisFailed {
                     step: step.clone(),
-                    failure,
-                }),
-                Key::Work(step, attempt) => Some(Command::AttemptBroken {
-                    step: step.clone(),
-                    attempt: *attempt,
-                    failure,
+                    failure: Failure::new(FailureKind::Internal, code::INTERNAL, evidence),
                 }),
                 Key::Kill(..) | Key::Sleep(..) => None,
             };

@@ -59,28 +59,55 @@ pub(super) async fn execute(
         tracing::debug!(run = %state.run, step = %path, %refusal, "an attempt was not begun");
         return None;
     }
-    Some(
-        match carry_out(
-            driver,
-            state,
-            step,
-            (step_state, python),
-            (attempt, prepared),
-        )
-        .await
-        {
-            Ok(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
-            // Whoever watched it is gone, so nobody knows yet how far it came: look, as after a crash.
-            Err(failure) if failure.code == code::SUPERVISOR_LOST.as_str() => {
-                return adopt(driver, state, path, attempt).await;
-            }
-            Err(failure) => Command::AttemptBroken {
-                step: path.clone(),
-                attempt,
-                failure,
-            },
-        },
+    let carried = carry_out(
+        driver,
+        state,
+        step,
+        (step_state, python),
+        (attempt, prepared),
     )
+    .await;
+    Some(match carried {
+        Ok(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
+        Err(Broken::Changed) => Command::AttemptLost {
+            step: path.clone(),
+            attempt,
+            started: false,
+            evidence: "its environment changed before the code began".to_owned(),
+        },
+        Err(Broken::Failed(failure)) => {
+            let lost = failure.code == code::SUPERVISOR_LOST.as_str();
+            let looked = if lost || python.mode == Mode::WriteAccess {
+                // Nobody has said how far the code came: look, as after a crash.
+                adopt(driver, state, path, attempt).await
+            } else {
+                None
+            };
+            looked
+                .filter(|found| {
+                    lost || !matches!(found, Command::AttemptLost { started: false, .. })
+                })
+                .unwrap_or_else(|| Command::AttemptBroken {
+                    step: path.clone(),
+                    attempt,
+                    failure,
+                })
+        }
+    })
+}
+
+/// Why an attempt that was begun has no outcome.
+enum Broken {
+    /// The environment is not the one that was looked at; nothing was started.
+    Changed,
+    /// Something failed, before the code ran or after.
+    Failed(Failure),
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 fn effect_class(mode: Mode) -> EffectClass {
@@ -96,7 +123,7 @@ async fn carry_out(
     step: &Step,
     (step_state, python): (&StepState, &PythonStep),
     (attempt, prepared): (u32, Prepared),
-) -> Result<Outcome, Failure> {
+) -> Result<Outcome, Broken> {
     let shared = &driver.shared;
     let progress = |text: &str| {
         shared.tell(Progress::Note(Note {
@@ -110,6 +137,9 @@ async fn carry_out(
         .executor
         .prepare(&prepared.spec, &progress)
         .await?;
+    if environment.digest != prepared.identity.digest {
+        return Err(Broken::Changed);
+    }
     let mut env = shared.options.mode_environment.of(python.mode).clone();
     env.extend(
         step_state
@@ -133,7 +163,7 @@ async fn carry_out(
         nan: NanPolicy::default(),
         source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),
     };
-    shared.ports.executor.execute(job).await
+    Ok(shared.ports.executor.execute(job).await?)
 }
 
 /// Finds out what became of an attempt that an earlier engine began.

@@ -24,14 +24,14 @@ use crate::simulator::{sample, sample_results, vote};
 use crate::workflow_compile::{Folder, shown};
 
 /// An engine with everything it needs, in a folder of its own.
-struct Rig {
-    data: tempfile::TempDir,
+pub(crate) struct Rig {
+    pub(crate) data: tempfile::TempDir,
     store: MemoryStore,
-    clock: Arc<SimClock>,
+    pub(crate) clock: Arc<SimClock>,
 }
 
 impl Rig {
-    fn new(store: MemoryStore) -> Self {
+    pub(crate) fn new(store: MemoryStore) -> Self {
         let clock = Arc::new(SimClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
         Self {
             data: tempfile::tempdir().unwrap(),
@@ -40,7 +40,7 @@ impl Rig {
         }
     }
 
-    fn engine(&self, executor: &Arc<FakeExecutor>) -> Engine {
+    pub(crate) fn engine(&self, executor: &Arc<FakeExecutor>) -> Engine {
         self.engine_with(executor, |_| {})
     }
 
@@ -66,9 +66,9 @@ impl Rig {
     }
 }
 
-type Compiled = (Arc<Plan>, Vec<(Digest, Vec<u8>)>);
+pub(crate) type Compiled = (Arc<Plan>, Vec<(Digest, Vec<u8>)>);
 
-fn compiled(text: &str) -> Compiled {
+pub(crate) fn compiled(text: &str) -> Compiled {
     let text = format!("version: 1\nname: test\n{text}");
     of(compile(
         "test.yml",
@@ -86,7 +86,7 @@ fn of(made: stepwell::workflow::Compilation) -> Compiled {
     )
 }
 
-async fn create(engine: &Engine, (plan, blobs): &Compiled, inputs: Value) -> RunId {
+pub(crate) async fn create(engine: &Engine, (plan, blobs): &Compiled, inputs: Value) -> RunId {
     let new = NewRun {
         plan: Arc::clone(plan),
         blobs: blobs.clone(),
@@ -122,7 +122,7 @@ async fn to_the_end(engine: &Engine, run: RunId) -> RunState {
     }
 }
 
-async fn events(engine: &Engine, run: RunId) -> Vec<Recorded> {
+pub(crate) async fn events(engine: &Engine, run: RunId) -> Vec<Recorded> {
     let records = engine.records(run, 1, 10_000).await.unwrap();
     records
         .iter()
@@ -130,7 +130,7 @@ async fn events(engine: &Engine, run: RunId) -> Vec<Recorded> {
         .collect()
 }
 
-fn count(events: &[Recorded], name: &str) -> usize {
+pub(crate) fn count(events: &[Recorded], name: &str) -> usize {
     events
         .iter()
         .filter(|recorded| recorded.event.name() == name)
@@ -188,7 +188,7 @@ async fn every_workflow_of_the_product_runs_on_fakes_through_the_real_engine() {
     assert!(seen >= 3);
 }
 
-const WRITE: &str = "
+pub(crate) const WRITE: &str = "
 steps:
   - id: read
     python: {code: \"results = {'x': 1}\"}
