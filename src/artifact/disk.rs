@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nix::fcntl::OFlag;
+
 use crate::code::{self, Code};
 
 /// A failed access to the disk.
@@ -83,6 +85,52 @@ pub(crate) fn create_dir(path: &Path) -> Result<(), DiskError> {
         Err(_) if path.is_dir() => Ok(()),
         Err(source) => Err(DiskError::new("create", path, source)),
     }
+}
+
+/// Opens a file that somebody's code may have put there: a plain one, or nothing. No link is followed, and a pipe
+/// that nobody writes to does not hold the caller up.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a plain file",
+        ))
+    }
+}
+
+/// Writes a file for people, readable by its owner alone, and its folder first. Whatever had the name before is
+/// replaced, not followed. Not synced: what is durable is elsewhere.
+pub(crate) fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(folder)?;
+    let part = folder.join(format!(".{name}.part"));
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(&part)
+        .and_then(|mut file| file.write_all(text))
+        .and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // It costs space and nothing else.
+        let _ = fs::remove_file(&part);
+    }
+    written
 }
 
 /// Makes the names in a folder durable.

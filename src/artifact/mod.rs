@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::code::{self, Code};
 use crate::id::Digest;
 pub use disk::DiskError;
-use disk::{Draft, Named, create_dir};
+use disk::{Draft, Named, create_dir, open_plain, sync_dir};
 
 /// Largest content that is kept, in bytes: 8 GiB.
 pub const BLOB_BYTES_MAX: u64 = 8 << 30;
@@ -87,6 +87,10 @@ impl Blobs {
         self.bounded(&self.folder, bytes.len() as u64)?;
         let digest = Digest::of(bytes);
         if self.holds(&digest, bytes) {
+            // Whoever put it there may not have come as far as making its name durable.
+            let path = self.path(&digest);
+            sync_dir(path.parent().unwrap_or(&self.folder))?;
+            sync_dir(&self.folder)?;
             return Ok(digest);
         }
         let mut draft = Draft::new(&self.folder)?;
@@ -95,9 +99,9 @@ impl Blobs {
         Ok(digest)
     }
 
-    /// Keeps a copy of that file, hashed while it is copied. When it returns, the copy survives a power loss.
+    /// Keeps a copy of that plain file, hashed while it is copied. When it returns, the copy survives a power loss.
     pub fn put_file(&self, path: &Path) -> Result<Digest, Error> {
-        let mut source = File::open(path).named("open", path)?;
+        let mut source = open_plain(path).named("open", path)?;
         let mut draft = Draft::new(&self.folder)?;
         let mut hash = Sha256::new();
         let mut total = 0u64;

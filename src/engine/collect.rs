@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::folder::RunFolder;
 use super::{Error, Shared, files, notebook};
-use crate::executor::{Outcome, OutcomeStatus, OutputFile};
+use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Mode, Step, StepKind};
-use crate::run::payload::ResultRecorded;
+use crate::run::payload::{FileRef, ResultRecorded};
 use crate::run::{Command, RunState};
 
 /// The command that follows from the end of an attempt.
@@ -75,18 +75,20 @@ async fn keep(
         cpu_seconds: outcome.usage.user_seconds + outcome.usage.system_seconds,
     };
     let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
-    let path = absolute.join(NOTEBOOK);
-    files::write(path.clone(), text).await?;
-    let file = OutputFile {
-        path: NOTEBOOK.to_owned(),
+    let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let digest = shared.ports.put_blob(text.clone().into_bytes()).await?;
+    if let Err(error) = files::write(absolute.join(NOTEBOOK), text).await {
+        // The blob has it; the code may have put something else in its place.
+        result.notes.push(format!("{NOTEBOOK}: {error}"));
+    }
+    result.notebook = Some(FileRef {
+        path: format!("{relative}/{NOTEBOOK}"),
+        digest,
+        bytes,
+        media_type: "application/x-ipynb+json".to_owned(),
         title: String::new(),
         description: String::new(),
-        media_type: "application/x-ipynb+json".to_owned(),
-        bytes: 0,
-    };
-    result.notebook = files::keep(shared, (&absolute, &relative), &[file])
-        .await?
-        .pop();
+    });
     Ok(result)
 }
 

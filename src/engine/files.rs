@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::options::blocking;
 use super::{Error, Shared};
-use crate::artifact::{self, DiskError};
+use crate::artifact::{self, DiskError, disk};
 use crate::executor::OutputFile;
 use crate::run::payload::FileRef;
 
@@ -39,14 +39,10 @@ pub(super) async fn keep(
     Ok(kept)
 }
 
-/// Writes a file for people, its folder first.
+/// Writes a file for people, its folder first; only its owner reads it.
 pub(super) async fn write(path: PathBuf, text: String) -> Result<(), Error> {
     blocking(move || {
-        let written = path
-            .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .and_then(|()| std::fs::write(&path, text));
-        written.map_err(|source| {
+        disk::write_private(&path, text.as_bytes()).map_err(|source| {
             Error::Blob(artifact::Error::Disk(DiskError::new(
                 "write", &path, source,
             )))

@@ -10,6 +10,7 @@ use super::folder::RunFolder;
 use super::options::blocking;
 use super::{Error, Shared};
 use crate::approval::Verdict;
+use crate::artifact::disk::open_plain;
 use crate::executor::{Outcome, OutcomeStatus, StreamFile};
 use crate::failure::FailureKind;
 use crate::plan::{PythonStep, Step, StepKind};
@@ -23,6 +24,9 @@ use crate::run::{self, ApprovalState, RunState, StepState, StepStatus, run_json}
 
 /// Largest part of a stream that is read for a notebook, in bytes; the notebook cuts further.
 const STREAM_BYTES_MAX: usize = 256 * 1024;
+/// Largest picture that a notebook holds, and the most of all of them, in bytes; the others are linked.
+const PICTURE_BYTES_MAX: u64 = 8 << 20;
+const PICTURES_BYTES_MAX: u64 = 32 << 20;
 
 /// Writes the notebook of code that has not run: it waits for a person, or may not run at all. Its path
 /// relative to the data folder, if it could be written.
@@ -178,7 +182,7 @@ pub(super) async fn attempt_text(
     let code = String::from_utf8_lossy(&bytes);
     let stdout = stream(shared, result, &outcome.stdout).await;
     let stderr = stream(shared, result, &outcome.stderr).await;
-    let pictures = pictures(shared, &result.figures).await?;
+    let (pictures, linked) = pictures(shared, &result.figures).await;
     let context = Value::Object(step_state.inputs.clone());
     let run = state.run.to_string();
     let findings = step_state
@@ -208,19 +212,17 @@ pub(super) async fn attempt_text(
         stderr: &stderr,
         truncated: outcome.stdout.truncated || outcome.stderr.truncated,
         results: result.results.as_ref(),
-        figures: result
-            .figures
+        figures: pictures
             .iter()
-            .zip(&pictures)
             .map(|(file, bytes)| FigureData {
                 title: &file.title,
                 media_type: &file.media_type,
                 bytes,
             })
             .collect(),
-        artifacts: result
-            .artifacts
-            .iter()
+        artifacts: linked
+            .into_iter()
+            .chain(&result.artifacts)
             .map(|file| link(file, &result.folder))
             .collect(),
         failure,
@@ -266,7 +268,7 @@ async fn stream(shared: &Shared, result: &ResultRecorded, stream: &StreamFile) -
         let mut bytes = Vec::new();
         let limit = u64::try_from(STREAM_BYTES_MAX).unwrap_or(u64::MAX);
         // A missing stream is an empty one: the attempt may have ended before it printed.
-        if let Ok(file) = std::fs::File::open(path) {
+        if let Ok(file) = open_plain(&path) {
             let _ = file.take(limit).read_to_end(&mut bytes);
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -274,12 +276,24 @@ async fn stream(shared: &Shared, result: &ResultRecorded, stream: &StreamFile) -
     read.await.unwrap_or_default()
 }
 
-async fn pictures(shared: &Arc<Shared>, files: &[FileRef]) -> Result<Vec<Vec<u8>>, Error> {
-    let mut pictures = Vec::with_capacity(files.len());
+/// The pictures that fit into a notebook with their bytes, and those that do not.
+async fn pictures<'a>(
+    shared: &Shared,
+    files: &'a [FileRef],
+) -> (Vec<(&'a FileRef, Vec<u8>)>, Vec<&'a FileRef>) {
+    let (mut pictures, mut linked) = (Vec::new(), Vec::new());
+    let mut left = PICTURES_BYTES_MAX;
     for file in files {
-        pictures.push(shared.ports.get_blob(file.digest).await?);
+        if file.bytes <= PICTURE_BYTES_MAX.min(left)
+            && let Ok(bytes) = shared.ports.get_blob(file.digest).await
+        {
+            left -= file.bytes;
+            pictures.push((file, bytes));
+        } else {
+            linked.push(file);
+        }
     }
-    Ok(pictures)
+    (pictures, linked)
 }
 
 /// Writes `run.ipynb` and `summary.json`. What can't be written is said in the log and made again next time.

@@ -56,7 +56,8 @@ const USAGE_STATUS: i32 = 2;
 /// Why it failed, or `None`. A note is added for what went wrong without changing the answer.
 #[must_use]
 pub fn judge(seen: &Seen<'_>, notes: &mut Vec<String>) -> Option<Failure> {
-    if let Some(error) = seen.launch_error {
+    // Once the harness has begun, only the code itself can have left such a file.
+    if let Some(error) = seen.launch_error.filter(|_| !seen.begun) {
         return Some(
             Failure::new(
                 FailureKind::Infrastructure,

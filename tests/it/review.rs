@@ -1,19 +1,22 @@
 //! Ways in which durable engines lose or double work, each one closed.
 
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use stepwell::approval::Verdict;
 use stepwell::code;
-use stepwell::executor::Adoption;
 use stepwell::executor::fake::{FakeAnswer, FakeExecutor};
+use stepwell::executor::{Adoption, Job, Outcome, OutputFile};
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::run::payload::{Answer, Values};
 use stepwell::run::{Actor, Command, Event, RunState, RunStatus};
 use stepwell::store::memory::MemoryStore;
 
 use crate::engine::{Rig, compiled, create};
+use crate::executor_rig;
 use crate::machine::plan_of;
 use crate::simulator::{Adopted, Simulation, World, vote};
 
@@ -146,4 +149,146 @@ async fn a_write_whose_task_died_in_the_engine_is_asked_about() {
     assert_eq!(state.status(), RunStatus::Waiting);
     let asked = state.open_approvals().next().unwrap();
     assert!(asked.request.reason.contains("a task of the engine died"));
+}
+
+/// Runs one step whose code does that to its folder, and leaves those figures.
+async fn run_in(
+    rig: &Rig,
+    figures: &'static [&'static str],
+    mischief: impl Fn(&Path) + Send + Sync + 'static,
+) -> RunState {
+    let executor = Arc::new(FakeExecutor::new(move |job: &Job| {
+        std::fs::create_dir_all(&job.folder).unwrap();
+        mischief(&job.folder);
+        let FakeAnswer::Ends(outcome) = FakeAnswer::results(json!({})) else {
+            panic!("it ends");
+        };
+        let figures = figures.iter().map(|path| OutputFile {
+            path: (*path).to_owned(),
+            title: String::new(),
+            description: String::new(),
+            media_type: "image/png".to_owned(),
+            bytes: 1,
+        });
+        FakeAnswer::Ends(Outcome {
+            figures: figures.collect(),
+            ..outcome
+        })
+    }));
+    let engine = rig.engine(&executor);
+    let once = READ.trim_end().to_owned() + "\n    retry: {max_attempts: 1}\n";
+    let run = create(&engine, &compiled(&once), json!({})).await;
+    let driving = engine.drive(run);
+    let limit = Duration::from_secs(20);
+    tokio::time::timeout(limit, driving).await.unwrap().unwrap()
+}
+
+fn any_file_says(folder: &Path, word: &str) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return any_file_says(&path, word);
+        }
+        path.is_file()
+            && std::fs::read(&path)
+                .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(word))
+    })
+}
+
+#[tokio::test]
+async fn links_that_code_leaves_are_neither_read_nor_written_through() {
+    let rig = Rig::new(MemoryStore::new());
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    std::fs::write(&secret, "hunter2").unwrap();
+    let target = secret.clone();
+    let state = run_in(&rig, &[], move |folder| {
+        symlink(&target, folder.join("stdout.log")).unwrap();
+        symlink(&target, folder.join("notebook.ipynb")).unwrap();
+        symlink(&target, folder.join("../../run.ipynb")).unwrap();
+    })
+    .await;
+    assert_eq!(state.status(), RunStatus::Succeeded);
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "hunter2");
+    let target = secret.clone();
+    let state = run_in(&rig, &["x.png"], move |folder| {
+        symlink(&target, folder.join("x.png")).unwrap();
+    })
+    .await;
+    assert_eq!(state.status(), RunStatus::Failed);
+    assert!(!any_file_says(&rig.data.path().join("blobs"), "hunter2"));
+}
+
+#[tokio::test]
+async fn pipes_and_folders_where_files_should_be_hold_nobody_up() {
+    let rig = Rig::new(MemoryStore::new());
+    let mode = nix::sys::stat::Mode::S_IRWXU;
+    let state = run_in(&rig, &[], move |folder| {
+        nix::unistd::mkfifo(&folder.join("stdout.log"), mode).unwrap();
+        nix::unistd::mkfifo(&folder.join("notebook.ipynb"), mode).unwrap();
+    })
+    .await;
+    assert_eq!(state.status(), RunStatus::Succeeded);
+    let state = run_in(&rig, &[], |folder| {
+        std::fs::create_dir(folder.join("notebook.ipynb")).unwrap();
+    })
+    .await;
+    assert_eq!(state.status(), RunStatus::Succeeded);
+    let (_, step) = state.step_with_id("a").unwrap();
+    assert!(
+        step.result.as_ref().unwrap().notebook.is_some(),
+        "it is kept as a blob"
+    );
+}
+
+#[tokio::test]
+async fn the_files_of_a_run_are_for_its_owner_alone() {
+    let rig = Rig::new(MemoryStore::new());
+    let state = run_in(&rig, &[], |_| {}).await;
+    let folder = rig.data.path().join(&state.created.folder);
+    for name in ["run.ipynb", "summary.json", "a/1/notebook.ipynb"] {
+        let mode = std::fs::metadata(folder.join(name)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o077, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_over_the_bound_is_not_listed_to_be_copied() {
+    let rig = executor_rig::Rig::new().await;
+    let code = "for n in range(3):\n    open(f'{n}.bin', 'wb').truncate(600)\nresults = {}\n";
+    let mut job = rig.job(code);
+    job.limits.artifact_bytes_max = 1_000;
+    let outcome = stepwell::executor::Executor::execute(&rig.executor, job)
+        .await
+        .unwrap();
+    assert_eq!(outcome.artifacts.len(), 1);
+    assert_eq!(executor_rig::failure_of(outcome).code, "files_too_large");
+}
+
+#[tokio::test]
+async fn code_cannot_pretend_that_it_never_began() {
+    let rig = executor_rig::Rig::new().await;
+    let code = "open('.attempt/launch_error', 'w').write('x')\nresults = {}\n";
+    assert_eq!(rig.results(code).await, json!({}));
+}
+
+#[tokio::test]
+async fn an_outcome_that_running_code_wrote_itself_is_not_adopted() {
+    let rig = executor_rig::Rig::new().await;
+    let forged = serde_json::to_string(&rig.run("results = 'forged'").await).unwrap();
+    let job = rig.job(&format!(
+        "import time\nopen('.attempt/outcome.json', 'w').write({forged:?})\n\
+         open('written', 'w').write('x')\ntime.sleep(1)\nresults = 'true'\n"
+    ));
+    let folder = job.folder.clone();
+    let running = stepwell::executor::Executor::execute(&rig.executor, job);
+    let adopting = async {
+        executor_rig::appears(&folder.join("written")).await;
+        stepwell::executor::Executor::adopt(&rig.executor, &folder).await
+    };
+    let (_, adopted) = tokio::join!(running, adopting);
+    let Adoption::Finished(outcome) = adopted else {
+        panic!("{adopted:?}");
+    };
+    assert_eq!(outcome.results, Some(json!("true")));
 }

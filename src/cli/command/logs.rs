@@ -1,6 +1,7 @@
 //! `stepwell logs`: what the code of steps printed.
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::error::Error;
 use super::super::open::Opened;
 use super::super::{Context, Exit, find};
+use crate::artifact::disk::open_plain;
 use crate::code;
 use crate::id::StepPath;
 use crate::run::{RunState, StepState};
@@ -65,7 +67,7 @@ pub(in crate::cli) async fn perform(
                 .output
                 .remark(&format!("── {} (attempt {})", log.step, log.attempt));
         }
-        let bytes = std::fs::read(if arguments.stderr {
+        let bytes = read(if arguments.stderr {
             &log.stderr
         } else {
             &log.stdout
@@ -99,9 +101,16 @@ fn none(state: &RunState, word: &str) -> Error {
     .help("only Python steps that began leave logs; `stepwell show RUN` says where it stands")
 }
 
+/// The whole stream. It lies where the code could reach it, so it may be anything by now.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_plain(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn document(log: &Log) -> Value {
-    let text = |path: &PathBuf| {
-        std::fs::read(path)
+    let text = |path: &Path| {
+        read(path)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .ok()
     };

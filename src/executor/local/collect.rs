@@ -95,6 +95,17 @@ fn bound(collected: &mut Collected, bytes_total: u64, limits: &Limits, notes: &m
             .hint("write fewer or smaller files, or raise the limit")
             .detail(json!({"files": count, "bytes": bytes_total})),
     );
+    let mut left = limits.artifact_bytes_max;
+    let mut fits = |file: &OutputFile| match left.checked_sub(file.bytes) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    // What is listed is kept, byte for byte, holes included.
+    collected.figures.retain(&mut fits);
+    collected.artifacts.retain(&mut fits);
     collected.figures.truncate(files_max);
     collected.artifacts.truncate(files_max);
     notes.push("not every file of the attempt is listed".to_owned());

@@ -38,7 +38,7 @@ pub(super) fn asked(mut control: &File) -> bool {
 pub(super) fn ask(folder: &Folder) {
     let opened = OpenOptions::new()
         .write(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
         .open(folder.internal(NAME));
     if let Ok(mut control) = opened {
         // A full pipe has been asked before.

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 
 use serde_json::json;
 
-use super::folder::{Folder, Order, create};
+use super::folder::{Folder, Order, create, read_at_most};
 use super::surroundings::{self, Places};
 use super::{harness, recover};
 use crate::code;
@@ -18,6 +18,9 @@ use crate::executor::{
 };
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
+
+/// Longest last words of a supervisor, in bytes.
+const SAID_BYTES_MAX: u64 = 64 * 1024;
 
 /// What a local executor needs to know of the world.
 #[derive(Debug, Clone)]
@@ -180,7 +183,8 @@ fn spawn_failure(error: &io::Error) -> Failure {
 
 /// The supervisor ended without an outcome: killed, or unable to write it. What is left of the attempt is ended.
 async fn lost(folder: &Folder, status: ExitStatus) -> Failure {
-    let said = std::fs::read_to_string(folder.internal("supervisor.log")).unwrap_or_default();
+    let said = read_at_most(&folder.internal("supervisor.log"), SAID_BYTES_MAX).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
     let code = if said.contains("os error 28") {
         code::DISK_FULL
     } else {

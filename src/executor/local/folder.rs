@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -69,6 +69,22 @@ impl Folder {
     pub(super) fn mark(&self) -> String {
         let digest = Digest::of(self.root.as_os_str().as_encoded_bytes());
         digest.hex().chars().take(32).collect()
+    }
+
+    /// Makes the folder for temporary files. In the system's folder somebody else may have taken the name: then
+    /// nothing is put there.
+    pub(super) fn make_temporary(path: &Path) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = fs::symlink_metadata(path)?;
+                if found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
+            made => made,
+        }
     }
 
     /// Where temporary files go: inside, when sockets fit there; else in the system's folder.
@@ -156,9 +172,17 @@ impl Folder {
     /// Leaves an empty file as a sign.
     pub(super) fn put(&self, marker: &str, durable: bool) -> io::Result<()> {
         let file = create(&self.internal(marker))?;
-        if durable {
-            file.sync_all()?;
-            File::open(self.internal(""))?.sync_all()?;
+        if !durable {
+            return Ok(());
+        }
+        file.sync_all()?;
+        // The folders on the way may be as new as the sign. One that can't be opened was not made by us.
+        for folder in self.internal("").ancestors() {
+            match File::open(folder) {
+                Ok(folder) => folder.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -39,15 +39,12 @@ async fn look(folder: &Folder) -> io::Result<Adoption> {
         });
     }
     let lock = loop {
-        if let Some(outcome) = folder.outcome()? {
-            return Ok(Adoption::Finished(outcome));
-        }
         if let Some(lock) = folder.try_lock()? {
             break lock;
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     };
-    // It may have ended between the two looks.
+    // Not before: while the code runs, what lies there may be of its own making.
     if let Some(outcome) = folder.outcome()? {
         return Ok(Adoption::Finished(outcome));
     }
@@ -111,11 +108,11 @@ async fn stop(folder: &Folder) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills every process with the mark of the attempt, until none is left. Returns how many there were.
+/// Kills every process with the mark of the attempt and those below, until none is left. Returns how many there were.
 async fn end_marked(folder: &Folder) -> io::Result<usize> {
     let line = format!("STEPWELL_MARK={}", folder.mark());
     let until = Instant::now() + KILL_GRACE;
-    let mut left = tree::marked(&line);
+    let mut left = tree::of_attempt(&line);
     let count = left.len();
     while !left.is_empty() {
         if Instant::now() > until {
@@ -127,7 +124,7 @@ async fn end_marked(folder: &Folder) -> io::Result<usize> {
         }
         tree::signal_all(&left, Signal::SIGKILL);
         tokio::time::sleep(Duration::from_millis(5)).await;
-        left = tree::marked(&line);
+        left = tree::of_attempt(&line);
     }
     Ok(count)
 }

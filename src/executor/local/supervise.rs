@@ -61,8 +61,8 @@ fn run(folder: &Folder) -> io::Result<()> {
     if folder.has("cancel") {
         return folder.write_outcome(&never_started());
     }
+    Folder::make_temporary(&order.temporary)?;
     folder.put("started", order.job.mode == Mode::WriteAccess)?;
-    fs::create_dir_all(&order.temporary)?;
     let started = Instant::now();
     let outcome = match Watch::start(folder, &order, control) {
         Ok(watch) => {

@@ -28,8 +28,20 @@ pub(super) fn descendants(root: Pid) -> Vec<Pid> {
     found.into_iter().collect()
 }
 
+/// Every living process whose environment has this line, and those below it, whose environment may be another.
+pub(super) fn of_attempt(line: &str) -> Vec<Pid> {
+    let mut found: HashSet<Pid> = HashSet::new();
+    for pid in marked(line) {
+        if found.insert(pid) {
+            found.extend(descendants(pid));
+        }
+    }
+    found.remove(&Pid::this());
+    found.into_iter().collect()
+}
+
 /// Every living process whose environment has this line, this process not included.
-pub(super) fn marked(line: &str) -> Vec<Pid> {
+fn marked(line: &str) -> Vec<Pid> {
     let wanted = line.as_bytes();
     processes()
         .filter(|pid| *pid != Pid::this() && parent_of_living(*pid).is_some())
