@@ -76,24 +76,32 @@ pub(super) async fn execute(
             evidence: "its environment changed before the code began".to_owned(),
         },
         Err(Broken::Failed(failure)) => {
-            let lost = failure.code == code::SUPERVISOR_LOST.as_str();
-            let looked = if lost || python.mode == Mode::WriteAccess {
-                // Nobody has said how far the code came: look, as after a crash.
-                adopt(driver, state, path, attempt).await
-            } else {
-                None
-            };
-            looked
-                .filter(|found| {
-                    lost || !matches!(found, Command::AttemptLost { started: false, .. })
-                })
-                .unwrap_or_else(|| Command::AttemptBroken {
-                    step: path.clone(),
-                    attempt,
-                    failure,
-                })
+            failed(driver, state, (path, attempt, python.mode), failure).await
         }
     })
+}
+
+/// What follows when an attempt that was begun could not be carried out to its end.
+async fn failed(
+    driver: &Driver,
+    state: &RunState,
+    (path, attempt, mode): (&StepPath, u32, Mode),
+    failure: Failure,
+) -> Command {
+    let lost = failure.code == code::SUPERVISOR_LOST.as_str();
+    let looked = if lost || mode == Mode::WriteAccess {
+        // Nobody has said how far the code came: look, as after a crash.
+        adopt(driver, state, path, attempt).await
+    } else {
+        None
+    };
+    looked
+        .filter(|found| lost || !matches!(found, Command::AttemptLost { started: false, .. }))
+        .unwrap_or_else(|| Command::AttemptBroken {
+            step: path.clone(),
+            attempt,
+            failure,
+        })
 }
 
 /// Why an attempt that was begun has no outcome.
