@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::modules::Digests;
 use super::options::blocking;
 use super::task::Driver;
-use super::{Error, Shared, notebook};
+use super::{Error, Shared, modules, notebook};
 use crate::approval::{self, Decision, Subject, Verdict};
 use crate::code;
 use crate::executor::{EnvironmentIdentity, EnvironmentSpec};
@@ -12,7 +13,7 @@ use crate::expression;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{Digest, StepPath};
 use crate::plan::{PythonStep, Step, StepKind};
-use crate::python::analysis::{self, Report};
+use crate::python::analysis::Report;
 use crate::run::payload::AnalysisReported;
 use crate::run::{Command, RunScope, RunState, StepState, check_json};
 
@@ -46,24 +47,13 @@ pub(super) struct Prepared {
 }
 
 /// Computes from the stored code and today's surroundings what would run, and the digest that a yes must have.
-pub(super) async fn prepare(
+/// The modules beside the workflow that the code reaches are part of it.
+async fn prepare(
     shared: &Shared,
-    step_state: &StepState,
-    python: &PythonStep,
+    (step_state, python): (&StepState, &PythonStep),
+    modules: &Digests,
 ) -> Result<Prepared, Failure> {
-    let bytes = shared
-        .ports
-        .get_blob(python.code)
-        .await
-        .map_err(|error| blob_failure(&error))?;
-    let code = String::from_utf8(bytes).map_err(|error| {
-        Failure::new(
-            FailureKind::Configuration,
-            code::INTERNAL,
-            "the stored code is not UTF-8",
-        )
-        .caused_by(&error)
-    })?;
+    let code = stored_code(shared, python).await?;
     let requirements = match python.requirements {
         None => None,
         Some(digest) => {
@@ -82,7 +72,7 @@ pub(super) async fn prepare(
         python: shared.options.python.clone().filter(|_| !named),
     };
     let identity = shared.ports.executor.identify(&spec).await?;
-    let inputs = seen(shared, step_state, python);
+    let inputs = seen(shared, step_state, python, modules);
     let subject = approval::subject_digest(&Subject {
         code: python.code,
         inputs: &inputs,
@@ -99,13 +89,54 @@ pub(super) async fn prepare(
     })
 }
 
-/// Everything that the code will see besides itself: its context and its environment variables.
-fn seen(shared: &Shared, step_state: &StepState, python: &PythonStep) -> Value {
-    json!({
+/// What would run now, of code that was analysed before.
+pub(super) async fn prepare_again(
+    shared: &Shared,
+    state: &RunState,
+    (step_state, python): (&StepState, &PythonStep),
+    analysis: &AnalysisReported,
+) -> Result<Prepared, Failure> {
+    let (folder, names) = (modules::folder(state), analysis.report.imports.clone());
+    let modules = read(move || modules::digests(folder.as_deref(), &names)).await?;
+    prepare(shared, (step_state, python), &modules).await
+}
+
+/// Everything that the code will see besides itself: its context, its environment variables, modules beside it.
+fn seen(shared: &Shared, step_state: &StepState, python: &PythonStep, modules: &Digests) -> Value {
+    let mut seen = json!({
         "context": step_state.inputs,
         "env": step_state.env,
         "mode_env": shared.options.mode_environment.of(python.mode),
+    });
+    if let Some(seen) = seen.as_object_mut().filter(|_| !modules.is_empty()) {
+        seen.insert("modules".to_owned(), json!(modules));
+    }
+    seen
+}
+
+async fn stored_code(shared: &Shared, python: &PythonStep) -> Result<String, Failure> {
+    let bytes = shared
+        .ports
+        .get_blob(python.code)
+        .await
+        .map_err(|error| blob_failure(&error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        Failure::new(
+            FailureKind::Configuration,
+            code::INTERNAL,
+            "the stored code is not UTF-8",
+        )
+        .caused_by(&error)
     })
+}
+
+/// Runs work on files, or a long analysis, where it holds nobody up.
+async fn read<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    blocking(move || Ok(work()))
+        .await
+        .map_err(|error| Failure::new(FailureKind::Internal, error.code(), error.to_string()))?
 }
 
 fn blob_failure(error: &Error) -> Failure {
@@ -119,12 +150,15 @@ async fn report(
     step_state: &StepState,
     python: &PythonStep,
 ) -> Result<AnalysisReported, Failure> {
-    let prepared = prepare(shared, step_state, python).await?;
     // Milliseconds for a page of code, seconds for the worst that a hostile author can write.
-    let (code, rules) = (prepared.code.clone(), shared.options.rules.clone());
-    let report = blocking(move || Ok(analysis::analyze(&code, &rules)))
-        .await
-        .map_err(|error| Failure::new(FailureKind::Internal, error.code(), error.to_string()))?;
+    let (code, rules) = (
+        stored_code(shared, python).await?,
+        shared.options.rules.clone(),
+    );
+    let folder = modules::folder(state);
+    let (report, modules) =
+        read(move || modules::analyze(folder.as_deref(), &code, &rules)).await?;
+    let prepared = prepare(shared, (step_state, python), &modules).await?;
     let (asks, reviewers) = step_wish(state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
     let mut reported = AnalysisReported {

@@ -29,8 +29,10 @@ pub(super) async fn execute(
         return None;
     };
     let _slot = shared.slots.acquire().await.ok()?;
+    let analysis = step_state.analysis.as_ref()?;
     // What would run now must be what was analysed, and approved if it had to be.
-    let prepared = match analyse::prepare(shared, step_state, python).await {
+    let prepared = match analyse::prepare_again(shared, state, (step_state, python), analysis).await
+    {
         Ok(prepared) => prepared,
         Err(failure) => {
             return Some(Command::AnalysisFailed {
@@ -39,12 +41,7 @@ pub(super) async fn execute(
             });
         }
     };
-    if step_state
-        .analysis
-        .as_ref()
-        .map(|analysis| analysis.subject)
-        != Some(prepared.subject)
-    {
+    if analysis.subject != prepared.subject {
         return analyse::analyse(driver, state, path).await;
     }
     let started = AttemptStarted {

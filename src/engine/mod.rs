@@ -12,6 +12,7 @@ mod files;
 mod folder;
 mod history;
 mod key;
+mod modules;
 mod notebook;
 mod options;
 mod perform;

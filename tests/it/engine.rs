@@ -86,12 +86,22 @@ fn of(made: stepwell::workflow::Compilation) -> Compiled {
     )
 }
 
-pub(crate) async fn create(engine: &Engine, (plan, blobs): &Compiled, inputs: Value) -> RunId {
+pub(crate) async fn create(engine: &Engine, made: &Compiled, inputs: Value) -> RunId {
+    create_in(engine, made, inputs, None).await
+}
+
+/// Creates a run whose workflow lies in that folder.
+pub(crate) async fn create_in(
+    engine: &Engine,
+    (plan, blobs): &Compiled,
+    inputs: Value,
+    folder: Option<&Path>,
+) -> RunId {
     let new = NewRun {
         plan: Arc::clone(plan),
         blobs: blobs.clone(),
         inputs: inputs.as_object().cloned().unwrap(),
-        workflow_folder: None,
+        workflow_folder: folder.map(|folder| folder.display().to_string()),
         actor: Actor::User("ada".to_owned()),
         scheduled_at: None,
     };

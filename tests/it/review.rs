@@ -15,7 +15,7 @@ use stepwell::run::payload::{Answer, Values};
 use stepwell::run::{Actor, Command, Event, RunState, RunStatus};
 use stepwell::store::memory::MemoryStore;
 
-use crate::engine::{Rig, compiled, create};
+use crate::engine::{Rig, compiled, create, create_in};
 use crate::executor_rig;
 use crate::machine::plan_of;
 use crate::simulator::{Adopted, Simulation, World, vote};
@@ -291,4 +291,50 @@ async fn an_outcome_that_running_code_wrote_itself_is_not_adopted() {
         panic!("{adopted:?}");
     };
     assert_eq!(outcome.results, Some(json!("true")));
+}
+
+#[tokio::test]
+async fn a_module_beside_the_workflow_is_read_and_bound_to_the_yes_like_the_code_itself() {
+    let rig = Rig::new(MemoryStore::new());
+    let executor = Arc::new(FakeExecutor::new(|_| FakeAnswer::results(json!({}))));
+    let engine = rig.engine(&executor);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let code = "steps:\n  - id: a\n    python: {code: \"import scan\\nresults = scan.go()\", mode: MODE}\n";
+    write("scan.py", "import helper\ngo = helper.go\n");
+    write(
+        "helper.py",
+        "import epics\ndef go():\n    epics.caput('X', 1)\n",
+    );
+
+    let read_only = compiled(&code.replace("MODE", "read_only"));
+    let run = create_in(&engine, &read_only, json!({}), Some(folder.path())).await;
+    let state = engine.drive(run).await.unwrap();
+    let (_, step) = state.step_with_id("a").unwrap();
+    assert_eq!(step.failure.as_ref().unwrap().code, "write_in_read_only");
+
+    let allowed = compiled(&code.replace("MODE", "write_access"));
+    let run = create_in(&engine, &allowed, json!({}), Some(folder.path())).await;
+    let state = engine.drive(run).await.unwrap();
+    let first = state.open_approvals().next().unwrap().clone();
+    write(
+        "helper.py",
+        "import epics\ndef go():\n    epics.caput('X', 1000)\n",
+    );
+    let yes = Command::Vote(vote(&first, Answer::Approve, Values::new()));
+    let ada = Actor::User("ada".to_owned());
+    engine.command(run, ada.clone(), yes).await.unwrap();
+    let state = engine.drive(run).await.unwrap();
+    assert!(
+        executor.started().is_empty(),
+        "the yes was for another text"
+    );
+    let second = state.open_approvals().next().unwrap();
+    assert_ne!(second.request.subject_digest, first.request.subject_digest);
+    let yes = Command::Vote(vote(second, Answer::Approve, Values::new()));
+    engine.command(run, ada, yes).await.unwrap();
+    assert_eq!(
+        engine.drive(run).await.unwrap().status(),
+        RunStatus::Succeeded
+    );
 }

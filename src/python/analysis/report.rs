@@ -181,6 +181,29 @@ pub struct Report {
 }
 
 impl Report {
+    /// Adds what was found in another file that runs with this code.
+    pub fn absorb(&mut self, file: &str, other: Self) {
+        self.findings
+            .extend(other.findings.into_iter().map(|finding| Finding {
+                message: format!("{file}: {}", finding.message),
+                ..finding
+            }));
+        other
+            .capabilities
+            .into_iter()
+            .for_each(|capability| self.can(capability));
+        self.imports.extend(other.imports);
+        self.imports.sort();
+        self.imports.dedup();
+    }
+
+    /// Adds a capability.
+    pub fn can(&mut self, capability: Capability) {
+        self.capabilities.insert(capability);
+        self.risk = Risk::of(&self.capabilities);
+        self.writes = self.capabilities.contains(&Capability::ControlWrite);
+    }
+
     /// Whether the whole code was read. Code that was not is never run.
     #[must_use]
     pub fn readable(&self) -> bool {
