@@ -146,7 +146,7 @@ fn values(asked: &ApprovalState, given: &[String]) -> Result<Values, Error> {
             return Err(unknown_field(asked, name));
         };
         let value = plan::parse_given(name, field, text)
-            .map_err(|fault| Error::field(code::FORM_INVALID, "the form field", &fault))?;
+            .map_err(|fault| Error::field(code::FORM_INVALID, "form field", &fault))?;
         values.insert(name.to_owned(), value);
     }
     Ok(values)

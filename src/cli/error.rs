@@ -66,7 +66,7 @@ impl Error {
 
     /// A value that does not fit its field.
     pub(super) fn field(code: Code, what: &str, fault: &FieldFault) -> Self {
-        let error = Self::usage(code, format!("{what} `{}` {}", fault.at, fault.message));
+        let error = Self::usage(code, format!("{what} `{}`: {}", fault.at, fault.message));
         fault.help.iter().fold(error, Error::help)
     }
 

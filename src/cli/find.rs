@@ -116,7 +116,7 @@ pub(super) async fn approval(
         }
         [] => {
             let message = format!(
-                "the run {} has no open question; it is {}",
+                "the run {} has no open question ({})",
                 state.run,
                 state.status().as_str()
             );

@@ -522,14 +522,18 @@ fn an_answer_is_idempotent_a_late_one_is_refused_and_a_no_needs_a_reason() {
         length,
         "the same answer again changes nothing"
     );
-    let late = run.submit(Command::Vote(vote(&asked, Answer::Reject, Values::new())));
-    assert_eq!(
-        late,
-        Err(Refusal::Decided {
-            outcome: "approved",
-            by: "ada".to_owned()
-        })
-    );
+    let mut other_form = yes();
+    other_form.form = json!({"why": "y"}).as_object().cloned().unwrap();
+    let no = vote(&asked, Answer::Reject, Values::new());
+    for late in [other_form, no] {
+        assert_eq!(
+            run.submit(Command::Vote(late)),
+            Err(Refusal::Decided {
+                outcome: "approved",
+                by: "ada".to_owned()
+            })
+        );
+    }
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
             format!("{}  {}", frame.state.run, line(&frame.state.plan.name)),
         ),
         ("step".to_owned(), request.step.to_string()),
-        ("why".to_owned(), line(&request.reason)),
+        ("why".to_owned(), line(why(frame, request))),
     ];
     let mut fact = |name: &str, text: String| facts.push((name.to_owned(), text));
     if let Some(reviewers) = &request.reviewers {
@@ -92,6 +92,16 @@ fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
     }
     fact("digest", request.subject_digest.to_string());
     facts
+}
+
+/// The reason, without the rule that a row of its own names.
+fn why<'a>(frame: &Frame<'_>, request: &'a ApprovalRequested) -> &'a str {
+    analysis(frame, request)
+        .and_then(|analysis| {
+            let rule = format!(" ({})", analysis.decision.rule);
+            request.reason.strip_suffix(&rule)
+        })
+        .unwrap_or(&request.reason)
 }
 
 fn code(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisReported) -> String {

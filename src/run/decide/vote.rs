@@ -18,7 +18,7 @@ pub(super) fn decide(state: &RunState, vote: Vote) -> Result<Vec<Event>, Refusal
         return Err(Refusal::UnknownApproval(vote.approval));
     };
     if let Some((outcome, by, _)) = &approval.closed {
-        return repeated(*outcome, by, &vote);
+        return repeated(approval, *outcome, by, vote);
     }
     let request = &approval.request;
     if vote.seen.is_some_and(|seen| seen != request.subject_digest) {
@@ -60,20 +60,35 @@ pub(super) fn decide(state: &RunState, vote: Vote) -> Result<Vec<Event>, Refusal
     ])
 }
 
-/// The same answer again is accepted without effect; another one comes too late.
-fn repeated(outcome: Closed, by: &str, vote: &Vote) -> Result<Vec<Event>, Refusal> {
+/// The same answer again is accepted without effect; another one, or a yes with another form, comes too late.
+fn repeated(
+    approval: &ApprovalState,
+    outcome: Closed,
+    by: &str,
+    vote: Vote,
+) -> Result<Vec<Event>, Refusal> {
     let (word, same) = match outcome {
         Closed::Approved => ("approved", vote.answer == Answer::Approve),
         Closed::Rejected => ("rejected", vote.answer == Answer::Reject),
         Closed::Superseded => ("superseded", false),
     };
-    if same && by == vote.person {
+    if same && by == vote.person && (outcome == Closed::Rejected || same_form(approval, vote.form))
+    {
         return Ok(Vec::new());
     }
     Err(Refusal::Decided {
         outcome: word,
         by: by.to_owned(),
     })
+}
+
+/// Whether a repeated yes says the same: nothing about the form, or what is recorded.
+fn same_form(approval: &ApprovalState, given: Values) -> bool {
+    if given.is_empty() {
+        return true;
+    }
+    let recorded = approval.votes.last().map(|(_, vote)| &vote.form);
+    checked_form(approval, given).is_ok_and(|form| recorded == Some(&form))
 }
 
 fn checked_form(approval: &ApprovalState, mut given: Values) -> Result<Values, Refusal> {
