@@ -247,7 +247,9 @@ impl Digest {
     /// The 64 hexadecimal digits, without the prefix.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |number: u8| char::from_digit(u32::from(number), 16);
+        let digits = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
+        self.0.iter().flat_map(digits).flatten().collect()
     }
 
     /// The first twelve digits, for tables.
@@ -281,10 +283,13 @@ impl FromStr for Digest {
             .strip_prefix(DIGEST_PREFIX)
             .filter(|hex| hex.len() == 64)
             .ok_or_else(bad)?;
+        let mut digits = hex
+            .chars()
+            .map(|char| u8::try_from(char.to_digit(16)?).ok());
+        let mut digit = || digits.next().flatten().ok_or_else(bad);
         let mut bytes = [0u8; 32];
-        for (index, slot) in bytes.iter_mut().enumerate() {
-            let pair = hex.get(index * 2..index * 2 + 2).ok_or_else(bad)?;
-            *slot = u8::from_str_radix(pair, 16).map_err(|_| bad())?;
+        for slot in &mut bytes {
+            *slot = digit()? << 4 | digit()?;
         }
         Ok(Self(bytes))
     }
@@ -298,8 +303,22 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(DigestText)
+    }
+}
+
+/// Reads a digest from text that it only looks at: a history has several of them in every other event.
+struct DigestText;
+
+impl serde::de::Visitor<'_> for DigestText {
+    type Value = Digest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a digest (sha256:…)")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
@@ -334,5 +353,10 @@ mod tests {
         let digest = Digest::of(b"stepwell");
         assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
         assert!("sha256:zz".parse::<Digest>().is_err());
+        let digits = "0f".repeat(32);
+        assert_eq!(Digest::from_bytes([0x0f; 32]).hex(), digits);
+        for bad in [digits.replacen('f', "g", 1), digits.replacen("0f", "é", 1)] {
+            assert!(format!("sha256:{bad}").parse::<Digest>().is_err(), "{bad}");
+        }
     }
 }
