@@ -50,8 +50,7 @@ impl History {
 
     /// Reads and folds a run.
     pub(super) async fn load(shared: Arc<Shared>, run: RunId) -> Result<Self, Error> {
-        let (plan, events) = read(&shared, run, Seq::MAX).await?;
-        let state = RunState::replay(run, plan, &events)?.ok_or(Error::NoRun(run))?;
+        let state = replay(&shared, run, Seq::MAX).await?;
         Ok(Self {
             shared,
             state: Arc::new(state),
@@ -189,33 +188,43 @@ fn recorded(shared: &Shared, seq: Seq, event: Event, moment: Moment, actor: &Act
     }
 }
 
-/// Reads the events of a run up to `last`, and its plan.
-pub(super) async fn read(
-    shared: &Shared,
-    run: RunId,
-    last: Seq,
-) -> Result<(Arc<Plan>, Vec<Recorded>), Error> {
-    let mut events: Vec<Recorded> = Vec::new();
+/// Reads a run up to event `last` and folds each event as it comes, so that no more than a page of them is held.
+pub(super) async fn replay(shared: &Shared, run: RunId, last: Seq) -> Result<RunState, Error> {
+    let mut state: Option<RunState> = None;
     loop {
-        let from = events.last().map_or(1, |event| event.seq + 1);
-        let left =
-            usize::try_from((last.saturating_add(1)).saturating_sub(from)).unwrap_or(usize::MAX);
-        if left == 0 {
+        let known = state.as_ref().map_or(0, |state| state.seq);
+        let left = usize::try_from(last.saturating_sub(known)).unwrap_or(usize::MAX);
+        let limit = left.min(READ_RECORDS);
+        if limit == 0 {
             break;
         }
-        let limit = left.min(READ_RECORDS);
-        let records = shared.ports.store.read(run, from, limit).await?;
-        let complete = records.len() < limit;
+        let records = shared.ports.store.read(run, known + 1, limit).await?;
         for record in &records {
-            events.push(Recorded::from_record(record)?);
+            let recorded = Recorded::from_record(record)?;
+            match &mut state {
+                Some(state) => state.apply(&recorded)?,
+                None => state = Some(begin(shared, run, &recorded).await?),
+            }
         }
-        if complete {
+        if records.len() < limit {
             break;
         }
     }
-    let Some(Event::RunCreated(created)) = events.first().map(|first| &first.event) else {
+    state.ok_or(Error::NoRun(run))
+}
+
+async fn begin(shared: &Shared, run: RunId, first: &Recorded) -> Result<RunState, Error> {
+    let Event::RunCreated(created) = &first.event else {
         return Err(Error::NoRun(run));
     };
-    let bytes = shared.ports.get_blob(created.plan).await?;
-    Ok((Arc::new(Plan::from_bytes(&bytes)?), events))
+    let plan = match shared.plans.get(created.plan) {
+        Some(plan) => plan,
+        None => {
+            let bytes = shared.ports.get_blob(created.plan).await?;
+            let plan = Arc::new(Plan::from_bytes(&bytes)?);
+            shared.plans.share(created.plan, &plan);
+            plan
+        }
+    };
+    Ok(RunState::begin(run, plan, first)?)
 }

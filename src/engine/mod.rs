@@ -16,6 +16,7 @@ mod modules;
 mod notebook;
 mod options;
 mod perform;
+mod plans;
 mod progress;
 mod task;
 
@@ -35,6 +36,7 @@ use crate::run::{Actor, Command, Event, Moment, Recorded, RunState, RunStatus, S
 use crate::store::ListQuery;
 use crate::time::Timestamp;
 use history::History;
+use plans::Plans;
 
 /// Capacity of the progress channel, in messages. A slow listener loses the oldest, never an event of the log.
 const PROGRESS_MESSAGES_MAX: usize = 4_096;
@@ -52,6 +54,7 @@ struct Shared {
     options: Options,
     progress: broadcast::Sender<Progress>,
     slots: Semaphore,
+    plans: Plans,
 }
 
 /// A run to be created.
@@ -83,6 +86,7 @@ impl Engine {
                 options,
                 progress,
                 slots,
+                plans: Plans::default(),
             }),
         }
     }
@@ -111,6 +115,7 @@ impl Engine {
                 )));
             }
         }
+        shared.plans.share(plan_digest, &new.plan);
         let created = RunCreated {
             workflow: new.plan.name.clone(),
             plan: plan_digest,
@@ -140,11 +145,12 @@ impl Engine {
     /// # Errors
     /// There is no such run or event, or the history can't be read.
     pub async fn state_at(&self, run: RunId, seq: Seq) -> Result<RunState, Error> {
-        let (plan, events) = history::read(&self.shared, run, seq).await?;
-        if events.last().is_none_or(|last| last.seq != seq) {
-            return Err(Error::NoEvent { run, seq });
+        let state = history::replay(&self.shared, run, seq).await?;
+        if state.seq == seq {
+            Ok(state)
+        } else {
+            Err(Error::NoEvent { run, seq })
         }
-        RunState::replay(run, plan, &events)?.ok_or(Error::NoRun(run))
     }
 
     /// The events of a run from `from` on, at most `limit`.
@@ -271,6 +277,9 @@ impl Shared {
     }
 
     fn tell_event(&self, run: RunId, recorded: &Recorded) {
+        if self.progress.receiver_count() == 0 {
+            return;
+        }
         self.tell(Progress::Event {
             run,
             recorded: Box::new(recorded.clone()),
