@@ -1,2 +1,0 @@
-//! Benches: ratios to the physical limit, printed in one run.
-fn main() {}
