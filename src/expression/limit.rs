@@ -23,6 +23,9 @@ pub(super) const WORK_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Largest result of one evaluation, in bytes, measured about as compact JSON.
 pub const RESULT_BYTES_MAX: usize = 1024 * 1024;
 
+/// Deepest nesting of a result, in lists and maps. Histories are JSON, and its readers stop at 128.
+pub(super) const RESULT_DEPTH_MAX: usize = 100;
+
 /// Most numbers that one `range()` gives.
 pub(super) const RANGE_ITEMS_MAX: usize = 100_000;
 

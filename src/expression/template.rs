@@ -8,7 +8,7 @@ use crate::diagnostic::Span;
 
 use super::error::{Error, Fault};
 use super::item::Item;
-use super::limit::RESULT_BYTES_MAX;
+use super::limit::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
 use super::scan;
 use super::scope::Scope;
 use super::source::Expression;
@@ -135,7 +135,12 @@ impl Template {
     /// to the text of the expression, which the error carries.
     pub fn evaluate(&self, scope: &dyn Scope) -> Result<Value, Error> {
         let mut room = RESULT_BYTES_MAX;
-        self.value(scope, &mut room)
+        let value = self.value(scope, &mut room)?;
+        if depth(&value) > RESULT_DEPTH_MAX {
+            let message = format!("the value is nested deeper than {RESULT_DEPTH_MAX} levels");
+            return Err(Fault::too_large(message).at(Span::default()));
+        }
+        Ok(value)
     }
 
     fn value(&self, scope: &dyn Scope, room: &mut usize) -> Result<Value, Error> {
@@ -329,4 +334,20 @@ impl<'de> Deserialize<'de> for Template {
         let json = Json::deserialize(deserializer)?;
         Self::from_json(&json).map_err(serde::de::Error::custom)
     }
+}
+/// Lists and maps one in the other.
+fn depth(value: &Value) -> usize {
+    let inside = match value {
+        Value::List(items) => items.iter().map(depth).max(),
+        Value::Map(entries) => entries.values().map(depth).max(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Str(_)
+        | Value::Date(_)
+        | Value::DateTime(_)
+        | Value::Duration(_) => return 0,
+    };
+    inside.unwrap_or(0) + 1
 }

@@ -142,16 +142,42 @@ pub enum EventError {
     },
 }
 
+/// Nesting of JSON that its reader certainly takes.
+const NESTING_SAFE: usize = 120;
+
+/// Deepest nesting of JSON.
+fn nesting(json: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 impl Event {
     /// The record to append.
     ///
     /// # Errors
-    /// A value can't be written as JSON: a fault of ours.
+    /// A value can't be written as JSON, or is nested so deeply that it could not be read back.
     pub fn to_record(&self, time: Timestamp, actor: Actor) -> Result<NewRecord, EventError> {
-        let body = self.body().map_err(|source| EventError::Body {
+        let unfit = |source| EventError::Body {
             kind: self.name(),
             source,
-        })?;
+        };
+        let body = self.body().map_err(unfit)?;
+        // What could not be read back must never be in a history: the whole run would be lost with it.
+        if nesting(&body) > NESTING_SAFE {
+            serde_json::from_slice::<serde_json::Value>(&body).map_err(unfit)?;
+        }
         Ok(NewRecord {
             time,
             kind: self.kind(),

@@ -338,3 +338,38 @@ async fn a_module_beside_the_workflow_is_read_and_bound_to_the_yes_like_the_code
         RunStatus::Succeeded
     );
 }
+
+#[test]
+fn a_value_too_deep_to_be_read_back_never_enters_a_history() {
+    let list = |name: &str| "[".repeat(60) + name + &"]".repeat(60);
+    let yaml = format!(
+        "steps:\n  - id: a\n    set: {{v: '${{{{ {} }}}}'}}\n  - id: b\n    set: {{v: '${{{{ {} }}}}'}}\n\
+         outputs:\n  v: '${{{{ {} }}}}'\n",
+        list("1"),
+        list("steps.a.outputs.v"),
+        list("steps.a.outputs.v"),
+    );
+    let mut run = Simulation::new(&plan_of(&yaml), &json!({}));
+    run.rest(&mut World::sampling(0));
+    assert_eq!(run.status_of("a"), "succeeded");
+    let (_, b) = run.state.step_with_id("b").unwrap();
+    assert_eq!(b.failure.as_ref().unwrap().code, "expression_too_large");
+    for recorded in &run.history {
+        let record = recorded
+            .event
+            .to_record(recorded.time, Actor::Engine)
+            .unwrap();
+        serde_json::from_slice::<serde_json::Value>(&record.body).unwrap();
+    }
+    let mut created = run.history[0].event.clone();
+    let Event::RunCreated(body) = &mut created else {
+        panic!("a history starts with its creation");
+    };
+    let deep = (0..126).fold(json!(1), |value, _| json!([value]));
+    body.inputs.insert("v".to_owned(), deep);
+    assert!(
+        created
+            .to_record(run.history[0].time, Actor::Engine)
+            .is_err()
+    );
+}
