@@ -62,6 +62,8 @@ pub(super) struct Interpreters {
     cache: PathBuf,
     inherited: BTreeMap<String, String>,
     known: Mutex<BTreeMap<String, Interpreter>>,
+    /// Held while an interpreter is asked, so that steps that begin together ask once.
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Interpreters {
@@ -74,6 +76,7 @@ impl Interpreters {
             cache,
             inherited,
             known: Mutex::new(known),
+            asking: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -133,9 +136,11 @@ impl Interpreters {
 
     async fn ask(&self, program: &Path) -> std::io::Result<Interpreter> {
         let key = self.key(program)?;
-        if let Some(known) = self.locked(|known| known.get(&key).cloned())
-            && known.executable.exists()
-        {
+        if let Some(known) = self.remembered(&key) {
+            return Ok(known);
+        }
+        let _asking = self.asking.lock().await;
+        if let Some(known) = self.remembered(&key) {
             return Ok(known);
         }
         let output = tokio::process::Command::new(program)
@@ -186,6 +191,11 @@ impl Interpreters {
             );
         }
         Ok(key)
+    }
+
+    fn remembered(&self, key: &str) -> Option<Interpreter> {
+        self.locked(|known| known.get(key).cloned())
+            .filter(|known| known.executable.exists())
     }
 
     fn remember(&self, key: String, interpreter: Interpreter) {
