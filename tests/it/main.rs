@@ -40,6 +40,7 @@ mod review;
 mod process_kill;
 mod process_points;
 mod process_rig;
+mod process_write;
 mod simulator;
 mod store_crash;
 mod store_damage;
