@@ -62,7 +62,10 @@ pub(super) fn normalize(path: &str) -> Option<String> {
             name => parts.push(name),
         }
     }
-    (!parts.is_empty()).then(|| parts.join("/"))
+    if parts.is_empty() {
+        return Some(".".to_owned());
+    }
+    Some(parts.join("/"))
 }
 
 /// What the plan refers to by digest, each content once.
