@@ -149,7 +149,7 @@ fn a_killed_interpreter_is_a_failure_of_its_step() {
     scene
         .interpreters()
         .iter()
-        .for_each(|interpreter| interpreter.kill());
+        .for_each(crate::process_rig::Process::kill);
     assert_eq!(engine.wait().unwrap().code(), Some(1));
     let document = scene.show("@last");
     let failure = &document["steps"]["first"]["failure"];
@@ -172,7 +172,7 @@ fn with_a_retry_a_killed_interpreter_is_tried_again() {
     scene
         .interpreters()
         .iter()
-        .for_each(|interpreter| interpreter.kill());
+        .for_each(crate::process_rig::Process::kill);
     assert_eq!(engine.wait().unwrap().code(), Some(0));
     let document = scene.show("@last");
     let attempts = &document["steps"]["first"]["attempts"];
@@ -200,7 +200,7 @@ fn a_killed_supervisor_takes_its_interpreter_along() {
     scene
         .supervisors()
         .iter()
-        .for_each(|supervisor| supervisor.kill());
+        .for_each(crate::process_rig::Process::kill);
     wait_until("its interpreter is gone", || {
         !Path::new(&format!("/proc/{}/environ", interpreters[0].pid)).exists()
             || scene
