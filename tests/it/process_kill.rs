@@ -227,26 +227,47 @@ fn answer_all(scene: &Scene, dice: &mut Dice, count: &Count) {
     }
 }
 
+/// How many stored files there are.
+fn stored(scene: &Scene) -> usize {
+    let folders = std::fs::read_dir(scene.data().join("blobs"))
+        .unwrap()
+        .flatten();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()));
+    files.map(Iterator::count).sum()
+}
+
 #[test]
 fn a_run_that_was_being_created_exists_or_does_not() {
     let mut dice = Dice(u64::from(std::process::id()) | 1);
     let scene = Scene::new();
+    let text_of = std::fs::read_to_string(scene.place.path("pair.yml")).unwrap();
     scene.create("pair.yml", &["pause=0"]);
     let ledger = scene.ledger_input();
     let mut killed = 0;
-    for _ in 0..16 {
-        let mut command = scene.start(&[
+    for turn in 0..16 {
+        // Another text each time: its files are stored before the run that refers to them.
+        scene
+            .place
+            .write("pair.yml", &format!("{text_of}# {turn}\n"));
+        let before = stored(&scene);
+        let args = [
             "run", "pair.yml", "--detach", "-i", &ledger, "-i", "pause=0",
-        ]);
-        dice.pause(2..60);
+        ];
+        let mut command = scene.start(&args);
+        if turn % 2 == 0 {
+            wait_until("something is stored", || stored(&scene) > before);
+        } else {
+            dice.pause(2..60);
+        }
         killed += usize::from(kill_command(&mut command));
     }
     assert!(killed > 3, "only {killed} of 16 kills met something alive");
     scene.verify();
     let ended = scene.place.json(0, &["resume", "--all"]);
     let runs = ended["runs"].as_array().unwrap();
+    let possible = 17 - killed..=17;
     assert!(
-        (17 - killed..=17).contains(&runs.len()),
+        possible.contains(&runs.len()),
         "{} runs, {killed} kills",
         runs.len()
     );

@@ -96,7 +96,19 @@ fn a_data_folder_moved_under_a_running_step_goes_on() {
     fs::rename(scene.data(), scene.place.path("moved")).unwrap();
     let document = scene.place.json(0, &["--data", "moved", "resume", &run]);
     assert_eq!(document["outputs"], json!({"value": 7}));
+    let attempts = &document["steps"]["first"]["attempts"];
+    assert_eq!(
+        attempts[0]["failure"]["code"], "attempt_interrupted",
+        "{attempts}"
+    );
+    assert_eq!(attempts[1]["status"], "succeeded", "{attempts}");
+    assert_eq!(scene.noted(&run, "first", "start"), 2);
     scene.quiet();
+    assert!(!scene.data().exists(), "the old place is left alone");
+    assert_eq!(
+        scene.place.json(0, &["--data", "moved", "verify"])["sound"],
+        true
+    );
     scene.nobody_panicked();
 }
 
