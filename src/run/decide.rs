@@ -3,6 +3,8 @@
 
 mod vote;
 
+use serde_json::json;
+
 use super::command::{Command, Refusal};
 use super::event::{Empty, Event, RunCancelRequested};
 use super::outputs::outputs_of;
@@ -17,7 +19,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::{ApprovalId, StepPath};
 use crate::plan::{OnReject, Step, StepKind};
 
-/// How often the engine may die under one step before the step fails instead of being tried again.
+/// How often the engine may die while the code of one step runs before the step fails instead of being tried again.
 pub const INTERRUPTIONS_MAX: usize = 10;
 
 /// Decides what a command means for a run.
@@ -83,7 +85,8 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
                     evidence,
                 })
             } else {
-                attempt_failed(step, attempt, interrupted(&evidence), false)
+                let failure = interrupted(&evidence).detail(json!({STARTED: started}));
+                attempt_failed(step, attempt, failure, false)
             }])
         }
         Command::AttemptKilled { step, attempt } => {
@@ -185,6 +188,19 @@ fn ended(
             Some(failure) => attempt_failed(ended.step, ended.attempt, failure, true),
         },
     ])
+}
+
+/// Detail of an interrupted attempt: whether its code may have begun.
+const STARTED: &str = "started";
+
+/// How many attempts were interrupted while their code ran. One that never began says nothing about the step, and
+/// a person who wants a write run again is no interruption.
+pub(super) fn interruptions(state: &StepState) -> usize {
+    let under_way = state.attempts.iter().filter(|attempt| {
+        matches!(&attempt.status, AttemptStatus::Failed { failure, counted: false }
+            if failure.detail.get(STARTED) == Some(&json!(true)))
+    });
+    under_way.count()
 }
 
 pub(super) fn interrupted(evidence: &str) -> Failure {

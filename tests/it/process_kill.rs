@@ -35,6 +35,9 @@ impl Dice {
     }
 }
 
+/// Attempts that may be cut off in one data folder: a step fails when that happens to it ten times.
+const CUT_OFF_MAX: usize = 9;
+
 /// What was killed, over all folders.
 #[derive(Debug, Default)]
 struct Count {
@@ -116,9 +119,10 @@ fn one_folder(dice: &mut Dice, count: &Count) {
     let runs: Vec<(i64, String)> = (first..first + RUNS)
         .map(|n| (n, scene.create("killed.yml", &[&format!("n={n}")])))
         .collect();
+    let mut cut_off = 0;
     for round in 0.. {
         let ended = if round < ROUNDS_MAX {
-            drive_and_kill(&scene, dice, count)
+            drive_and_kill(&scene, dice, count, &mut cut_off)
         } else {
             scene
                 .start(&["resume", "--all", "-q"])
@@ -159,10 +163,20 @@ fn expected(n: i64) -> Value {
 
 /// Lets an engine work on all runs for a moment, and kills it or something that it has started. Its exit code
 /// when it came to an end by itself.
-fn drive_and_kill(scene: &Scene, dice: &mut Dice, count: &Count) -> Option<i32> {
+fn drive_and_kill(
+    scene: &Scene,
+    dice: &mut Dice,
+    count: &Count,
+    cut_off: &mut usize,
+) -> Option<i32> {
     let mut engine = scene.start(&["resume", "--all", "-q"]);
     dice.pause(30..500);
-    let victim = dice.roll(10);
+    // Once enough attempts were cut off, only engines and interpreters are killed.
+    let victim = match dice.roll(10) {
+        2.. if *cut_off >= CUT_OFF_MAX => 5,
+        other => other,
+    };
+    *cut_off += usize::from(matches!(victim, 2 | 3 | 7..));
     let hit = |part: &AtomicUsize| part.fetch_add(1, Ordering::Relaxed);
     if victim < 4 {
         let (mut targets, part) = if victim < 2 {

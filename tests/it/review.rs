@@ -12,13 +12,13 @@ use stepwell::executor::fake::{FakeAnswer, FakeExecutor};
 use stepwell::executor::{Adoption, Job, Outcome, OutputFile};
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::run::payload::{Answer, Values};
-use stepwell::run::{Actor, Command, Event, RunState, RunStatus};
+use stepwell::run::{Actor, Command, Event, INTERRUPTIONS_MAX, RunState, RunStatus};
 use stepwell::store::memory::MemoryStore;
 
 use crate::engine::{Rig, compiled, create, create_in};
 use crate::executor_rig;
 use crate::machine::plan_of;
-use crate::simulator::{Adopted, Simulation, World, vote};
+use crate::simulator::{Adopted, Ends, Simulation, World, vote};
 
 const READ: &str = "steps:\n  - id: a\n    python: {code: \"results = {}\"}\n";
 const WRITE: &str = "steps:\n  - id: a\n    python: {code: \"results = {}\", mode: write_access}\n";
@@ -57,6 +57,52 @@ fn a_question_that_comes_up_after_an_interruption_is_asked() {
         run.rest(&mut world);
         assert_eq!(run.state.status(), status);
     }
+}
+
+#[test]
+fn only_interruptions_while_the_code_ran_are_held_against_a_step() {
+    for (started, status) in [(true, RunStatus::Failed), (false, RunStatus::Running)] {
+        let mut run = interrupted(READ);
+        for attempt in 1.. {
+            run.submit(Command::AttemptLost {
+                step: "a".into(),
+                attempt,
+                started,
+                evidence: "the machine went down".to_owned(),
+            })
+            .unwrap();
+            run.advance();
+            if attempt as usize == INTERRUPTIONS_MAX {
+                break;
+            }
+            assert_eq!(run.state.status(), RunStatus::Running, "after {attempt}");
+            let again = run.started(&"a".into(), attempt + 1);
+            run.submit(Command::BeginAttempt(again)).unwrap();
+        }
+        assert_eq!(run.state.status(), status, "started: {started}");
+    }
+}
+
+#[test]
+fn failures_of_the_code_are_no_interruptions() {
+    let retry = "    retry: {max_attempts: 20, delay: 1ms, jitter: 0, kinds: [code]}\n";
+    let plan = plan_of(&format!("{READ}{retry}"));
+    let world = || {
+        World::new(|_, attempt| match attempt {
+            ..12 => Ends::Failing(Failure::new(FailureKind::Code, code::INTERNAL, "not yet")),
+            12.. => Ends::With(json!({})),
+        })
+    };
+    let mut base = Simulation::new(&plan, &json!({}));
+    base.rest(&mut world());
+    let is_twelfth =
+        |event: &Event| matches!(event, Event::AttemptStarted(started) if started.attempt == 12);
+    let twelfth = base.history.iter().position(|one| is_twelfth(&one.event));
+    let mut run = base.crashed(twelfth.unwrap() + 1);
+    let mut world = world();
+    world.adopted = Adopted::LostStarted;
+    run.rest(&mut world);
+    assert_eq!(run.state.status(), RunStatus::Succeeded);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::code::{self, Code};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Field, FieldType, OnReject, Step};
 use crate::run::command::{ANSWER_DONE, ANSWER_RUN_AGAIN, UNKNOWN_ANSWER, text_of};
-use crate::run::decide::{INTERRUPTIONS_MAX, interrupted, next_approval};
+use crate::run::decide::{INTERRUPTIONS_MAX, interrupted, interruptions, next_approval};
 use crate::run::event::Event;
 use crate::run::outputs::outputs_of;
 use crate::run::payload::{
@@ -73,7 +73,7 @@ fn after_failure(
     moment: Moment,
 ) -> Option<Event> {
     if !counted {
-        if step_state.attempts.len() < INTERRUPTIONS_MAX {
+        if interruptions(step_state) < INTERRUPTIONS_MAX {
             return None;
         }
         let failure = failure.clone().hint(format!(
