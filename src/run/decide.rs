@@ -76,18 +76,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             evidence,
         } => {
             let (_, step_state) = open_attempt(state, &step, attempt)?;
-            let open = step_state.open_attempt();
-            let write = open.is_some_and(|open| open.effect == EffectClass::Write);
-            Ok(vec![if write && started {
-                Event::AttemptOutcomeUnknown(AttemptOutcomeUnknown {
-                    step,
-                    attempt,
-                    evidence,
-                })
-            } else {
-                let failure = interrupted(&evidence).detail(json!({STARTED: started}));
-                attempt_failed(step, attempt, failure, false)
-            }])
+            Ok(vec![lost(step_state, step, attempt, started, evidence)])
         }
         Command::AttemptKilled { step, attempt } => {
             open_attempt(state, &step, attempt)?;
@@ -188,6 +177,27 @@ fn ended(
             Some(failure) => attempt_failed(ended.step, ended.attempt, failure, true),
         },
     ])
+}
+
+/// What an attempt is whose engine died: of unknown outcome when it may have written, else interrupted.
+fn lost(
+    step_state: &StepState,
+    step: StepPath,
+    attempt: u32,
+    started: bool,
+    evidence: String,
+) -> Event {
+    let open = step_state.open_attempt();
+    let write = open.is_some_and(|open| open.effect == EffectClass::Write);
+    if write && started {
+        return Event::AttemptOutcomeUnknown(AttemptOutcomeUnknown {
+            step,
+            attempt,
+            evidence,
+        });
+    }
+    let failure = interrupted(&evidence).detail(json!({STARTED: started}));
+    attempt_failed(step, attempt, failure, false)
 }
 
 /// Detail of an interrupted attempt: whether its code may have begun.
