@@ -32,13 +32,18 @@ pub(super) fn policy(
     if defaults.is_none() && own.is_none() {
         return policy;
     }
-    policy.kinds = FailureKind::RETRYABLE.to_vec();
+    // A write that ran into a time-out or a bound was stopped half-way: it is made again only where the step
+    // itself names that kind of failure (docs/adr/008-retry-of-writes.md).
+    if mode == Mode::ReadOnly {
+        policy.kinds = FailureKind::RETRYABLE.to_vec();
+    }
     if let Some(written) = defaults {
-        let attempts = policy.max_attempts;
+        let unwritten = policy.clone();
         apply(&mut policy, written);
         if mode == Mode::WriteAccess {
             // What is said for all steps must not repeat a write: only the step itself can ask for that.
-            policy.max_attempts = attempts;
+            policy.max_attempts = unwritten.max_attempts;
+            policy.kinds = unwritten.kinds;
         }
     }
     if let Some(written) = own {

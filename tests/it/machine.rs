@@ -677,6 +677,25 @@ fn cancel_works_while_steps_run_and_while_people_are_asked() {
         ("cancelled", "cancelled", "succeeded")
     );
 
+    // A write that was stopped while it ran: nobody knows how far it came, and the end says so.
+    let write = "steps:\n  - id: w\n    python: {code: 'results = {}', mode: write_access}\n";
+    let mut run = Simulation::new(&plan_of(write), &json!({}));
+    run.rest(&mut World::sampling(0));
+    let begun = |run: &Simulation| {
+        let mut events = run.history.iter();
+        events
+            .position(|r| matches!(r.event, Event::AttemptStarted(_)))
+            .unwrap()
+    };
+    let mut writing = run.crashed(begun(&run) + 1);
+    writing.submit(Command::Cancel { reason: None }).unwrap();
+    writing.rest(&mut World::sampling(0));
+    let warnings = writing.state.ending.clone().unwrap().warnings;
+    assert!(
+        warnings[0].contains("how far it came is not known"),
+        "{warnings:?}"
+    );
+
     let mut run = Simulation::new(&plan_of(&steps(&[("a", ""), ("b", "")])), &json!({}));
     run.rest(&mut World::sampling(0));
     let begun = run

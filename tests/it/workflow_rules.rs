@@ -137,6 +137,7 @@ steps:
   - {id: own, python: {file: a.py}, retry: {max_attempts: 2, kinds: [timeout]}}
   - {id: write, python: {file: a.py, mode: write_access}}
   - {id: brave, python: {file: a.py, mode: write_access}, retry: {max_attempts: 2}}
+  - {id: bold, python: {file: a.py, mode: write_access}, retry: {kinds: [timeout]}}
 ",
     );
     let plain = &step(&plan, "plain").retry;
@@ -151,6 +152,10 @@ steps:
     assert_eq!(own.kinds, [FailureKind::Timeout]);
     assert_eq!(step(&plan, "write").retry.max_attempts, 1);
     assert_eq!(step(&plan, "brave").retry.max_attempts, 2);
+    // A write that was stopped half-way is made again only where the step names that kind itself.
+    let kinds = |id: &str| step(&plan, id).retry.kinds.clone();
+    assert_eq!(kinds("brave"), [FailureKind::Infrastructure]);
+    assert_eq!(kinds("bold"), [FailureKind::Timeout]);
 }
 
 #[test]

@@ -6,9 +6,9 @@ use crate::failure::{Failure, FailureKind};
 use crate::plan::{OnFailure, OnReject, Step, StepKind};
 use crate::run::decide::{is_unknown, on_reject};
 use crate::run::event::Event;
-use crate::run::payload::{RunEnded, RunFailed};
+use crate::run::payload::{EffectClass, RunEnded, RunFailed};
 use crate::run::scope::RunScope;
-use crate::run::state::{RunState, StepState, StepStatus};
+use crate::run::state::{AttemptStatus, RunState, StepState, StepStatus};
 
 /// The event that ends a run whose steps have all settled.
 pub(super) fn finish(state: &RunState) -> Event {
@@ -92,6 +92,12 @@ fn run_outputs(state: &RunState) -> RunEnded {
         }
     }
     for (step, step_state) in state.steps() {
+        if stopped_half_way(step_state) {
+            end.warnings.push(format!(
+                "step `{}`: a write was stopped while it ran; how far it came is not known",
+                step.path
+            ));
+        }
         if is_unknown(step_state) {
             end.warnings.push(format!(
                 "step `{}`: the outcome of a write is unknown",
@@ -100,4 +106,13 @@ fn run_outputs(state: &RunState) -> RunEnded {
         }
     }
     end
+}
+
+/// Whether the newest attempt was a write that a cancel stopped.
+fn stopped_half_way(state: &StepState) -> bool {
+    state.attempts.last().is_some_and(|attempt| {
+        attempt.effect == EffectClass::Write
+            && matches!(&attempt.status, AttemptStatus::Failed { failure, .. }
+                if failure.kind == FailureKind::Cancelled)
+    })
 }
