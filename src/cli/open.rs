@@ -98,7 +98,7 @@ impl Context {
         }))
     }
 
-    /// The configuration in force; without a file, what holds by habit.
+    /// The configuration in force; without a file, the defaults.
     ///
     /// # Errors
     /// The file can't be read or has faults.

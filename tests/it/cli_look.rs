@@ -234,6 +234,9 @@ fn a_new_folder_has_a_workflow_that_runs_and_nothing_is_overwritten() {
     let document = place.json(0, &["run", "new one/workflow.yml", "-i", "count=3"]);
     assert_eq!(document["outputs"]["note"], "nobody was asked");
     assert_eq!(place.json(0, &["init", "new one"])["written"], json!([]));
+    let here = place.json(0, &["init"]);
+    assert_eq!(here["written"].as_array().unwrap().len(), 4, "{here}");
+    place.json(0, &["validate", "workflow.yml"]);
     place.json(0, &["init", "other"]);
     let doctor = place.json(0, &["--config", "other/config.yml", "doctor"]);
     assert_eq!(doctor["checks"][0]["message"], "other/config.yml");

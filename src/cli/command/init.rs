@@ -16,8 +16,8 @@ use super::super::{Context, Exit};
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
     /// The folder, made when it is missing; without one, the current folder
-    #[arg(value_name = "DIR", default_value = "", hide_default_value = true)]
-    folder: PathBuf,
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
 }
 
 /// Every file, with its text.
@@ -29,8 +29,8 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 pub(in crate::cli) fn perform(context: &Context, arguments: &Arguments) -> Result<Exit, Error> {
-    let folder = context.settings.absolute(&arguments.folder);
-
+    let folder = arguments.folder.as_deref().unwrap_or(Path::new(""));
+    let folder = context.settings.absolute(folder);
     std::fs::create_dir_all(folder.join("stages"))
         .map_err(|error| Error::unwritable(&folder, &error))?;
     make_private(&folder.join("data"))?;

@@ -56,8 +56,14 @@ fn summary(notebook: &AttemptNotebook<'_>) -> String {
         ("state", format!("**{}**", notebook.state.as_str())),
         ("mode", text::markdown_code(notebook.mode)),
         ("run", text::markdown_code(notebook.run)),
-        ("attempt", notebook.attempt.to_string()),
     ];
+    match notebook.state {
+        NotebookState::Waiting | NotebookState::Rejected => {}
+        NotebookState::Succeeded
+        | NotebookState::Failed
+        | NotebookState::Cancelled
+        | NotebookState::Unknown => rows.push(("attempt", notebook.attempt.to_string())),
+    }
     if let Some(started) = notebook.started {
         rows.push(("started", started.to_string()));
     }
@@ -136,8 +142,22 @@ fn code(notebook: &AttemptNotebook<'_>) -> Code {
     }
 }
 
+/// What was printed before the traceback: Python prints it too, and the notebook shows it once.
+fn without_traceback<'a>(stderr: &'a str, traceback: &str) -> &'a str {
+    stderr
+        .trim_end()
+        .strip_suffix(traceback.trim_end())
+        .filter(|before| before.is_empty() || before.ends_with('\n'))
+        .filter(|_| !traceback.is_empty())
+        .unwrap_or(stderr)
+}
+
 fn outputs(notebook: &AttemptNotebook<'_>) -> Vec<Value> {
-    let streams = [("stdout", notebook.stdout), ("stderr", notebook.stderr)];
+    let traceback = notebook
+        .failure
+        .and_then(|failure| failure.traceback.as_deref());
+    let stderr = without_traceback(notebook.stderr, traceback.unwrap_or_default());
+    let streams = [("stdout", notebook.stdout), ("stderr", stderr)];
     streams
         .into_iter()
         .filter_map(|(name, printed)| output::stream(name, printed, notebook.truncated))

@@ -177,9 +177,11 @@ fn the_users_own_traceback_becomes_an_error_output() {
         "Traceback (most recent call last):\n  File \"stages/area.py\", line 4, in <module>\n    area = 1 / 0\nZeroDivisionError: division by zero\n"
             .to_owned(),
     );
+    let printed = format!("half way\n{}", failure.traceback.clone().unwrap());
     let notebook = attempt(&AttemptNotebook {
         state: NotebookState::Failed,
         failure: Some(&failure),
+        stderr: &printed,
         ..sample(&context)
     });
     assert_valid(&notebook);
@@ -190,9 +192,10 @@ fn the_users_own_traceback_becomes_an_error_output() {
         "one cell, so that line 4 is line 4"
     );
     assert_eq!(code["metadata"]["tags"], json!(["raises-exception"]));
-    assert_eq!(code["outputs"][0]["ename"], "ZeroDivisionError");
-    assert_eq!(code["outputs"][0]["evalue"], "division by zero");
-    assert_eq!(code["outputs"][0]["traceback"].as_array().unwrap().len(), 4);
+    assert_eq!(code["outputs"][0]["text"], json!(["half way\n"]));
+    assert_eq!(code["outputs"][1]["ename"], "ZeroDivisionError");
+    assert_eq!(code["outputs"][1]["evalue"], "division by zero");
+    assert_eq!(code["outputs"][1]["traceback"].as_array().unwrap().len(), 4);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const FREE_BYTES_MIN: u64 = 64 << 20;
 pub(super) fn configuration(context: &Context) -> Vec<Check> {
     let file = match &context.settings.config {
         Some(path) => path.display().to_string(),
-        None => "none; what holds by habit is in force".to_owned(),
+        None => "no config.yml here; the defaults are in force".to_owned(),
     };
     match context.config() {
         Ok(config) => {
