@@ -59,7 +59,8 @@ impl RunId {
             .to_owned()
     }
 
-    /// Whether a person's abbreviation means this run: a prefix of the id, or an end of it of four characters or more.
+    /// Whether a person's abbreviation means this run: a prefix of the id, or four characters or more that
+    /// end it or begin the short form.
     #[must_use]
     pub fn matches(&self, abbreviation: &str) -> bool {
         let text = encode(u128::from_be_bytes(self.0), Self::TEXT_LEN);
@@ -67,7 +68,8 @@ impl RunId {
             .strip_prefix(RUN_PREFIX)
             .unwrap_or(abbreviation)
             .to_ascii_lowercase();
-        !word.is_empty() && (text.starts_with(&word) || (word.len() >= 4 && text.ends_with(&word)))
+        let inside = word.len() >= 4 && (text.ends_with(&word) || self.short().starts_with(&word));
+        !word.is_empty() && (text.starts_with(&word) || inside)
     }
 }
 
@@ -335,6 +337,8 @@ mod tests {
         assert_eq!(early.to_string().parse::<RunId>().unwrap(), early);
         assert!("run_!".parse::<RunId>().is_err());
         assert!(early.matches(&early.short()));
+        assert!(early.matches(&early.short()[..4]) && early.matches(&early.short()[4..]));
+        assert!(!early.matches(&early.short()[..3]));
         assert!(!late.matches(&early.short()));
     }
 
