@@ -67,20 +67,23 @@ fn killed_at(scene: &Scene, point: &str, pause: &str, everything: bool) -> Strin
 
 #[test]
 fn at_every_point_of_an_attempt() {
+    let mut adopted_over = 0;
     for point in POINTS {
         for everything in [false, true] {
             let scene = Scene::new();
-            let run = killed_at(&scene, point.file, "0.15", everything);
+            let run = killed_at(&scene, point.file, "0.3", everything);
             let after = scene.place.json(0, &["resume", &run]);
             assert_eq!(after["outputs"], json!({"value": 7}), "{point:?}");
             let audit = scene.audit(&run);
             let starts = scene.noted(&run, "first", "start");
             if point.is_over {
+                // The engine may have recorded it in the moment before it died.
                 assert_eq!(
-                    (starts, audit.adopted),
-                    (1, 1),
+                    (starts, audit.interrupted),
+                    (1, 0),
                     "{point:?}, everything: {everything}"
                 );
+                adopted_over += audit.adopted;
             } else if everything && point.file.starts_with(".attempt") {
                 assert_eq!((audit.adopted, audit.interrupted), (0, 1), "{point:?}");
             } else {
@@ -93,6 +96,7 @@ fn at_every_point_of_an_attempt() {
             scene.nobody_panicked();
         }
     }
+    assert!(adopted_over > 0, "an outcome that was written is adopted");
 }
 
 #[test]
