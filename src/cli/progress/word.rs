@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::approval::Verdict;
 use crate::cli::view::text::{elapsed, line};
+use crate::failure::FailureKind;
 use crate::id::StepPath;
 use crate::run::Event;
 use crate::run::payload::{AnalysisReported, AttemptStarted};
@@ -61,6 +62,8 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         }
         Event::StepRejected(blocked) => ends(&blocked.step, "✗", &blocked.why),
         Event::StepCancelled(named) => ends(&named.step, "–", "cancelled"),
+        // The end of the step says it.
+        Event::AttemptFailed(failed) if failed.failure.kind == FailureKind::Cancelled => None,
         Event::AttemptFailed(failed) => {
             let message = match failed.attempt {
                 1 => failed.failure.message.clone(),
