@@ -95,7 +95,10 @@ impl Installer {
         })?;
         let mut install = if let Some(uv) = &uv {
             let mut install = self.command(uv);
-            install.args(["pip", "install", "--python"]).arg(&python);
+            // Compiled once here: steps write no byte code, so each of them would compile pandas anew.
+            install
+                .args(["pip", "install", "--compile-bytecode", "--python"])
+                .arg(&python);
             install
         } else {
             let mut install = self.command(&python);
