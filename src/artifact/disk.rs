@@ -200,7 +200,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.named {
-            // What is left behind is only space; the next start sweeps it.
+            // What a failed removal leaves behind is only space: no name leads to it.
             let _ = fs::remove_file(&self.path);
         }
     }
