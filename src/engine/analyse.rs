@@ -12,7 +12,7 @@ use crate::executor::{EnvironmentIdentity, EnvironmentSpec};
 use crate::expression;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{Digest, StepPath};
-use crate::plan::{PythonStep, Step, StepKind};
+use crate::plan::{PythonStep, Reviewers, Step, StepKind};
 use crate::python::analysis::Report;
 use crate::run::payload::AnalysisReported;
 use crate::run::{Command, RunScope, RunState, StepState, check_json};
@@ -214,9 +214,9 @@ fn step_wish(
         // What can't be decided is asked.
         _ => true,
     };
-    let reviewers = match &wish.reviewers {
-        None => None,
-        Some(template) => {
+    let reviewers = match &wish.rules.reviewers {
+        None | Some(Reviewers::Named(_)) => None,
+        Some(Reviewers::Text(template)) => {
             let value = template.evaluate(&scope).map_err(|error| broken(&error))?;
             Some(value.to_text().map_err(|error| broken(&error))?)
         }

@@ -116,6 +116,9 @@ pub struct Field {
     /// What the items are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Items>,
+    /// Answers that need a value, in a form: `approve`, `reject`, `changes`. Empty = as `required` says, for a yes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required_on: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -145,6 +148,7 @@ impl Field {
             min_items: None,
             pattern: None,
             items: None,
+            required_on: Vec::new(),
         }
     }
 }

@@ -52,11 +52,9 @@ fn when_text(when: Option<&Expression>) -> String {
 }
 
 fn kind_word(step: &Step) -> String {
-    match &step.kind {
-        StepKind::Python(python) => format!("python, {}", python.mode),
-        StepKind::Set(_) | StepKind::Switch(_) | StepKind::Approval(_) => {
-            step.kind.as_str().to_owned()
-        }
+    match step.kind.as_python() {
+        Some(python) => format!("python, {}", python.mode),
+        None => step.kind.as_str().to_owned(),
     }
 }
 
@@ -102,7 +100,17 @@ fn mermaid_step(plan: &Plan, step: &Step, depth: usize, out: &mut String) {
         StepKind::Python(_) => {
             let _ = writeln!(out, "{indent}s{index}[{label}]");
         }
-        StepKind::Set(_) => {
+        StepKind::Set(_)
+        | StepKind::Foreach(_)
+        | StepKind::Until(_)
+        | StepKind::Parallel(_)
+        | StepKind::Workflow(_)
+        | StepKind::Wait(_)
+        | StepKind::Http(_)
+        | StepKind::Notify(_)
+        | StepKind::Notebook(_)
+        | StepKind::Fail(_)
+        | StepKind::Succeed(_) => {
             let _ = writeln!(out, "{indent}s{index}({label})");
         }
         StepKind::Approval(_) => {

@@ -1,25 +1,42 @@
 //! The compiled workflow: immutable, content-addressed; a run never changes its plan.
 
+mod ask;
 mod check;
 mod field;
 pub mod graph;
 mod inputs;
+mod kind;
+mod millis;
 mod mode;
 mod step;
 mod steps;
+mod top;
+
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use ask::{
+    ApprovalStep, ApproveCode, AskRules, NamedReviewers, OnReject, OnTimeout, Reviewers, Show,
+};
 pub use check::{FieldFault, check, check_record, parse_given, whole_match};
 pub use field::{Field, FieldType, Items};
 pub use inputs::resolve_inputs;
+pub use kind::{
+    Arm, Branch, FailStep, ForeachStep, HttpStep, NotebookStep, NotifyStep, NotifyTarget,
+    OnWaitTimeout, ParallelStep, SetStep, SucceedStep, SwitchStep, Tolerance, UntilStep, WaitOn,
+    WaitStep, WorkflowStep,
+};
+use millis::list as millis_list;
 pub use mode::Mode;
 pub use step::{
-    ApprovalStep, ApproveCode, Arm, Edge, EdgeKind, OnFailure, OnReject, Parent, PythonStep,
-    RetryPolicy, SetStep, Show, Step, StepKind, SwitchStep,
+    Cache, Edge, EdgeKind, OnFailure, OnUnknown, Parent, PythonStep, RetryPolicy, Step, StepKind,
 };
-pub use steps::Steps;
+pub use steps::{Body, Steps};
+pub use top::{
+    Catchup, Concurrency, HandlerKind, Handlers, Overlap, Schedule, SecretSource, WhenFull,
+};
 
 use crate::expression::Template;
 use crate::id::Digest;
@@ -47,7 +64,28 @@ pub struct Plan {
     /// Declared inputs.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub inputs: IndexMap<String, Field>,
-    /// All steps, in the order of the file, a switch before the steps of its arms.
+    /// Longest time that it runs, waiting for people not counted.
+    #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// Whether the first failure that nothing tolerates stops everything else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fail_fast: bool,
+    /// How many runs of its group go on at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// Where secrets come from.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub secrets: IndexMap<String, SecretSource>,
+    /// When runs are started by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<Schedule>,
+    /// How long files of runs are kept.
+    #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Duration>,
+    /// What reacts to waiting and to the end.
+    #[serde(default, skip_serializing_if = "Handlers::is_empty")]
+    pub handlers: Handlers,
+    /// All steps, in the order of the file, every one before the steps inside it.
     pub steps: Steps,
     /// What the run gives out.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]

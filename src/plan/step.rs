@@ -5,7 +5,11 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Field, Mode};
+use super::{
+    ApprovalStep, ApproveCode, Concurrency, FailStep, Field, ForeachStep, HttpStep, Mode,
+    NotebookStep, NotifyStep, ParallelStep, SetStep, SucceedStep, SwitchStep, UntilStep, WaitStep,
+    WorkflowStep, millis,
+};
 use crate::expression::{Expression, Template};
 use crate::failure::FailureKind;
 use crate::id::{Digest, StepPath};
@@ -46,14 +50,79 @@ pub struct Step {
     /// Longest time of one attempt.
     #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// Longest time from when it is ready, over all attempts, delays and queues.
+    #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Duration>,
     /// What its failure does to the rest.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// Files that its code leaves and that are kept: patterns below the folder of the attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
+    /// Whether an earlier result for the same work may be taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    /// Names that only one step of all runs holds at a time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Template>,
+    /// Whether the locks are given up while it waits for a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub release_on_wait: bool,
+    /// How many of its group run at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// Labels, in the order of the file.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, String>,
+    /// How long its files are kept.
+    #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Duration>,
+    /// Names of outputs that are not shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<String>,
+    /// What makes the outside world take a repetition for the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Template>,
+    /// What follows when an attempt was interrupted and nobody knows how far it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_unknown: Option<OnUnknown>,
     /// What it does.
     pub kind: StepKind,
 }
 
 impl Step {
+    /// A step of which nothing but identity and kind is said.
+    #[must_use]
+    pub fn new(id: impl Into<String>, path: StepPath, kind: StepKind) -> Self {
+        Self {
+            id: id.into(),
+            path,
+            parent: None,
+            name: None,
+            description: None,
+            edges: Vec::new(),
+            condition: None,
+            with: IndexMap::new(),
+            env: IndexMap::new(),
+            outputs: None,
+            retry: RetryPolicy::unwritten(Mode::ReadOnly),
+            timeout: None,
+            deadline: None,
+            on_failure: OnFailure::Fail,
+            artifacts: Vec::new(),
+            cache: None,
+            locks: Vec::new(),
+            release_on_wait: false,
+            concurrency: None,
+            labels: IndexMap::new(),
+            retention: None,
+            sensitive: Vec::new(),
+            idempotency_key: None,
+            on_unknown: None,
+            kind,
+        }
+    }
+
     /// What people read: the name, or the path.
     #[must_use]
     pub fn title(&self) -> &str {
@@ -61,12 +130,12 @@ impl Step {
     }
 }
 
-/// The arm around a nested step.
+/// What stands around a nested step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parent {
-    /// Path of the switch.
+    /// Path of the step around it; [`super::Handlers::PATH`] for the steps of handlers.
     pub step: StepPath,
-    /// Name of the arm.
+    /// Name of the arm, the branch or the handler; empty in a foreach and an until.
     pub arm: String,
 }
 
@@ -106,18 +175,38 @@ pub enum OnFailure {
     SkipDependents,
 }
 
+/// When an earlier result may be taken instead of running the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cache {
+    /// How old it may be; none = any age.
+    #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Duration>,
+}
+
+/// What follows when an attempt was interrupted and nobody knows how far it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    /// A person is asked.
+    Ask,
+    /// It is made again.
+    Retry,
+    /// The step fails.
+    Fail,
+}
+
 /// When and how often a failed attempt is followed by another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// Attempts in all, the first one counted.
     pub max_attempts: u32,
     /// Delay before the second attempt.
-    #[serde(with = "millis_plain")]
+    #[serde(with = "millis::plain")]
     pub delay: Duration,
     /// Factor from one delay to the next.
     pub backoff: f64,
     /// Longest delay.
-    #[serde(with = "millis_plain")]
+    #[serde(with = "millis::plain")]
     pub max_delay: Duration,
     /// Share by which a drawn delay may differ, 0 to 1.
     pub jitter: f64,
@@ -155,9 +244,48 @@ pub enum StepKind {
     Switch(SwitchStep),
     /// Asks a person.
     Approval(ApprovalStep),
+    /// Does the same for every item of a list.
+    Foreach(ForeachStep),
+    /// Repeats its steps until a condition holds.
+    Until(UntilStep),
+    /// Runs branches at the same time.
+    Parallel(ParallelStep),
+    /// Runs another workflow.
+    Workflow(WorkflowStep),
+    /// Waits for a time or a signal.
+    Wait(WaitStep),
+    /// Makes one HTTP request.
+    Http(HttpStep),
+    /// Tells somebody.
+    Notify(NotifyStep),
+    /// Puts notebooks together.
+    Notebook(NotebookStep),
+    /// Fails.
+    Fail(FailStep),
+    /// Ends the run, the item or the round at once, and well.
+    Succeed(SucceedStep),
 }
 
 impl StepKind {
+    /// The code of a step that runs code.
+    #[must_use]
+    pub fn as_python(&self) -> Option<&PythonStep> {
+        if let Self::Python(python) = self {
+            Some(python)
+        } else {
+            None
+        }
+    }
+
+    /// Whether it has steps inside.
+    #[must_use]
+    pub fn is_container(&self) -> bool {
+        matches!(
+            self,
+            Self::Switch(_) | Self::Foreach(_) | Self::Until(_) | Self::Parallel(_)
+        )
+    }
+
     /// The word of the kind, as in YAML.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -166,6 +294,16 @@ impl StepKind {
             Self::Set(_) => "set",
             Self::Switch(_) => "switch",
             Self::Approval(_) => "approval",
+            Self::Foreach(_) => "foreach",
+            Self::Until(_) => "until",
+            Self::Parallel(_) => "parallel",
+            Self::Workflow(_) => "workflow",
+            Self::Wait(_) => "wait",
+            Self::Http(_) => "http",
+            Self::Notify(_) => "notify",
+            Self::Notebook(_) => "notebook",
+            Self::Fail(_) => "fail",
+            Self::Succeed(_) => "succeed",
         }
     }
 }
@@ -188,126 +326,4 @@ pub struct PythonStep {
     /// `approve_code:`; asks in addition to the policy, never instead of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approve_code: Option<ApproveCode>,
-}
-
-/// The step's own wish to be looked at before it runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ApproveCode {
-    /// Asks when this is true; reads `check`, the analysis of the code.
-    pub when: Expression,
-    /// Who should answer, as text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reviewers: Option<Template>,
-}
-
-/// A step that gives values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SetStep {
-    /// The outputs.
-    pub values: IndexMap<String, Template>,
-}
-
-/// A step that chooses.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SwitchStep {
-    /// The arms, in order; the first whose condition is true is taken.
-    pub arms: Vec<Arm>,
-}
-
-/// One arm of a switch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Arm {
-    /// Its name, unique in the switch.
-    pub name: String,
-    /// Its condition; none = `else`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Expression>,
-    /// What the switch gives out when this arm is taken, evaluated after the arm's steps.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub set: IndexMap<String, Template>,
-    /// Paths of the arm's steps.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub steps: Vec<StepPath>,
-}
-
-/// A step that asks a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ApprovalStep {
-    /// The question.
-    pub title: Template,
-    /// What the person is shown.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub show: Vec<Show>,
-    /// Who should answer, as text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reviewers: Option<Template>,
-    /// What the person fills in; the values are the outputs of the step.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub form: IndexMap<String, Field>,
-    /// What a no does.
-    #[serde(default)]
-    pub on_reject: OnReject,
-}
-
-/// Something that an approval shows, for example `analyse.figures` or `analyse.outputs.correction`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Show {
-    /// As written.
-    pub text: String,
-    /// The same as an expression, `steps.analyse.outputs.correction`.
-    pub value: Expression,
-}
-
-/// What a person's no does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnReject {
-    /// Dependents are not run, the run ends rejected.
-    #[default]
-    Reject,
-    /// Dependents are not run; the run goes on.
-    Skip,
-    /// Dependents are not run, the run ends failed.
-    Fail,
-}
-
-mod millis {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    #[expect(clippy::ref_option, reason = "serde passes a reference")]
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value
-            .map(|value| u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
-            .serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
-    }
-}
-
-mod millis_plain {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        value: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
-        Ok(Duration::from_millis(u64::deserialize(deserializer)?))
-    }
 }

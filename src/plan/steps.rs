@@ -1,24 +1,39 @@
-//! The steps of a plan, found by path or by id in constant time.
+//! The steps of a plan, found by path or by id in constant time, and the bodies that run as one.
 
 use std::collections::HashMap;
 use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Step;
+use super::{HandlerKind, Handlers, Step, StepKind};
 use crate::id::StepPath;
 
-/// All steps of a plan in the order of the file, a switch before the steps of its arms.
+/// Steps that come to life together: those of the run, of one item or one round, of a handler.
+/// The arms of a switch and the branches of a parallel belong to the body around them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// The run itself.
+    Run,
+    /// The steps inside the foreach or until at this position.
+    Inside(usize),
+    /// A handler.
+    Handler(HandlerKind),
+}
+
+/// All steps of a plan in the order of the file, every one before the steps inside it.
 #[derive(Debug, Clone, Default)]
 pub struct Steps {
     list: Vec<Step>,
     by_path: HashMap<StepPath, usize>,
     by_id: HashMap<String, usize>,
     dependents: Vec<Vec<usize>>,
+    /// Of each step: its body, and its place in there.
+    homes: Vec<(Body, usize)>,
+    members: HashMap<Body, Vec<usize>>,
 }
 
 impl Steps {
-    /// The place of the step at `path`.
+    /// The position of the step at `path`.
     #[must_use]
     pub fn position(&self, path: &StepPath) -> Option<usize> {
         self.by_path.get(path).copied()
@@ -30,16 +45,34 @@ impl Steps {
         self.position(path).and_then(|index| self.list.get(index))
     }
 
-    /// The step with this id; ids are unique in a file, nested ones too.
+    /// The position of the step with this id; ids are unique in a file, nested ones too.
     #[must_use]
-    pub fn with_id(&self, id: &str) -> Option<&Step> {
-        self.by_id.get(id).and_then(|index| self.list.get(*index))
+    pub fn position_of_id(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
     }
 
-    /// Places of the steps that wait for the step at `index`, one entry per edge.
+    /// The step with this id.
+    #[must_use]
+    pub fn with_id(&self, id: &str) -> Option<&Step> {
+        self.list.get(self.position_of_id(id)?)
+    }
+
+    /// Positions of the steps that wait for the step at `index`, one entry per edge.
     #[must_use]
     pub fn dependents(&self, index: usize) -> &[usize] {
         self.dependents.get(index).map_or(&[], Vec::as_slice)
+    }
+
+    /// The body that the step at `index` belongs to, and its place in there.
+    #[must_use]
+    pub fn home(&self, index: usize) -> Option<(Body, usize)> {
+        self.homes.get(index).copied()
+    }
+
+    /// Positions of the steps of a body, in the order of the file.
+    #[must_use]
+    pub fn members(&self, body: Body) -> &[usize] {
+        self.members.get(&body).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -61,13 +94,48 @@ impl From<Vec<Step>> for Steps {
                 }
             }
         }
+        let mut homes: Vec<(Body, usize)> = Vec::with_capacity(list.len());
+        let mut members: HashMap<Body, Vec<usize>> = HashMap::new();
+        for (index, step) in places() {
+            let body = body_of(step, &list, &by_path, &homes);
+            let inside = members.entry(body).or_default();
+            homes.push((body, inside.len()));
+            inside.push(index);
+        }
         Self {
             list,
             by_path,
             by_id,
             dependents,
+            homes,
+            members,
         }
     }
+}
+
+/// The body of a step; every step stands behind the one around it, so that one's body is known.
+fn body_of(
+    step: &Step,
+    list: &[Step],
+    by_path: &HashMap<StepPath, usize>,
+    homes: &[(Body, usize)],
+) -> Body {
+    let Some(parent) = &step.parent else {
+        return Body::Run;
+    };
+    if parent.step.as_str() == Handlers::PATH {
+        return HandlerKind::parse(&parent.arm).map_or(Body::Run, Body::Handler);
+    }
+    let Some(around) = by_path.get(&parent.step).copied() else {
+        return Body::Run;
+    };
+    let repeats = list
+        .get(around)
+        .is_some_and(|outer| matches!(outer.kind, StepKind::Foreach(_) | StepKind::Until(_)));
+    if repeats {
+        return Body::Inside(around);
+    }
+    homes.get(around).map_or(Body::Run, |(body, _)| *body)
 }
 
 impl Deref for Steps {

@@ -51,12 +51,10 @@ fn cancelled(state: &RunState, step: &Step, step_state: &StepState) -> Vec<Event
         return Vec::new();
     }
     match step_state.status {
-        StepStatus::Running => match step.kind {
-            StepKind::Switch(_) => switch::leave_arm(state, step, step_state),
-            StepKind::Python(_) | StepKind::Set(_) | StepKind::Approval(_) => {
-                python::running(step, step_state)
-            }
-        },
+        StepStatus::Running if matches!(step.kind, StepKind::Switch(_)) => {
+            switch::leave_arm(state, step, step_state)
+        }
+        StepStatus::Running => python::running(step, step_state),
         StepStatus::Pending
         | StepStatus::Ready
         | StepStatus::Waiting
@@ -85,12 +83,10 @@ fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment)
                 failure,
             })]
         }),
-        StepStatus::Running => match step.kind {
-            StepKind::Switch(_) => switch::leave_arm(state, step, step_state),
-            StepKind::Python(_) | StepKind::Set(_) | StepKind::Approval(_) => {
-                python::running(step, step_state)
-            }
-        },
+        StepStatus::Running if matches!(step.kind, StepKind::Switch(_)) => {
+            switch::leave_arm(state, step, step_state)
+        }
+        StepStatus::Running => python::running(step, step_state),
         StepStatus::Waiting => approval::close(state, step_state, false),
         StepStatus::Unknown => python::unknown(state, step, step_state),
         StepStatus::Succeeded
@@ -119,6 +115,16 @@ fn ready(
         }
         StepKind::Switch(switch) => switch::choose(state, step, switch),
         StepKind::Approval(approval) => approval::work(state, step, step_state, approval),
+        StepKind::Foreach(_)
+        | StepKind::Until(_)
+        | StepKind::Parallel(_)
+        | StepKind::Workflow(_)
+        | StepKind::Wait(_)
+        | StepKind::Http(_)
+        | StepKind::Notify(_)
+        | StepKind::Notebook(_)
+        | StepKind::Fail(_)
+        | StepKind::Succeed(_) => Err(internal("the compiler lets no such step through yet")),
     }
 }
 

@@ -223,9 +223,10 @@ pub(super) fn interrupted(evidence: &str) -> Failure {
 
 /// What a rejection of this step does to the run.
 pub(super) fn on_reject(step: &Step) -> OnReject {
-    match &step.kind {
-        StepKind::Approval(approval) => approval.on_reject,
-        StepKind::Python(_) | StepKind::Set(_) | StepKind::Switch(_) => OnReject::Reject,
+    if let StepKind::Approval(approval) = &step.kind {
+        approval.on_reject
+    } else {
+        OnReject::Reject
     }
 }
 

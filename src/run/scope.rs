@@ -234,11 +234,10 @@ fn plain(json: &Json) -> Value {
 }
 
 fn declared<'a>(step: &'a Step, name: &str) -> Option<&'a Field> {
-    match &step.kind {
-        crate::plan::StepKind::Approval(approval) => approval.form.get(name),
-        crate::plan::StepKind::Python(_)
-        | crate::plan::StepKind::Set(_)
-        | crate::plan::StepKind::Switch(_) => step.outputs.as_ref()?.get(name),
+    if let crate::plan::StepKind::Approval(approval) = &step.kind {
+        approval.form.get(name)
+    } else {
+        step.outputs.as_ref()?.get(name)
     }
 }
 

@@ -7,7 +7,7 @@ use super::text::Uses;
 use super::yaml::{self, Kind, Node};
 use crate::code;
 use crate::expression::{Expression, Reference, Template};
-use crate::plan::{ApprovalStep, OnReject, Show};
+use crate::plan::{ApprovalStep, AskRules, OnReject, Reviewers, Show};
 
 const ON_REJECT: [(&str, OnReject); 3] = [
     ("reject", OnReject::Reject),
@@ -45,9 +45,14 @@ impl Compiler<'_, '_> {
         Some(ApprovalStep {
             title: title?,
             show,
-            reviewers,
+            rules: AskRules {
+                reviewers: reviewers.map(Reviewers::Text),
+                ..AskRules::default()
+            },
             form,
             on_reject,
+            on_changes: None,
+            max_changes: ApprovalStep::MAX_CHANGES,
         })
     }
 

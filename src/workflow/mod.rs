@@ -31,7 +31,7 @@ pub use sources::{NoSources, SourceError, Sources};
 
 use crate::diagnostic::Diagnostic;
 use crate::id::Digest;
-use crate::plan::{Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
+use crate::plan::{Handlers, Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
 use compiler::Compiler;
 use yaml::Report;
 
@@ -94,6 +94,13 @@ pub fn compile(
                 digest,
             },
             inputs: head.inputs,
+            timeout: None,
+            fail_fast: false,
+            concurrency: None,
+            secrets: indexmap::IndexMap::new(),
+            schedules: Vec::new(),
+            retention: None,
+            handlers: Handlers::default(),
             steps: Steps::from(steps),
             outputs: head.outputs,
         }

@@ -9,7 +9,7 @@ use crate::code;
 use crate::diagnostic::Span;
 use crate::expression::Expression;
 use crate::id::Digest;
-use crate::plan::{ApproveCode, Mode, PythonStep};
+use crate::plan::{ApproveCode, AskRules, Mode, PythonStep, Reviewers};
 use crate::python::analysis::{Finding, Rule, RuleSet, analyze};
 
 fn line_index(finding: &Finding) -> usize {
@@ -170,8 +170,8 @@ impl Compiler<'_, '_> {
     pub(super) fn approve_code(&mut self, node: &Node, uses: &mut Vec<Use>) -> Option<ApproveCode> {
         if let Kind::Bool(wanted) = node.kind {
             let when = Expression::parse("True").ok()?;
-            let reviewers = None;
-            return wanted.then_some(ApproveCode { when, reviewers });
+            let rules = AskRules::default();
+            return wanted.then_some(ApproveCode { when, rules });
         }
         if node.text().is_some() {
             yaml::boolean(&mut self.report, node);
@@ -185,6 +185,10 @@ impl Compiler<'_, '_> {
         let reviewers = fields
             .get("reviewers")
             .and_then(|node| self.reviewers(node, &mut Uses::new(Site::Step, uses)));
-        Some(ApproveCode { when, reviewers })
+        let rules = AskRules {
+            reviewers: reviewers.map(Reviewers::Text),
+            ..AskRules::default()
+        };
+        Some(ApproveCode { when, rules })
     }
 }

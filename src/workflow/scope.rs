@@ -150,6 +150,16 @@ fn parts_of(kind: &StepKind) -> &'static [&'static str] {
         ],
         StepKind::Set(_) | StepKind::Approval(_) => &["outputs", "status", "attempts", "failure"],
         StepKind::Switch(_) => &["outputs", "arm", "status", "attempts", "failure"],
+        StepKind::Foreach(_) => &["outputs", "failures", "status", "attempts", "failure"],
+        StepKind::Notebook(_) => &["outputs", "notebook", "status", "attempts", "failure"],
+        StepKind::Until(_)
+        | StepKind::Parallel(_)
+        | StepKind::Workflow(_)
+        | StepKind::Wait(_)
+        | StepKind::Http(_)
+        | StepKind::Notify(_)
+        | StepKind::Fail(_)
+        | StepKind::Succeed(_) => &["outputs", "status", "attempts", "failure"],
     }
 }
 
@@ -171,5 +181,15 @@ pub(super) fn known_outputs(step: &Step) -> Option<Vec<&str>> {
             }
             Some(names)
         }
+        StepKind::Foreach(_)
+        | StepKind::Until(_)
+        | StepKind::Parallel(_)
+        | StepKind::Workflow(_)
+        | StepKind::Wait(_)
+        | StepKind::Http(_)
+        | StepKind::Notify(_)
+        | StepKind::Notebook(_)
+        | StepKind::Fail(_)
+        | StepKind::Succeed(_) => None,
     }
 }

@@ -13,7 +13,7 @@ use super::{STEPS_MAX, keys, name, quantity, retry};
 use crate::code;
 use crate::diagnostic::{Place, Span};
 use crate::id::StepPath;
-use crate::plan::{Mode, OnFailure, Parent, RetryPolicy, SetStep, Step, StepKind};
+use crate::plan::{OnFailure, Parent, SetStep, Step, StepKind};
 
 const ON_FAILURE: [(&str, OnFailure); 3] = [
     ("fail", OnFailure::Fail),
@@ -130,23 +130,12 @@ impl Compiler<'_, '_> {
             Some(parent) => StepPath::new(format!("{}.{id}", parent.step)),
             None => StepPath::new(id),
         };
+        let blank = StepKind::Set(SetStep {
+            values: IndexMap::new(),
+        });
         Step {
-            id: id.to_owned(),
-            path,
             parent,
-            name: None,
-            description: None,
-            edges: Vec::new(),
-            condition: None,
-            with: IndexMap::new(),
-            env: IndexMap::new(),
-            outputs: None,
-            retry: RetryPolicy::unwritten(Mode::ReadOnly),
-            timeout: None,
-            on_failure: OnFailure::Fail,
-            kind: StepKind::Set(SetStep {
-                values: IndexMap::new(),
-            }),
+            ..Step::new(id, path, blank)
         }
     }
 

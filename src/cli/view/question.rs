@@ -9,7 +9,7 @@ use super::text::{bold, indented, line, painted_mark, quoted, value};
 use super::{Frame, table};
 use crate::expression::Template;
 use crate::id::ApprovalId;
-use crate::plan::{Field, StepKind};
+use crate::plan::Field;
 use crate::run::payload::{AnalysisReported, ApprovalRequested, Subject, Values};
 use crate::run::{ANSWER_DONE, ANSWER_RUN_AGAIN, ApprovalState, UNKNOWN_ANSWER};
 
@@ -108,10 +108,7 @@ fn code(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisRepor
     let name = frame
         .state
         .step(&request.step)
-        .and_then(|(step, _)| match &step.kind {
-            StepKind::Python(python) => Some(python.file_name.as_str()),
-            StepKind::Set(_) | StepKind::Switch(_) | StepKind::Approval(_) => None,
-        });
+        .and_then(|(step, _)| Some(step.kind.as_python()?.file_name.as_str()));
     let mut text = format!(
         "  code      {}  {}\n",
         line(name.unwrap_or_default()),

@@ -5,7 +5,7 @@ use crate::canonical::canonical_json;
 use crate::expression::Template;
 use crate::failure::Failure;
 use crate::id::Digest;
-use crate::plan::{ApprovalStep, Step};
+use crate::plan::{ApprovalStep, Reviewers, Step};
 use crate::run::decide::next_approval;
 use crate::run::event::Event;
 use crate::run::payload::{
@@ -104,12 +104,12 @@ fn ask(
         &evaluate(&approval.title, &scope, "approval.title")?,
         "approval.title",
     )?;
-    let reviewers = match &approval.reviewers {
-        Some(template) => {
+    let reviewers = match &approval.rules.reviewers {
+        Some(Reviewers::Text(template)) => {
             let place = "approval.reviewers";
             Some(text(&evaluate(template, &scope, place)?, place)?)
         }
-        None => None,
+        Some(Reviewers::Named(_)) | None => None,
     };
     let mut form = approval.form.clone();
     for (name, field) in &mut form {
