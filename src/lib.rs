@@ -6,7 +6,7 @@
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`]
 //! - shell: [`engine`], [`cli`], [`telemetry`]
-//! - ports and adapters: [`artifact`], [`executor`], [`store`]
+//! - ports and adapters: [`artifact`], [`executor`], [`store`], [`transport`]
 
 pub mod approval;
 pub mod artifact;
@@ -26,4 +26,5 @@ pub mod run;
 pub mod store;
 pub mod telemetry;
 pub mod time;
+pub mod transport;
 pub mod workflow;

@@ -16,6 +16,7 @@ use stepwell::plan::Plan;
 use stepwell::run::{Actor, RunState, RunStatus};
 use stepwell::store::sled::{Options as StoreOptions, SledStore};
 use stepwell::time::SystemClock;
+use stepwell::transport::fake::FakeTransport;
 use stepwell::workflow::{CompileOptions, NoSources, compile};
 use tokio::runtime::Runtime;
 
@@ -91,6 +92,7 @@ impl Rig {
             blobs: Arc::new(Blobs::open(&data.path().join("blobs")).unwrap()),
             executor: Arc::new(executor),
             clock: Arc::new(SystemClock),
+            transport: Arc::new(FakeTransport::default()),
         };
         let mut options = Options::new(data.path().to_owned());
         options.python = python;

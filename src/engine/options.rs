@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
-use crate::approval::Policy;
+use crate::approval::{Policy, Roles};
 use crate::artifact::Blobs;
 use crate::executor::{Executor, Limits};
 use crate::id::Digest;
@@ -14,6 +14,7 @@ use crate::plan::Mode;
 use crate::python::analysis::RuleSet;
 use crate::store::EventStore;
 use crate::time::Clock;
+use crate::transport::{Channel, Transport};
 
 /// The outside world, as the engine sees it.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Ports {
     pub executor: Arc<dyn Executor>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// The way out: HTTP and messages to people.
+    pub transport: Arc<dyn Transport>,
 }
 
 impl Ports {
@@ -91,6 +94,14 @@ pub struct Options {
     pub python: Option<PathBuf>,
     /// Environment variables by mode.
     pub mode_environment: ModeEnvironment,
+    /// Ways to tell people, by name.
+    pub channels: BTreeMap<String, Channel>,
+    /// Who has which role.
+    pub roles: Roles,
+    /// Whether the person who started a run may answer its questions, where a step says nothing.
+    pub allow_self: bool,
+    /// Where people find this installation in a browser, for links in messages.
+    pub base_url: Option<String>,
 }
 
 impl Options {
@@ -106,6 +117,10 @@ impl Options {
             steps_at_once: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             python: None,
             mode_environment: ModeEnvironment::default(),
+            channels: BTreeMap::new(),
+            roles: Roles::default(),
+            allow_self: true,
+            base_url: None,
         }
     }
 }

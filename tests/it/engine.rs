@@ -18,6 +18,7 @@ use stepwell::run::payload::{Answer, Values};
 use stepwell::run::{Actor, Command, Event, Recorded, RunState, RunStatus};
 use stepwell::store::memory::{Break, MemoryStore};
 use stepwell::time::{Clock, SimClock, Timestamp};
+use stepwell::transport::fake::FakeTransport;
 use stepwell::workflow::{CompileOptions, compile};
 
 use crate::simulator::{sample, sample_results, vote};
@@ -28,6 +29,7 @@ pub(crate) struct Rig {
     pub(crate) data: tempfile::TempDir,
     store: MemoryStore,
     pub(crate) clock: Arc<SimClock>,
+    pub(crate) transport: Arc<FakeTransport>,
 }
 
 impl Rig {
@@ -37,6 +39,7 @@ impl Rig {
             data: tempfile::tempdir().unwrap(),
             store,
             clock,
+            transport: Arc::default(),
         }
     }
 
@@ -56,6 +59,7 @@ impl Rig {
             blobs: Arc::new(Blobs::open(&self.data.path().join("blobs")).unwrap()),
             executor: Arc::clone(executor) as _,
             clock: Arc::clone(&self.clock) as _,
+            transport: Arc::clone(&self.transport) as _,
         };
         Engine::new(ports, options)
     }
@@ -433,6 +437,7 @@ async fn a_crash_that_loses_the_tail_of_the_log_ends_the_same() {
         let crashed = Rig {
             data: tempfile::tempdir().unwrap(),
             store: rig.store.crash_after(kept),
+            transport: Arc::default(),
             clock: Arc::clone(&rig.clock),
         };
         copy(

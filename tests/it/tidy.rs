@@ -20,6 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["run", "artifact"]),
     ("artifact", &[]),
     ("executor", &["plan", "python"]),
+    ("transport", &[]),
     (
         "engine",
         &[
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "store",
             "artifact",
             "executor",
+            "transport",
         ],
     ),
     (
@@ -42,6 +44,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "workflow",
             "executor",
             "expression",
+            "transport",
         ],
     ),
     ("cli", ANY),

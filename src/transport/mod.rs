@@ -1,0 +1,165 @@
+//! The way out: the port through which the engine makes one HTTP request and tells people, and its adapters.
+//!
+//! An adapter does what it is asked once: it never tries again by itself, since it can't know whether doing
+//! something twice is harmless. What goes wrong is a [`Failure`] whose kind a retry policy understands. Its
+//! text names a host at most, never a path, a query or a header: those may be secret.
+
+pub mod address;
+pub mod fake;
+pub mod message;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use message::{Channel, Mail, MailTls, Message};
+
+use crate::failure::Failure;
+use crate::time::BoxFuture;
+
+/// Largest body, of a request and of an answer, in bytes.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest time that telling somebody may take.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Most redirects that a GET follows. Other methods follow none: their answer is the redirect itself.
+pub const REDIRECTS_MAX: usize = 5;
+
+/// Speaks to the world outside.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Makes one request and gives what came back, whatever its status says. `Err` means that there was no
+    /// answer. Dropping the future closes the connection; the other side may have acted all the same.
+    fn request(&self, request: Request) -> BoxFuture<'_, Result<Response, Failure>>;
+
+    /// Tells somebody. `Ok` means that the other side took the message.
+    fn send(&self, channel: Channel, message: Message) -> BoxFuture<'_, Result<(), Failure>>;
+}
+
+/// One HTTP request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method, in capitals.
+    pub method: String,
+    /// Where to: `http` or `https`.
+    pub url: String,
+    /// Header fields, in this order. They go to this host only, even when it redirects.
+    pub headers: Vec<(String, String)>,
+    /// The body, at most [`BODY_BYTES_MAX`].
+    pub body: Option<Vec<u8>>,
+    /// Longest time until the answer is complete, redirects included.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &address::shown(&self.url))
+            .field("headers", &names)
+            .field("body_bytes", &self.body.as_ref().map(Vec::len))
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Header fields, names in small letters. Values that are no text are read as Latin-1.
+    pub headers: Vec<(String, String)>,
+    /// The body, or its first [`BODY_BYTES_MAX`] bytes.
+    pub body: Vec<u8>,
+    /// Whether the body was longer than that.
+    pub truncated: bool,
+}
+
+impl Response {
+    /// The first header field of that name, in whatever letters.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the status is one of 200 to 299.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON when it says that it is JSON and is, as text otherwise. Bytes that are no UTF-8
+    /// become the replacement character.
+    #[must_use]
+    pub fn value(&self) -> serde_json::Value {
+        let says_json = self
+            .header("content-type")
+            .and_then(|kind| kind.split(';').next())
+            .map(|kind| kind.trim().to_ascii_lowercase())
+            .is_some_and(|kind| kind == "application/json" || kind.ends_with("+json"));
+        if says_json
+            && !self.truncated
+            && let Ok(value) = serde_json::from_slice(&self.body)
+        {
+            return value;
+        }
+        serde_json::Value::String(String::from_utf8_lossy(&self.body).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn response(kind: &str, body: &[u8]) -> Response {
+        Response {
+            status: 200,
+            headers: vec![("content-type".to_owned(), kind.to_owned())],
+            body: body.to_vec(),
+            truncated: false,
+        }
+    }
+
+    #[test]
+    fn a_body_is_json_only_when_it_says_so_and_is() {
+        let body = br#"{"a": 1}"#;
+        let text = json!("{\"a\": 1}");
+        assert_eq!(
+            response("application/json; charset=utf-8", body).value(),
+            json!({"a": 1})
+        );
+        assert_eq!(
+            response("Application/Problem+JSON", body).value(),
+            json!({"a": 1})
+        );
+        assert_eq!(response("text/plain", body).value(), text);
+        assert_eq!(response("application/json", b"{").value(), json!("{"));
+        let mut cut = response("application/json", b"12");
+        cut.truncated = true;
+        assert_eq!(cut.value(), json!("12"), "the number may go on");
+        assert_eq!(response("", b"a\xff").value(), json!("a\u{fffd}"));
+    }
+
+    #[test]
+    fn what_is_printed_of_a_request_has_no_secret() {
+        let request = Request {
+            method: "POST".to_owned(),
+            url: "https://me:pass@host.example/services/T0/secret?key=hidden".to_owned(),
+            headers: vec![("Authorization".to_owned(), "Bearer hidden".to_owned())],
+            body: Some(b"hidden".to_vec()),
+            timeout: Duration::from_secs(1),
+        };
+        let printed = format!("{request:?}");
+        assert!(printed.contains("https://host.example"), "{printed}");
+        assert!(printed.contains("Authorization"), "{printed}");
+        for secret in ["hidden", "secret", "pass"] {
+            assert!(!printed.contains(secret), "{printed}");
+        }
+    }
+}
