@@ -159,10 +159,10 @@ async fn report(
     let (report, modules) =
         read(move || modules::analyze(folder.as_deref(), &code, &rules)).await?;
     let prepared = prepare(shared, (step_state, python), &modules).await?;
-    let (asks, reviewers) = step_wish(state, python, &report)?;
+    let (asks, reviewers) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
     let mut reported = AnalysisReported {
-        step: step.path.clone(),
+        step: step_state.path.clone(),
         code: python.code,
         mode: python.mode,
         report,
@@ -190,6 +190,7 @@ fn waits(decision: &Decision) -> bool {
 /// What the step itself wishes: whether to ask, and whom.
 fn step_wish(
     state: &RunState,
+    step_state: &StepState,
     python: &PythonStep,
     report: &Report,
 ) -> Result<(Option<bool>, Option<String>), Failure> {
@@ -197,7 +198,8 @@ fn step_wish(
         return Ok((None, None));
     };
     let check = check_json(report);
-    let scope = RunScope::with_check(state, &check);
+    let scope = RunScope::at(state, step_state.node.frame);
+    let scope = scope.with_local("check", &check);
     let broken = |error: &expression::Error| {
         Failure::new(
             FailureKind::Code,

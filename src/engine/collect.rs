@@ -6,6 +6,7 @@ use super::folder::RunFolder;
 use super::{Error, Shared, files, notebook};
 use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
+use crate::id::StepPath;
 use crate::plan::{Mode, Step, StepKind};
 use crate::run::payload::{FileRef, ResultRecorded};
 use crate::run::{Command, RunState};
@@ -14,11 +15,11 @@ use crate::run::{Command, RunState};
 pub(super) async fn ended(
     shared: &Arc<Shared>,
     state: &RunState,
-    step: &Step,
+    (step, path): (&Step, &StepPath),
     attempt: u32,
     outcome: Outcome,
 ) -> Command {
-    match keep(shared, state, step, attempt, &outcome).await {
+    match keep(shared, state, (step, path), attempt, &outcome).await {
         Ok(result) => {
             let failure = match outcome.status {
                 OutcomeStatus::Succeeded => None,
@@ -26,17 +27,17 @@ pub(super) async fn ended(
             };
             Command::AttemptEnded { result, failure }
         }
-        Err(error) => not_kept(step, attempt, &error),
+        Err(error) => not_kept(step, path, attempt, &error),
     }
 }
 
 /// The code ran, and what it left could not be kept. A read may be done again; a write must not be by itself.
-fn not_kept(step: &Step, attempt: u32, error: &Error) -> Command {
+fn not_kept(step: &Step, path: &StepPath, attempt: u32, error: &Error) -> Command {
     let message = format!("what the attempt left could not be kept: {error}");
     let write = matches!(&step.kind, StepKind::Python(python) if python.mode == Mode::WriteAccess);
     if write {
         return Command::AttemptLost {
-            step: step.path.clone(),
+            step: path.clone(),
             attempt,
             started: true,
             evidence: format!("it ran to its end, and {message}"),
@@ -45,7 +46,7 @@ fn not_kept(step: &Step, attempt: u32, error: &Error) -> Command {
     let failure = Failure::new(FailureKind::Infrastructure, error.code(), message)
         .hint("its files are still in the folder of the attempt");
     Command::AttemptBroken {
-        step: step.path.clone(),
+        step: path.clone(),
         attempt,
         failure,
     }
@@ -54,15 +55,15 @@ fn not_kept(step: &Step, attempt: u32, error: &Error) -> Command {
 async fn keep(
     shared: &Arc<Shared>,
     state: &RunState,
-    step: &Step,
+    (step, path): (&Step, &StepPath),
     attempt: u32,
     outcome: &Outcome,
 ) -> Result<ResultRecorded, Error> {
     let folder = RunFolder::new(&shared.options.data, &state.created.folder);
-    let relative = folder.attempt_relative(&step.path, attempt);
-    let absolute = folder.attempt(&step.path, attempt);
+    let relative = folder.attempt_relative(path, attempt);
+    let absolute = folder.attempt(path, attempt);
     let mut result = ResultRecorded {
-        step: step.path.clone(),
+        step: path.clone(),
         attempt,
         results: outcome.results.clone(),
         figures: files::keep(shared, (&absolute, &relative), &outcome.figures).await?,

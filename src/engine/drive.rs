@@ -42,7 +42,7 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
             let handle = tasks.spawn(async move { (named, work.await) });
             under_way.insert(key, handle.id());
         }
-        if under_way.is_empty() {
+        if under_way.keys().all(Key::is_idle) {
             return Ok(history.into_state());
         }
         let input = tokio::select! {
@@ -136,7 +136,7 @@ fn ended(
                     step: step.clone(),
                     failure: Failure::new(FailureKind::Internal, code::INTERNAL, evidence),
                 }),
-                Key::Kill(..) | Key::Sleep(..) => None,
+                Key::Kill(..) | Key::Sleep(..) | Key::Doze(..) => None,
             };
             Input::Done { key, command }
         }

@@ -65,7 +65,7 @@ pub(super) async fn execute(
     )
     .await;
     Some(match carried {
-        Ok(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
+        Ok(outcome) => collect::ended(shared, state, (step, path), attempt, outcome).await,
         Err(Broken::Changed) => Command::AttemptLost {
             step: path.clone(),
             attempt,
@@ -133,7 +133,7 @@ async fn carry_out(
     let progress = |text: &str| {
         shared.tell(Progress::Note(Note {
             run: state.run,
-            step: step.path.clone(),
+            step: step_state.path.clone(),
             text: text.to_owned(),
         }));
     };
@@ -154,9 +154,9 @@ async fn carry_out(
     );
     let job = Job {
         run: state.run,
-        step: step.path.clone(),
+        step: step_state.path.clone(),
         attempt,
-        folder: attempt_folder(shared, state, &step.path, attempt),
+        folder: attempt_folder(shared, state, &step_state.path, attempt),
         code: prepared.code,
         file_name: python.file_name.clone(),
         context: serde_json::Value::Object(step_state.inputs.clone()),
@@ -182,7 +182,9 @@ pub(super) async fn adopt(
     let (step, _) = state.step(path)?;
     let folder = attempt_folder(shared, state, path, attempt);
     Some(match shared.ports.executor.adopt(&folder).await {
-        Adoption::Finished(outcome) => collect::ended(shared, state, step, attempt, outcome).await,
+        Adoption::Finished(outcome) => {
+            collect::ended(shared, state, (step, path), attempt, outcome).await
+        }
         Adoption::Lost { started, evidence } => Command::AttemptLost {
             step: path.clone(),
             attempt,

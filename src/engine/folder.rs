@@ -2,12 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::id::{RunId, StepPath};
+use crate::id::{Digest, RunId, StepPath};
 use crate::time::Timestamp;
 
 /// Name of the run's folder, relative to the data folder: `runs/2026-11-22/quickstart-1x2y3z4w`.
 pub(super) fn name(workflow: &str, run: RunId, created: Timestamp) -> String {
     format!("runs/{}/{workflow}-{}", created.date(), run.short())
+}
+
+/// Longest name of the folder of a step, in bytes; file systems take 255.
+const STEP_NAME_BYTES_MAX: usize = 180;
+
+/// Name of the folder of a step: its path, or, where that is too long, its beginning and its digest.
+pub(super) fn step_name(step: &StepPath) -> String {
+    let text = step.as_str().replace('/', "%2F");
+    if text.len() <= STEP_NAME_BYTES_MAX {
+        return text;
+    }
+    let end = (0..=STEP_NAME_BYTES_MAX - 16)
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    let head = text.get(..end.unwrap_or_default()).unwrap_or_default();
+    format!("{head}~{}", Digest::of(text.as_bytes()).short())
 }
 
 /// The folder of one run.
@@ -36,7 +52,7 @@ impl RunFolder {
     /// The folder of an attempt, relative to the data folder.
     #[must_use]
     pub fn attempt_relative(&self, step: &StepPath, attempt: u32) -> String {
-        format!("{}/{step}/{attempt}", self.relative)
+        format!("{}/{}/{attempt}", self.relative, step_name(step))
     }
 
     /// The folder of an attempt, absolute.

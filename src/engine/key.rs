@@ -2,6 +2,7 @@
 
 use crate::id::StepPath;
 use crate::run::Effect;
+use crate::time::Timestamp;
 
 /// A line of work that goes on at most once at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -10,11 +11,18 @@ pub(super) enum Key {
     Work(StepPath, u32),
     /// Stopping it.
     Kill(StepPath, u32),
-    /// Sleeping until a retry is due.
-    Sleep(StepPath, u32),
+    /// Sleeping until something is due.
+    Sleep(StepPath, Timestamp),
+    /// The same, when nobody need stay up for it.
+    Doze(StepPath, Timestamp),
 }
 
 impl Key {
+    /// Whether nobody need stay up for it.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self, Self::Doze(..))
+    }
+
     /// The name of the work that an effect is.
     pub(super) fn of(effect: &Effect) -> Self {
         match effect {
@@ -23,7 +31,16 @@ impl Key {
                 Self::Work(step.clone(), *attempt)
             }
             Effect::Kill { step, attempt } => Self::Kill(step.clone(), *attempt),
-            Effect::WakeAt { step, attempt, .. } => Self::Sleep(step.clone(), *attempt),
+            Effect::WakeAt {
+                step,
+                at,
+                idle: false,
+            } => Self::Sleep(step.clone(), *at),
+            Effect::WakeAt {
+                step,
+                at,
+                idle: true,
+            } => Self::Doze(step.clone(), *at),
         }
     }
 }

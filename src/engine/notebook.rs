@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::files;
+use super::folder;
 use super::folder::RunFolder;
 use super::options::blocking;
 use super::{Error, Shared};
@@ -38,12 +39,16 @@ pub(super) async fn write_waiting(
     code: &str,
 ) -> Option<String> {
     let text = unrun_text(state, step, analysis, code)?;
-    let relative = format!("{}/{}/waiting.ipynb", state.created.folder, step.path);
+    let relative = format!(
+        "{}/{}/waiting.ipynb",
+        state.created.folder,
+        folder::step_name(&analysis.step)
+    );
     let path = shared.options.data.join(&relative);
     match files::write(path, text).await {
         Ok(()) => Some(relative),
         Err(error) => {
-            tracing::warn!(run = %state.run, step = %step.path, %error, "the waiting notebook could not be written");
+            tracing::warn!(run = %state.run, step = %analysis.step, %error, "the waiting notebook could not be written");
             None
         }
     }
@@ -59,7 +64,7 @@ fn unrun_text(
     let StepKind::Python(python) = &step.kind else {
         return None;
     };
-    let (_, step_state) = state.step(&step.path)?;
+    let (_, step_state) = state.step(&analysis.step)?;
     let number = u32::try_from(step_state.attempts.len())
         .unwrap_or(u32::MAX)
         .saturating_add(1);
@@ -87,14 +92,14 @@ fn unrun_text(
         approval: approval_line(state, step_state),
         findings: &findings,
         provenance: &provenance,
-        ..blank(state, step, python, (&run, code, &context), number)
+        ..blank(state, step_state, python, (&run, code, &context), number)
     };
     Some(notebook::to_text(&notebook::attempt(&page)))
 }
 
 fn blank<'a>(
     state: &'a RunState,
-    step: &'a Step,
+    step_state: &'a StepState,
     python: &'a PythonStep,
     (run, code, context): (&'a str, &'a str, &'a Value),
     attempt: u32,
@@ -102,7 +107,7 @@ fn blank<'a>(
     AttemptNotebook {
         workflow: &state.plan.name,
         run,
-        step: step.path.as_str(),
+        step: step_state.path.as_str(),
         attempt,
         state: NotebookState::Waiting,
         mode: python.mode.as_str(),
@@ -172,10 +177,10 @@ pub(super) async fn attempt_text(
             "only Python steps have notebooks".to_owned(),
         ));
     };
-    let Some((_, step_state)) = state.step(&step.path) else {
+    let Some((_, step_state)) = state.step(&result.step) else {
         return Err(Error::Internal(format!(
             "the plan has no step `{}`",
-            step.path
+            result.step
         )));
     };
     let bytes = shared.ports.get_blob(python.code).await?;
@@ -229,7 +234,13 @@ pub(super) async fn attempt_text(
         findings: &findings,
         approval: approval_line(state, step_state),
         provenance: &lines,
-        ..blank(state, step, python, (&run, &code, &context), result.attempt)
+        ..blank(
+            state,
+            step_state,
+            python,
+            (&run, &code, &context),
+            result.attempt,
+        )
     };
     Ok(notebook::to_text(&notebook::attempt(&page)))
 }
@@ -334,7 +345,7 @@ async fn step_notebook(
     let page = serde_json::from_str(&text).ok();
     // It was written when the question was asked; by now somebody may have said no.
     if let Err(error) = files::write(path, text).await {
-        tracing::warn!(run = %state.run, step = %step.path, %error, "a notebook could not be written");
+        tracing::warn!(run = %state.run, step = %step_state.path, %error, "a notebook could not be written");
     }
     page
 }
@@ -348,7 +359,7 @@ fn run_text(state: &RunState, document: &Value, notebooks: Vec<Option<Value>>) -
     let notes: Vec<String> = state.steps().map(|(_, step)| note(state, step)).collect();
     let sections = state.steps().zip(notebooks).zip(&outputs).zip(&notes).map(
         |((((step, step_state), notebook), outputs), note)| StepSection {
-            heading: step.path.as_str(),
+            heading: step_state.path.as_str(),
             kind: step.kind.as_str(),
             status: step_state.status.as_str(),
             note,

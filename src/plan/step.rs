@@ -277,6 +277,34 @@ impl StepKind {
         }
     }
 
+    /// Paths of the steps that stand in it and come to life with it: of a switch's arms, of branches.
+    #[must_use]
+    pub fn children(&self) -> Vec<&StepPath> {
+        if let Self::Switch(switch) = self {
+            return switch.arms.iter().flat_map(|arm| &arm.steps).collect();
+        }
+        if let Self::Parallel(parallel) = self {
+            return parallel
+                .branches
+                .iter()
+                .flat_map(|branch| &branch.steps)
+                .collect();
+        }
+        Vec::new()
+    }
+
+    /// Paths of all steps that stand directly in it.
+    #[must_use]
+    pub fn body(&self) -> Vec<StepPath> {
+        if let Self::Foreach(foreach) = self {
+            return foreach.steps.clone();
+        }
+        if let Self::Until(until) = self {
+            return until.steps.clone();
+        }
+        self.children().into_iter().cloned().collect()
+    }
+
     /// Whether it has steps inside.
     #[must_use]
     pub fn is_container(&self) -> bool {

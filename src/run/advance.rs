@@ -4,19 +4,25 @@
 //! cut off at any event goes on from there.
 
 mod approval;
+mod block;
 mod enter;
 mod evaluate;
 mod finish;
+mod leave;
+mod map;
+mod parallel;
 mod python;
 mod switch;
+mod until;
 
+pub use map::{ITEMS_MAX, KEY_CHARS_MAX};
 pub use python::blocked;
 
-use evaluate::values;
+use evaluate::{evaluate, text, values};
 use finish::finish;
 
-use super::event::{Event, StepNamed};
-use super::payload::{StepFailed, StepSucceeded};
+use super::event::Event;
+use super::payload::{StepSucceeded, Values};
 use super::retry::Moment;
 use super::scope::RunScope;
 use super::state::{RunState, StepState, StepStatus};
@@ -38,57 +44,21 @@ pub fn advance(state: &RunState, moment: Moment) -> Vec<Event> {
     }
     state
         .frontier()
-        .flat_map(|(step, step_state)| match state.cancel {
-            Some(_) => cancelled(state, step, step_state),
-            None => follow(state, step, step_state, moment),
-        })
+        .flat_map(|(step, step_state)| follow(state, step, step_state, moment))
         .collect()
 }
 
-/// What a cancel does to a step: questions are closed, then it ends. An open attempt is stopped first, by an effect.
-fn cancelled(state: &RunState, step: &Step, step_state: &StepState) -> Vec<Event> {
-    if step_state.open_attempt().is_some() {
-        return Vec::new();
-    }
-    match step_state.status {
-        StepStatus::Running if matches!(step.kind, StepKind::Switch(_)) => {
-            switch::leave_arm(state, step, step_state)
-        }
-        StepStatus::Running => python::running(step, step_state),
-        StepStatus::Pending
-        | StepStatus::Ready
-        | StepStatus::Waiting
-        | StepStatus::Unknown
-        | StepStatus::Succeeded
-        | StepStatus::Failed
-        | StepStatus::Skipped
-        | StepStatus::NotRun
-        | StepStatus::Rejected
-        | StepStatus::Cancelled => {
-            let mut events = approval::close(state, step_state, true);
-            events.push(Event::StepCancelled(StepNamed {
-                step: step.path.clone(),
-            }));
-            events
-        }
-    }
-}
-
 fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment) -> Vec<Event> {
+    if state.stop_of(step_state.node).is_some() {
+        return stopped(state, step, step_state, moment);
+    }
     match step_state.status {
-        StepStatus::Pending => enter::enter(state, step),
-        StepStatus::Ready => ready(state, step, step_state, moment).unwrap_or_else(|failure| {
-            vec![Event::StepFailed(StepFailed {
-                step: step.path.clone(),
-                failure,
-            })]
-        }),
-        StepStatus::Running if matches!(step.kind, StepKind::Switch(_)) => {
-            switch::leave_arm(state, step, step_state)
-        }
-        StepStatus::Running => python::running(step, step_state),
+        StepStatus::Pending => enter::enter(state, step, step_state),
+        StepStatus::Ready => ready(state, step, step_state, moment)
+            .unwrap_or_else(|failure| vec![leave::failed(step_state, failure)]),
+        StepStatus::Running => running(state, step, step_state, moment),
         StepStatus::Waiting => approval::close(state, step_state, false),
-        StepStatus::Unknown => python::unknown(state, step, step_state),
+        StepStatus::Unknown => python::unknown(state, step_state),
         StepStatus::Succeeded
         | StepStatus::Failed
         | StepStatus::Skipped
@@ -98,34 +68,86 @@ fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment)
     }
 }
 
+/// What becomes of a step that is not to run on. An open attempt is stopped first, by an effect; what stands
+/// inside a container is put down before it.
+fn stopped(state: &RunState, step: &Step, step_state: &StepState, moment: Moment) -> Vec<Event> {
+    if step_state.open_attempt().is_some() {
+        return Vec::new();
+    }
+    match step_state.status {
+        StepStatus::Running => running(state, step, step_state, moment),
+        StepStatus::Pending
+        | StepStatus::Ready
+        | StepStatus::Waiting
+        | StepStatus::Unknown
+        | StepStatus::Succeeded
+        | StepStatus::Failed
+        | StepStatus::Skipped
+        | StepStatus::NotRun
+        | StepStatus::Rejected
+        | StepStatus::Cancelled => leave::put_down(state, step, step_state),
+    }
+}
+
 fn ready(
     state: &RunState,
     step: &Step,
     step_state: &StepState,
     moment: Moment,
 ) -> Result<Vec<Event>, Failure> {
+    let scope = RunScope::at(state, step_state.node.frame);
     match &step.kind {
         StepKind::Python(_) => Ok(python::ready(state, step, step_state, moment)),
         StepKind::Set(set) => {
-            let outputs = values(&set.values, &RunScope::new(state), "set")?;
-            Ok(vec![Event::StepSucceeded(StepSucceeded {
-                step: step.path.clone(),
-                outputs,
-            })])
+            let outputs = values(&set.values, &scope, "set")?;
+            Ok(vec![succeeded(step_state, outputs)])
         }
-        StepKind::Switch(switch) => switch::choose(state, step, switch),
-        StepKind::Approval(approval) => approval::work(state, step, step_state, approval),
-        StepKind::Foreach(_)
-        | StepKind::Until(_)
-        | StepKind::Parallel(_)
+        StepKind::Switch(switch) => switch::choose(state, step_state, switch),
+        StepKind::Approval(approval) => approval::work(state, step_state, approval),
+        StepKind::Foreach(foreach) => map::expand(state, step_state, foreach),
+        StepKind::Until(until) => Ok(until::running(state, step, step_state, until, moment)),
+        StepKind::Parallel(parallel) => Ok(parallel::running(state, step, step_state, parallel)),
+        StepKind::Fail(fail) => {
+            let message = text(
+                &evaluate(&fail.message, &scope, "fail.message")?,
+                "fail.message",
+            )?;
+            Err(Failure::new(FailureKind::Code, code::DECLARED, message))
+        }
+        StepKind::Succeed(_) => Ok(vec![succeeded(step_state, Values::new())]),
+        StepKind::Workflow(_)
+        | StepKind::Wait(_)
+        | StepKind::Http(_)
+        | StepKind::Notify(_)
+        | StepKind::Notebook(_) => Err(internal("steps of this kind do not run yet")),
+    }
+}
+
+/// What a step that is under way does without help: it ends, or what stands inside it goes on.
+fn running(state: &RunState, step: &Step, step_state: &StepState, moment: Moment) -> Vec<Event> {
+    match &step.kind {
+        StepKind::Switch(switch) => switch::running(state, step, step_state, switch),
+        StepKind::Foreach(foreach) => map::running(state, step, step_state, foreach),
+        StepKind::Until(until) => until::running(state, step, step_state, until, moment),
+        StepKind::Parallel(parallel) => parallel::running(state, step, step_state, parallel),
+        StepKind::Python(_)
+        | StepKind::Set(_)
+        | StepKind::Approval(_)
         | StepKind::Workflow(_)
         | StepKind::Wait(_)
         | StepKind::Http(_)
         | StepKind::Notify(_)
         | StepKind::Notebook(_)
         | StepKind::Fail(_)
-        | StepKind::Succeed(_) => Err(internal("the compiler lets no such step through yet")),
+        | StepKind::Succeed(_) => python::running(step, step_state),
     }
+}
+
+fn succeeded(step_state: &StepState, outputs: Values) -> Event {
+    Event::StepSucceeded(StepSucceeded {
+        step: step_state.path.clone(),
+        outputs,
+    })
 }
 
 fn internal(message: &str) -> Failure {

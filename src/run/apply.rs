@@ -1,6 +1,7 @@
 //! The fold: state and event give the next state, or say that this can't be.
 
 mod attempt;
+mod flow;
 mod question;
 
 use std::collections::BTreeSet;
@@ -9,12 +10,13 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::event::{Event, Recorded};
-use super::payload::{RunCreated, RunEnded, StepBlocked, Values};
+use super::frame::{FrameKind, NodeId, Stop};
+use super::payload::{RunCreated, RunEnded, StepBlocked, StepReady, Values};
 use super::state::{AttemptStatus, Ending, RunState, StepState, StepStatus};
 use super::summary::RunStatus;
 use crate::failure::Failure;
 use crate::id::{RunId, StepPath};
-use crate::plan::{Plan, StepKind};
+use crate::plan::{Body, Plan, Step, StepKind};
 use crate::time::Timestamp;
 
 /// An event that can't follow the state: the history is damaged, or the writer was wrong.
@@ -50,15 +52,7 @@ impl RunState {
     }
 
     fn created(run: RunId, plan: Arc<Plan>, created: RunCreated, at: Timestamp) -> Self {
-        let steps: Vec<StepState> = plan.steps.iter().map(StepState::new).collect();
-        let frontier = plan
-            .steps
-            .iter()
-            .enumerate()
-            .filter(|(_, step)| step.parent.is_none() && step.edges.is_empty())
-            .map(|(index, _)| index)
-            .collect::<BTreeSet<_>>();
-        Self {
+        let mut state = Self {
             run,
             plan,
             created,
@@ -68,11 +62,14 @@ impl RunState {
             seq: 1,
             cancel: None,
             ending: None,
-            steps,
-            frontier,
+            frames: Vec::new(),
+            frontier: BTreeSet::new(),
             settled: 0,
+            total: 0,
             approvals: IndexMap::new(),
-        }
+        };
+        state.open_frame(Body::Run, FrameKind::Run, None, at);
+        state
     }
 
     /// Folds a whole history.
@@ -123,7 +120,7 @@ impl RunState {
             },
             Event::RunCancelRequested(request) => {
                 self.cancel.get_or_insert_with(|| request.reason.clone());
-                Ok(())
+                self.stop_frame(0, Stop::Cancelled)
             }
             Event::RunSucceeded(end) => self.end(RunStatus::Succeeded, end, None, at),
             Event::RunRejected(end) => self.end(RunStatus::Rejected, end, None, at),
@@ -132,30 +129,26 @@ impl RunState {
                 let failure = Some((failed.step.clone(), failed.failure.clone()));
                 self.end(RunStatus::Failed, &failed.end, failure, at)
             }
-            Event::StepReady(ready) => {
-                let state = self.expect(&ready.step, &[StepStatus::Pending])?;
-                state.status = StepStatus::Ready;
-                state.inputs = ready.inputs.clone();
-                state.env = ready.env.clone();
-                state.ready_at = Some(at);
-                Ok(())
-            }
+            Event::StepReady(ready) => self.step_ready(ready, at),
             Event::StepSkipped(blocked) => self.block(blocked, StepStatus::Skipped, at),
             Event::StepNotRun(blocked) => self.block(blocked, StepStatus::NotRun, at),
             Event::StepRejected(blocked) => self.block(blocked, StepStatus::Rejected, at),
             Event::StepCancelled(named) => {
                 self.no_open_attempt(&named.step)?;
+                self.unsettled(&named.step)?.why.clone_from(&named.why);
                 self.settle(&named.step, StepStatus::Cancelled, at)
             }
             Event::StepSucceeded(succeeded) => {
                 self.no_open_attempt(&succeeded.step)?;
                 self.unsettled(&succeeded.step)?.outputs = Some(succeeded.outputs.clone());
-                self.settle(&succeeded.step, StepStatus::Succeeded, at)
+                self.settle(&succeeded.step, StepStatus::Succeeded, at)?;
+                self.stop_by_success(&succeeded.step)
             }
             Event::StepFailed(failed) => {
                 self.no_open_attempt(&failed.step)?;
                 self.unsettled(&failed.step)?.failure = Some(failed.failure.clone());
-                self.settle(&failed.step, StepStatus::Failed, at)
+                self.settle(&failed.step, StepStatus::Failed, at)?;
+                self.stop_by_failure(&failed.step)
             }
             Event::AttemptStarted(started) => self.attempt_started(started, recorded),
             Event::AttemptSucceeded(ended) => {
@@ -170,18 +163,66 @@ impl RunState {
             Event::ApprovalVoted(vote) => self.voted(vote, at),
             Event::ApprovalClosed(closed) => self.close_approval(closed, at),
             Event::BranchChosen(chosen) => self.choose_branch(chosen, at),
+            Event::MapExpanded(expanded) => self.map_expanded(expanded),
+            Event::MapItemStarted(started) => self.map_item_started(started, at),
+            Event::MapItemClosed(closed) => self.map_item_closed(closed),
+            Event::RoundStarted(started) => self.round_started(started, at),
+            Event::RoundClosed(closed) => self.round_closed(closed),
         }
     }
 
+    fn step_ready(&mut self, ready: &StepReady, at: Timestamp) -> Applied {
+        let state = self.expect(&ready.step, &[StepStatus::Pending])?;
+        state.status = StepStatus::Ready;
+        state.inputs = ready.inputs.clone();
+        state.env = ready.env.clone();
+        state.ready_at = Some(at);
+        let node = state.node;
+        let plan = Arc::clone(&self.plan);
+        let Some((
+            Step {
+                kind: StepKind::Parallel(parallel),
+                ..
+            },
+            _,
+        )) = self.node(node)
+        else {
+            return Ok(());
+        };
+        let inner: Vec<StepPath> = parallel
+            .branches
+            .iter()
+            .flat_map(|branch| branch.steps.clone())
+            .collect();
+        if let Some(state) = self.node_mut(node) {
+            state.status = StepStatus::Running;
+        }
+        self.let_in(&plan, node.frame, &inner)
+    }
+
+    /// Steps of a container that may begin, as soon as nothing is in their way.
+    fn let_in(&mut self, plan: &Plan, frame: usize, steps: &[StepPath]) -> Applied {
+        for path in steps {
+            let node = in_frame(plan, frame, path).ok_or_else(|| unknown(path))?;
+            let waiting = self.node(node).map(|(_, state)| state.unsettled_edges);
+            if waiting == Some(0) {
+                self.frontier.insert(node);
+            }
+        }
+        Ok(())
+    }
+
     /// Settles a nested step that can't run any more because of the step around it.
-    fn leave_out(&mut self, path: &StepPath, why: &str, at: Timestamp) -> Applied {
-        let state = self.step_mut(path)?;
+    fn leave_out(&mut self, node: NodeId, why: &str, at: Timestamp) -> Applied {
+        let Some(state) = self.node_mut(node) else {
+            return Err("a step is not in its frame".to_owned());
+        };
         if state.status.is_settled() {
             return Ok(());
         }
         state.why = Some(why.to_owned());
         state.only_skips = true;
-        self.settle(path, StepStatus::NotRun, at)
+        self.settle_node(node, StepStatus::NotRun, at)
     }
 
     fn block(&mut self, blocked: &StepBlocked, status: StepStatus, at: Timestamp) -> Applied {
@@ -194,45 +235,61 @@ impl RunState {
 
     /// Makes a step final: its dependents may become due, the steps inside it can't run any more.
     fn settle(&mut self, path: &StepPath, status: StepStatus, at: Timestamp) -> Applied {
+        let node = self.unsettled(path)?.node;
+        self.settle_node(node, status, at)
+    }
+
+    fn settle_node(&mut self, node: NodeId, status: StepStatus, at: Timestamp) -> Applied {
         let plan = Arc::clone(&self.plan);
-        let index = plan.steps.position(path).ok_or_else(|| unknown(path))?;
-        let state = self.unsettled(path)?;
+        let Some(state) = self.node_mut(node) else {
+            return Err("a step is not in its frame".to_owned());
+        };
         state.status = status;
         state.ended_at = Some(at);
         state.retry = None;
-        self.frontier.remove(&index);
-        self.settled += 1;
-        for dependent in plan.steps.dependents(index) {
-            self.edge_settled(&plan, *dependent)?;
+        let open: Vec<usize> = state.inner_frames().collect();
+        let path = state.path.clone();
+        if open
+            .iter()
+            .any(|inner| self.frame(*inner).is_some_and(|frame| !frame.all_settled()))
+        {
+            return Err(format!("steps inside `{path}` have not settled"));
         }
-        let Some(StepKind::Switch(switch)) = plan.steps.get(index).map(|step| &step.kind) else {
-            return Ok(());
+        self.frontier.remove(&node);
+        self.settled += 1;
+        if let Some(frame) = self.frame_mut(node.frame) {
+            frame.unsettled = frame.unsettled.saturating_sub(1);
+        }
+        let Some(index) = self.index_of(node) else {
+            return Err(unknown(&path));
         };
-        for inner in switch.arms.iter().flat_map(|arm| &arm.steps) {
-            self.leave_out(inner, "the switch around it did not run", at)?;
+        for dependent in plan.steps.dependents(index) {
+            self.edge_settled(&plan, node.frame, *dependent);
+        }
+        let children = plan.steps.get(index).map(|step| step.kind.children());
+        for inner in children.into_iter().flatten() {
+            let inner = in_frame(&plan, node.frame, inner).ok_or_else(|| unknown(inner))?;
+            self.leave_out(inner, "the step around it did not run", at)?;
         }
         Ok(())
     }
 
-    fn edge_settled(&mut self, plan: &Plan, index: usize) -> Applied {
-        let Some((step, state)) = plan.steps.get(index).zip(self.steps.get_mut(index)) else {
-            return Err("a dependent is not in the plan".to_owned());
+    /// A step in the same frame has one step less to wait for. Frames inside open only when everything that
+    /// they read outside has settled, so they need not be told.
+    fn edge_settled(&mut self, plan: &Plan, frame: usize, index: usize) {
+        let node = plan.steps.home(index).and_then(|(body, place)| {
+            (self.frame(frame)?.body == body).then_some(NodeId { frame, place })
+        });
+        let Some(node) = node else {
+            return;
+        };
+        let Some(state) = self.node_mut(node) else {
+            return;
         };
         state.unsettled_edges = state.unsettled_edges.saturating_sub(1);
-        if state.unsettled_edges > 0 || state.status.is_settled() {
-            return Ok(());
+        if state.unsettled_edges == 0 && !state.status.is_settled() && self.is_active(node) {
+            self.frontier.insert(node);
         }
-        let active = match &step.parent {
-            None => true,
-            Some(parent) => self
-                .step(&parent.step)
-                .and_then(|(_, outer)| outer.branch.as_ref())
-                .is_some_and(|branch| branch.arm == parent.arm),
-        };
-        if active {
-            self.frontier.insert(index);
-        }
-        Ok(())
     }
 
     fn end(
@@ -257,12 +314,14 @@ impl RunState {
     }
 
     fn step_mut(&mut self, path: &StepPath) -> Result<&mut StepState, String> {
-        let index = self
-            .plan
-            .steps
-            .position(path)
-            .ok_or_else(|| unknown(path))?;
-        self.steps.get_mut(index).ok_or_else(|| unknown(path))
+        let node = self.find(path).ok_or_else(|| unknown(path))?;
+        self.node_mut(node).ok_or_else(|| unknown(path))
+    }
+
+    /// Position in the plan of the step at an address.
+    fn index_of(&self, node: NodeId) -> Option<usize> {
+        let body = self.frame(node.frame)?.body;
+        self.plan.steps.members(body).get(node.place).copied()
     }
 
     fn expect(
@@ -299,6 +358,12 @@ impl RunState {
             None => Ok(()),
         }
     }
+}
+
+/// The address in `frame` of the step of the plan at `path`.
+fn in_frame(plan: &Plan, frame: usize, path: &StepPath) -> Option<NodeId> {
+    let (_, place) = plan.steps.home(plan.steps.position(path)?)?;
+    Some(NodeId { frame, place })
 }
 
 fn unknown(path: &StepPath) -> String {

@@ -41,8 +41,8 @@ pub enum Effect {
         at: Timestamp,
         /// The step that waits for it.
         step: StepPath,
-        /// The attempt that will follow.
-        attempt: u32,
+        /// Whether it is only a limit on what people do: nobody need stay up for it.
+        idle: bool,
     },
 }
 
@@ -59,10 +59,10 @@ pub fn effects(state: &RunState, now: Timestamp) -> Vec<Effect> {
 }
 
 fn owed(state: &RunState, step: &Step, step_state: &StepState, now: Timestamp) -> Option<Effect> {
-    let path = step.path.clone();
+    let path = step_state.path.clone();
     if let Some(open) = step_state.open_attempt() {
         let attempt = open.number;
-        return Some(if state.cancel.is_some() {
+        return Some(if state.stop_of(step_state.node).is_some() {
             Effect::Kill {
                 step: path,
                 attempt,
@@ -74,8 +74,18 @@ fn owed(state: &RunState, step: &Step, step_state: &StepState, now: Timestamp) -
             }
         });
     }
+    if state.stop_of(step_state.node).is_some() {
+        return None;
+    }
+    if let Some(at) = next_round(step_state).filter(|at| *at > now) {
+        return Some(Effect::WakeAt {
+            at,
+            step: path,
+            idle: false,
+        });
+    }
     let python = matches!(step.kind, StepKind::Python(_));
-    if !python || step_state.status != StepStatus::Ready || state.cancel.is_some() {
+    if !python || step_state.status != StepStatus::Ready {
         return None;
     }
     let Some(analysis) = &step_state.analysis else {
@@ -91,11 +101,18 @@ fn owed(state: &RunState, step: &Step, step_state: &StepState, now: Timestamp) -
         Some(retry) if retry.at > now => Some(Effect::WakeAt {
             at: retry.at,
             step: path,
-            attempt,
+            idle: false,
         }),
         Some(_) | None => Some(Effect::Execute {
             step: path,
             attempt,
         }),
     }
+}
+
+/// When the next round of an until begins.
+fn next_round(step_state: &StepState) -> Option<Timestamp> {
+    let rounds = step_state.rounds.as_ref()?;
+    let last = rounds.closed.last()?;
+    (rounds.closed.len() == rounds.frames.len()).then_some(last.next_at)?
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalRequested, ApprovalVoted, AttemptEnded,
-    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, ResultRecorded,
-    RetryScheduled, RunCreated, RunEnded, RunFailed, StepBlocked, StepFailed, StepReady,
-    StepSucceeded,
+    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, MapExpanded, MapItemClosed,
+    MapItemStarted, ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated,
+    RunEnded, RunFailed, StepBlocked, StepFailed, StepReady, StepSucceeded,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -23,11 +23,14 @@ pub struct RunCancelRequested {
     pub reason: Option<String>,
 }
 
-/// A step and nothing else to say.
+/// A step that was stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepNamed {
     /// The step.
     pub step: StepPath,
+    /// Why, one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 macro_rules! events {
@@ -114,6 +117,11 @@ events! {
     80 1 ResultRecorded(ResultRecorded): "What an attempt left is kept.",
 
     90 1 BranchChosen(BranchChosen): "A switch took an arm.",
+    91 1 MapExpanded(MapExpanded): "The items of a foreach are fixed.",
+    92 1 MapItemStarted(MapItemStarted): "The steps of an item came to life.",
+    93 1 MapItemClosed(MapItemClosed): "An item has ended.",
+    94 1 RoundStarted(RoundStarted): "The steps of a round came to life.",
+    95 1 RoundClosed(RoundClosed): "A round has ended and the condition was tried.",
 }
 
 /// A body without fields.

@@ -9,6 +9,7 @@ mod command;
 mod decide;
 mod effect;
 mod event;
+mod frame;
 mod outputs;
 pub mod payload;
 mod record;
@@ -18,15 +19,19 @@ mod state;
 mod summary;
 mod view;
 
-pub use advance::{advance, blocked};
+pub use advance::{ITEMS_MAX, KEY_CHARS_MAX, advance, blocked};
 pub use apply::IllegalEvent;
 pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Refusal, UNKNOWN_ANSWER, Vote};
 pub use decide::{INTERRUPTIONS_MAX, decide};
 pub use effect::{Effect, effects};
 pub use event::{Empty, Event, EventError, REGISTRY, Recorded};
+pub use frame::{Frame, FrameKind, NodeId, Stop, key_text};
 pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
 pub use retry::Moment;
 pub use scope::{RunScope, check_json};
-pub use state::{ApprovalState, Attempt, AttemptStatus, Ending, RunState, StepState, StepStatus};
+pub use state::{
+    ApprovalState, Attempt, AttemptStatus, Ending, MapState, RoundsState, RunState, StepState,
+    StepStatus,
+};
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
 pub use view::{approval_json, run_json, summary};

@@ -1,8 +1,14 @@
 //! What the events carry.
 
+mod flow;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use flow::{
+    BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
+};
 
 use crate::approval::Decision;
 use crate::failure::Failure;

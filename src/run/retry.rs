@@ -46,7 +46,7 @@ pub(super) fn next(
     }
     let delay = delay(policy, counted + 1, moment.draw);
     Some(RetryScheduled {
-        step: step.path.clone(),
+        step: state.path.clone(),
         attempt: u32::try_from(state.attempts.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1),

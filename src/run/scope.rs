@@ -3,30 +3,72 @@
 use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
 
-use super::state::{RunState, StepState, StepStatus};
+use super::frame::FrameKind;
+use super::payload::BlockStatus;
+use super::state::{MapState, RunState, StepState, StepStatus};
 use crate::expression::{DateTime, Lookup, Scope, StepStatusWord, Value, parse_duration};
-use crate::plan::{Field, FieldType, Step};
+use crate::plan::{Field, FieldType, Step, StepKind};
 
-/// The names that are in scope everywhere in a workflow; `check` only where code is judged.
+/// The names that are in scope where an expression stands.
 #[derive(Debug, Clone, Copy)]
 pub struct RunScope<'a> {
     state: &'a RunState,
-    check: Option<&'a Json>,
+    frame: usize,
+    /// One more name and its value, which goes before all others.
+    local: Option<(&'a str, &'a Json)>,
 }
 
 impl<'a> RunScope<'a> {
-    /// The scope of the run as it stands.
+    /// The scope of the run itself.
     #[must_use]
     pub fn new(state: &'a RunState) -> Self {
-        Self { state, check: None }
+        Self::at(state, 0)
     }
 
-    /// The same, with the analysis of a step's code as `check`.
+    /// The scope of the steps of a frame.
     #[must_use]
-    pub fn with_check(state: &'a RunState, check: &'a Json) -> Self {
+    pub fn at(state: &'a RunState, frame: usize) -> Self {
         Self {
             state,
-            check: Some(check),
+            frame,
+            local: None,
+        }
+    }
+
+    /// The same with one more name, for example `check`, the analysis of a step's code.
+    #[must_use]
+    pub fn with_local<'b>(&self, name: &'b str, value: &'b Json) -> RunScope<'b>
+    where
+        'a: 'b,
+    {
+        RunScope {
+            state: self.state,
+            frame: self.frame,
+            local: Some((name, value)),
+        }
+    }
+
+    /// The item or the round of the foreach or until around, by the name that the author gave it.
+    fn loop_name(&self, name: &str) -> Option<Lookup<'a>> {
+        let mut frame = self.state.frame(self.frame)?;
+        loop {
+            let owner = frame.owner?;
+            let (step, state) = self.state.node(owner)?;
+            match (&step.kind, &frame.kind) {
+                (StepKind::Foreach(foreach), FrameKind::Item { index }) if foreach.name == name => {
+                    let value = state.map.as_ref()?.items.get(*index)?;
+                    return Some(Lookup::Json { value, used: 1 });
+                }
+                (StepKind::Until(until), FrameKind::Round { number }) if until.name == name => {
+                    return Some(Lookup::Value {
+                        value: plain(&round_json(state, *number)),
+                        used: 1,
+                    });
+                }
+                (_, FrameKind::Run | FrameKind::Item { .. } | FrameKind::Round { .. })
+                | (_, FrameKind::Handler { .. }) => {}
+            }
+            frame = self.state.frame(owner.frame)?;
         }
     }
 
@@ -53,7 +95,7 @@ impl<'a> RunScope<'a> {
         let Some((id, rest)) = rest.split_first() else {
             return Lookup::Unknown { known: Vec::new() };
         };
-        let Some((step, state)) = self.state.step_with_id(id) else {
+        let Some((step, state)) = self.state.step_seen_from(self.frame, id) else {
             let known = self
                 .state
                 .plan
@@ -106,21 +148,24 @@ impl<'a> RunScope<'a> {
 }
 
 /// What can be read of a step.
-const PARTS: [&str; 8] = [
-    "outputs", "results", "status", "attempts", "figures", "notebook", "failure", "arm",
+const PARTS: [&str; 9] = [
+    "outputs", "results", "status", "attempts", "figures", "notebook", "failure", "failures", "arm",
 ];
 
 impl Scope for RunScope<'_> {
     fn lookup(&self, path: &[&str]) -> Lookup<'_> {
+        let first = path.first().copied().unwrap_or_default();
+        if let Some((_, value)) = self.local.filter(|(name, _)| *name == first) {
+            return Lookup::Json { value, used: 1 };
+        }
+        if let Some(found) = self.loop_name(first) {
+            return found;
+        }
         match path.split_first() {
             Some((&"inputs", rest)) => self.inputs(rest),
             Some((&"steps", rest)) => self.steps(rest),
             Some((&"run", rest)) => self.run(rest),
             Some((&"workflow", rest)) => self.workflow(rest),
-            Some((&"check", _)) if self.check.is_some() => match self.check {
-                Some(value) => Lookup::Json { value, used: 1 },
-                None => Lookup::Unknown { known: Vec::new() },
-            },
             _ => Lookup::Unknown {
                 known: ["inputs", "steps", "run", "workflow"]
                     .map(str::to_owned)
@@ -130,7 +175,7 @@ impl Scope for RunScope<'_> {
     }
 
     fn status(&self, step: &str) -> Option<StepStatusWord> {
-        let (_, state) = self.state.step_with_id(step)?;
+        let (_, state) = self.state.step_seen_from(self.frame, step)?;
         Some(match state.status {
             StepStatus::Succeeded => StepStatusWord::Succeeded,
             StepStatus::Failed => StepStatusWord::Failed,
@@ -194,12 +239,19 @@ fn step_part<'a>(step: &'a Step, state: &'a StepState, part: &str, rest: &[&str]
         },
         "failure" => match &state.failure {
             Some(_) => Lookup::Value {
-                value: plain(&failure_json(step, state)),
+                value: plain(&failure_json(state)),
                 used: 3,
             },
             None => Lookup::Absent {
                 reason: format!("step `{}` did not fail", step.id),
             },
+        },
+        "failures" => match &state.map {
+            Some(map) => Lookup::Value {
+                value: plain(&failures_json(map)),
+                used: 3,
+            },
+            None => absent(step, state, "has no items"),
         },
         "arm" => match &state.branch {
             Some(branch) => Lookup::Value {
@@ -234,7 +286,7 @@ fn plain(json: &Json) -> Value {
 }
 
 fn declared<'a>(step: &'a Step, name: &str) -> Option<&'a Field> {
-    if let crate::plan::StepKind::Approval(approval) = &step.kind {
+    if let StepKind::Approval(approval) = &step.kind {
         approval.form.get(name)
     } else {
         step.outputs.as_ref()?.get(name)
@@ -280,16 +332,49 @@ fn absent<'a>(step: &Step, state: &StepState, what: &str) -> Lookup<'a> {
     }
 }
 
-fn failure_json(step: &Step, state: &StepState) -> Json {
+fn failure_json(state: &StepState) -> Json {
     let failure = state.failure.as_ref();
     json!({
-        "step": step.path,
+        "step": state.path,
         "kind": failure.map(|failure| failure.kind.as_str()),
         "code": failure.map(|failure| failure.code.as_str()),
         "message": failure.map(|failure| failure.message.as_str()),
         "attempt": state.attempts.len(),
         "traceback": failure.and_then(|failure| failure.traceback.as_deref()),
     })
+}
+
+/// The items of a foreach that did not end well.
+fn failures_json(map: &MapState) -> Json {
+    let closed = map.closed.iter().zip(map.keys.iter()).enumerate();
+    let bad = closed.filter_map(|(index, (closed, key))| {
+        let closed = closed.as_ref()?;
+        let failed = closed.status != BlockStatus::Succeeded;
+        failed.then(|| {
+            json!({
+                "key": key,
+                "index": index,
+                "status": closed.status,
+                "failure": closed.failure,
+                "why": closed.why,
+            })
+        })
+    });
+    bad.collect()
+}
+
+/// What a round is in expressions: its number, and what the steps of the one before gave out.
+fn round_json(state: &StepState, number: u32) -> Json {
+    let mut round = json!({"index": number});
+    let before = usize::try_from(number)
+        .ok()
+        .and_then(|number| number.checked_sub(2));
+    let rounds = state.rounds.as_ref();
+    let previous = before.and_then(|before| rounds?.closed.get(before));
+    if let (Some(previous), Some(round)) = (previous, round.as_object_mut()) {
+        round.insert("previous".to_owned(), Json::Object(previous.by_id.clone()));
+    }
+    round
 }
 
 /// What `check` is in `approve_code.when`: the analysis of the code that would run.

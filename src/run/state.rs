@@ -1,20 +1,22 @@
 //! The state of a run: what the fold over its history gives, and nothing that is not in there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::frame::{Frame, NodeId, Stop};
 use super::payload::{
     AnalysisReported, ApprovalRequested, ApprovalVoted, BranchChosen, Closed, EffectClass,
-    ResultRecorded, RetryScheduled, RunCreated, Values,
+    MapItemClosed, ResultRecorded, RetryScheduled, RoundClosed, RunCreated, Values,
 };
 use super::record::{Epoch, Seq};
 use super::summary::RunStatus;
 use crate::failure::Failure;
 use crate::id::{ApprovalId, RunId, StepPath};
-use crate::plan::{Plan, Step};
+use crate::plan::{ForeachStep, Plan, Step, StepKind};
 use crate::time::Timestamp;
 
 /// Where a step stands.
@@ -138,6 +140,10 @@ pub struct Attempt {
 /// The state of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepState {
+    /// Its address.
+    pub node: NodeId,
+    /// Its address for people, for example `per_bpm[BPM:01:X].fit`.
+    pub path: StepPath,
     /// Where it stands.
     pub status: StepStatus,
     /// How many of the steps that it waits for have not settled.
@@ -164,6 +170,12 @@ pub struct StepState {
     pub approval: Option<ApprovalId>,
     /// The arm taken, for a switch.
     pub branch: Option<BranchChosen>,
+    /// The items, for a foreach.
+    pub map: Option<MapState>,
+    /// The rounds, for an until.
+    pub rounds: Option<RoundsState>,
+    /// Why neither it nor what it runs goes on.
+    pub stop: Option<Stop>,
     /// What the newest recorded attempt left.
     pub result: Option<ResultRecorded>,
     /// Its outputs.
@@ -177,10 +189,12 @@ pub struct StepState {
 }
 
 impl StepState {
-    pub(super) fn new(step: &Step) -> Self {
+    pub(super) fn new(node: NodeId, path: StepPath, unsettled_edges: usize) -> Self {
         Self {
+            node,
+            path,
             status: StepStatus::Pending,
-            unsettled_edges: step.edges.len(),
+            unsettled_edges,
             inputs: Values::new(),
             env: IndexMap::new(),
             ready_at: None,
@@ -192,12 +206,22 @@ impl StepState {
             questions: 0,
             approval: None,
             branch: None,
+            map: None,
+            rounds: None,
+            stop: None,
             result: None,
             outputs: None,
             failure: None,
             why: None,
             only_skips: false,
         }
+    }
+
+    /// Frames that its items or rounds opened, in order.
+    pub(super) fn inner_frames(&self) -> impl Iterator<Item = usize> {
+        let items = self.map.iter().flat_map(|map| map.frames.iter().flatten());
+        let rounds = self.rounds.iter().flat_map(|rounds| &rounds.frames);
+        items.chain(rounds).copied()
     }
 
     /// The attempt that is under way, if any.
@@ -217,6 +241,59 @@ impl StepState {
         });
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     }
+}
+
+/// Whether a foreach could open another item.
+fn has_room(step: &Step, state: &StepState) -> bool {
+    let StepKind::Foreach(foreach) = &step.kind else {
+        return false;
+    };
+    state.map.as_ref().is_some_and(|map| map.room(foreach) > 0)
+}
+
+/// The items of a foreach and how far they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapState {
+    /// The items, fixed.
+    pub items: Arc<Vec<Value>>,
+    /// Their keys as written in paths, unique.
+    pub keys: Arc<Vec<String>>,
+    /// The index of each key.
+    pub(super) by_key: Arc<HashMap<String, usize>>,
+    /// The frame of each item that was started.
+    pub(super) frames: Vec<Option<usize>>,
+    /// How each item ended.
+    pub closed: Vec<Option<Arc<MapItemClosed>>>,
+    /// Items that are under way.
+    pub open: BTreeSet<usize>,
+    /// The next item to be started.
+    pub next: usize,
+    /// Items that ended otherwise than well.
+    pub failed: usize,
+}
+
+impl MapState {
+    /// How many more items may be started now.
+    pub(super) fn room(&self, foreach: &ForeachStep) -> usize {
+        let limit = usize::try_from(foreach.concurrency).unwrap_or(usize::MAX);
+        let left = self.items.len().saturating_sub(self.next);
+        limit.saturating_sub(self.open.len()).min(left)
+    }
+
+    /// Whether every item has ended.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.open.is_empty() && self.next >= self.items.len()
+    }
+}
+
+/// The rounds of an until and how far they are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RoundsState {
+    /// The frame of each round.
+    pub(super) frames: Vec<usize>,
+    /// How each round ended.
+    pub closed: Vec<Arc<RoundClosed>>,
 }
 
 /// A question and what became of it.
@@ -268,40 +345,51 @@ pub struct RunState {
     pub cancel: Option<Option<String>>,
     /// How it ended.
     pub ending: Option<Ending>,
-    /// One state per step of the plan, in the plan's order.
-    pub(super) steps: Vec<StepState>,
+    /// The run's own steps, and those of everything that it opened.
+    pub(super) frames: Vec<Arc<Frame>>,
     /// Steps that may have something due: their edges are settled, their arm is taken, they are not.
-    pub(super) frontier: BTreeSet<usize>,
+    pub(super) frontier: BTreeSet<NodeId>,
     /// Steps that settled.
     pub(super) settled: usize,
+    /// Steps in all.
+    pub(super) total: usize,
     /// Every question, in order.
     pub approvals: IndexMap<ApprovalId, ApprovalState>,
 }
 
 impl RunState {
-    /// Steps with their states, in the plan's order.
+    /// Steps with their states in reading order: a container, then what it runs.
     pub fn steps(&self) -> impl Iterator<Item = (&Step, &StepState)> {
-        self.plan.steps.iter().zip(&self.steps)
+        self.nodes().into_iter().filter_map(|node| self.node(node))
+    }
+
+    /// The steps of one frame with their states, in the order of the file.
+    pub fn steps_of(&self, frame: usize) -> impl Iterator<Item = (&Step, &StepState)> {
+        let places = 0..self.frame(frame).map_or(0, |frame| frame.steps.len());
+        places.filter_map(move |place| self.node(NodeId { frame, place }))
     }
 
     /// A step with its state.
     #[must_use]
     pub fn step(&self, path: &StepPath) -> Option<(&Step, &StepState)> {
-        let index = self.plan.steps.position(path)?;
-        Some((self.plan.steps.get(index)?, self.steps.get(index)?))
+        self.node(self.find(path)?)
     }
 
-    /// A step with its state, by the id that the author wrote.
+    /// A step of the run itself with its state, by the id that the author wrote.
     #[must_use]
     pub fn step_with_id(&self, id: &str) -> Option<(&Step, &StepState)> {
-        self.step(&self.plan.steps.with_id(id)?.path)
+        self.step_seen_from(0, id)
+    }
+
+    /// A step with its state, by its id, as the steps of `frame` see it.
+    #[must_use]
+    pub fn step_seen_from(&self, frame: usize, id: &str) -> Option<(&Step, &StepState)> {
+        self.node(self.seen_from(frame, self.plan.steps.position_of_id(id)?)?)
     }
 
     /// Steps that may have something due.
     pub(super) fn frontier(&self) -> impl Iterator<Item = (&Step, &StepState)> {
-        self.frontier
-            .iter()
-            .filter_map(|index| Some((self.plan.steps.get(*index)?, self.steps.get(*index)?)))
+        self.frontier.iter().filter_map(|node| self.node(*node))
     }
 
     /// Open questions, in order.
@@ -311,10 +399,16 @@ impl RunState {
             .filter(|approval| approval.closed.is_none())
     }
 
-    /// Whether every step of the plan has settled.
+    /// Whether every step of the run itself has settled.
     #[must_use]
     pub fn all_settled(&self) -> bool {
-        self.settled == self.steps.len()
+        self.frame(0).is_none_or(Frame::all_settled)
+    }
+
+    /// How many steps there are, those of items and rounds that were opened included.
+    #[must_use]
+    pub fn step_count(&self) -> usize {
+        self.total
     }
 
     /// How many steps settled.
@@ -334,8 +428,8 @@ impl RunState {
         }
         let waits_for_people = self.frontier().all(|(step, state)| match state.status {
             StepStatus::Waiting | StepStatus::Unknown => true,
-            // A switch waits when the steps of its arm do; those are in the frontier themselves.
-            StepStatus::Running => state.branch.is_some() && step.kind.as_str() == "switch",
+            // A container waits when the steps inside it do; those are in the frontier themselves.
+            StepStatus::Running => step.kind.is_container() && !has_room(step, state),
             StepStatus::Pending | StepStatus::Ready => false,
             StepStatus::Succeeded
             | StepStatus::Failed

@@ -48,7 +48,12 @@ fn cut(title: &str) -> String {
 pub fn run_json(state: &RunState) -> Value {
     let steps: Map<String, Value> = state
         .steps()
-        .map(|(step, step_state)| (step.path.as_str().to_owned(), step_json(step, step_state)))
+        .map(|(step, step_state)| {
+            (
+                step_state.path.as_str().to_owned(),
+                step_json(step, step_state),
+            )
+        })
         .collect();
     let stages: Map<String, Value> = state
         .steps()

@@ -44,14 +44,14 @@ pub(in crate::cli) async fn perform(
     let state = find::state(&opened, &arguments.run).await?;
     let logs: Vec<Log> = match &arguments.step {
         Some(word) => {
-            let (step, step_state) = find::step(&state, word)?;
-            let log = newest(&opened, &state, &step.path, step_state)
+            let (_, step_state) = find::step(&state, word)?;
+            let log = newest(&opened, &state, &step_state.path, step_state)
                 .ok_or_else(|| none(&state, word))?;
             vec![log]
         }
         None => state
             .steps()
-            .filter_map(|(step, step_state)| newest(&opened, &state, &step.path, step_state))
+            .filter_map(|(_, step_state)| newest(&opened, &state, &step_state.path, step_state))
             .collect(),
     };
     if context.output.is_json() {

@@ -28,11 +28,11 @@ pub(in crate::cli) async fn perform(
     let document = match &arguments.step {
         None => whole(&state),
         Some(word) => {
-            let (step, step_state) = find::step(&state, word)?;
+            let (_, step_state) = find::step(&state, word)?;
             if step_state.outputs.is_none() && step_state.result.is_none() {
                 let message = format!(
                     "the step `{}` has no results: it is {}",
-                    step.path,
+                    step_state.path,
                     step_state.status.as_str()
                 );
                 return Err(Error::usage(code::NOTHING_RECORDED, message)
@@ -50,7 +50,7 @@ fn whole(state: &RunState) -> Value {
     let steps: Map<String, Value> = state
         .steps()
         .filter(|(_, step)| step.outputs.is_some() || step.result.is_some())
-        .map(|(step, step_state)| (step.path.as_str().to_owned(), of_step(step_state)))
+        .map(|(_, step_state)| (step_state.path.as_str().to_owned(), of_step(step_state)))
         .collect();
     json!({
         "run_id": state.run,

@@ -48,6 +48,10 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         | Event::StepReady(_)
         | Event::AttemptSucceeded(_)
         | Event::ApprovalVoted(_)
+        | Event::MapItemStarted(_)
+        | Event::MapItemClosed(_)
+        | Event::RoundStarted(_)
+        | Event::RoundClosed(_)
         | Event::ResultRecorded(_) => None,
         Event::RunCreated(created) => remark("·", &created.workflow, "created"),
         Event::RunCancelRequested(_) => remark("·", "the run", "is being cancelled"),
@@ -87,6 +91,10 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
             closed.approval.as_str(),
             &format!("decided by {}", closed.by),
         ),
+        Event::MapExpanded(expanded) => {
+            let count = format!("{} items", expanded.items.len());
+            remark("·", expanded.step.as_str(), &count)
+        }
         Event::BranchChosen(chosen) => remark("→", chosen.step.as_str(), &chosen.arm),
     }
 }

@@ -5,7 +5,7 @@ use crate::canonical::canonical_json;
 use crate::expression::Template;
 use crate::failure::Failure;
 use crate::id::Digest;
-use crate::plan::{ApprovalStep, Reviewers, Step};
+use crate::plan::{ApprovalStep, Reviewers};
 use crate::run::decide::next_approval;
 use crate::run::event::Event;
 use crate::run::payload::{
@@ -43,14 +43,13 @@ pub(super) fn close(state: &RunState, step: &StepState, superseded: bool) -> Vec
 /// What a ready approval step does: it asks, or ends as it was answered.
 pub(super) fn work(
     state: &RunState,
-    step: &Step,
     step_state: &StepState,
     approval: &ApprovalStep,
 ) -> Result<Vec<Event>, Failure> {
     let Some(asked) = newest(state, step_state) else {
-        return ask(state, step, step_state, approval);
+        return ask(state, step_state, approval);
     };
-    let path = step.path.clone();
+    let path = step_state.path.clone();
     Ok(match &asked.closed {
         Some((Closed::Approved, _, _)) => {
             let outputs = asked
@@ -63,14 +62,14 @@ pub(super) fn work(
                 outputs,
             })]
         }
-        Some((Closed::Rejected, _, _)) => vec![rejected(step, asked)],
-        Some((Closed::Superseded, _, _)) => ask(state, step, step_state, approval)?,
+        Some((Closed::Rejected, _, _)) => vec![rejected(step_state, asked)],
+        Some((Closed::Superseded, _, _)) => ask(state, step_state, approval)?,
         None => Vec::new(),
     })
 }
 
 /// The end of a step to which a person said no.
-pub(super) fn rejected(step: &Step, asked: &ApprovalState) -> Event {
+pub(super) fn rejected(step_state: &StepState, asked: &ApprovalState) -> Event {
     let vote = asked.votes.last().map(|(_, vote)| vote);
     let person = vote.map_or("somebody", |vote| vote.person.as_str());
     let why = match vote.and_then(|vote| vote.comment.as_deref()) {
@@ -78,7 +77,7 @@ pub(super) fn rejected(step: &Step, asked: &ApprovalState) -> Event {
         None => format!("rejected by {person}"),
     };
     Event::StepRejected(StepBlocked {
-        step: step.path.clone(),
+        step: step_state.path.clone(),
         why,
         only_skips: false,
     })
@@ -86,11 +85,10 @@ pub(super) fn rejected(step: &Step, asked: &ApprovalState) -> Event {
 
 fn ask(
     state: &RunState,
-    step: &Step,
     step_state: &StepState,
     approval: &ApprovalStep,
 ) -> Result<Vec<Event>, Failure> {
-    let scope = RunScope::new(state);
+    let scope = RunScope::at(state, step_state.node.frame);
     let mut show = Values::new();
     for entry in &approval.show {
         // What is not there is shown as not there: the person decides what that means.
@@ -120,12 +118,12 @@ fn ask(
     }
     let subject = canonical_json(&serde_json::json!({"title": title, "show": show, "form": form}));
     Ok(vec![Event::ApprovalRequested(ApprovalRequested {
-        approval: next_approval(state, &step.path, step_state),
-        step: step.path.clone(),
+        approval: next_approval(state, &step_state.path, step_state),
+        step: step_state.path.clone(),
         subject: Subject::Step,
         subject_digest: Digest::of(&subject),
         title,
-        reason: format!("step `{}` asks", step.path),
+        reason: format!("step `{}` asks", step_state.path),
         reviewers,
         form,
         show,

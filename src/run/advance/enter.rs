@@ -9,23 +9,23 @@ use crate::plan::{Edge, EdgeKind, OnFailure, Step};
 use crate::run::event::Event;
 use crate::run::payload::{StepBlocked, StepFailed, StepReady};
 use crate::run::scope::RunScope;
-use crate::run::state::{RunState, StepStatus};
+use crate::run::state::{RunState, StepState, StepStatus};
 
 /// A step whose edges are settled: what becomes of it.
-pub(super) fn enter(state: &RunState, step: &Step) -> Vec<Event> {
-    let path = step.path.clone();
+pub(super) fn enter(state: &RunState, step: &Step, step_state: &StepState) -> Vec<Event> {
+    let path = step_state.path.clone();
     let lifted = step
         .condition
         .as_ref()
         .is_some_and(Expression::uses_status_function);
-    if !lifted && let Some((why, only_skips)) = blocked(state, &step.edges) {
+    if !lifted && let Some((why, only_skips)) = blocked(state, step_state.node.frame, &step.edges) {
         return vec![Event::StepNotRun(StepBlocked {
             step: path,
             why,
             only_skips,
         })];
     }
-    match admit(state, step) {
+    match admit(state, step, step_state) {
         Ok(None) => {
             let source = step
                 .condition
@@ -48,10 +48,12 @@ pub(super) fn enter(state: &RunState, step: &Step) -> Vec<Event> {
 }
 
 /// Why a step can't run, and whether only skips are to blame. `None` = nothing stands in its way.
-fn blocked(state: &RunState, edges: &[Edge]) -> Option<(String, bool)> {
+fn blocked(state: &RunState, frame: usize, edges: &[Edge]) -> Option<(String, bool)> {
     let mut found: Option<(String, bool)> = None;
     for edge in edges {
-        let Some((from, from_state)) = state.step(&edge.from) else {
+        let index = state.plan.steps.position(&edge.from);
+        let node = index.and_then(|index| state.seen_from(frame, index));
+        let Some((from, from_state)) = node.and_then(|node| state.node(node)) else {
             continue;
         };
         let only_skips = match from_state.status {
@@ -74,7 +76,7 @@ fn blocked(state: &RunState, edges: &[Edge]) -> Option<(String, bool)> {
             EdgeKind::Needs | EdgeKind::Reference => false,
         };
         if !passes {
-            let why = format!("step `{}` {}", edge.from, from_state.status.told());
+            let why = format!("step `{}` {}", from_state.path, from_state.status.told());
             // One real obstacle outweighs any number of skips.
             match &found {
                 Some((_, false)) => {}
@@ -86,8 +88,12 @@ fn blocked(state: &RunState, edges: &[Edge]) -> Option<(String, bool)> {
 }
 
 /// Evaluates condition, inputs and environment. `None` = the condition is false.
-fn admit(state: &RunState, step: &Step) -> Result<Option<StepReady>, Failure> {
-    let scope = RunScope::new(state);
+fn admit(
+    state: &RunState,
+    step: &Step,
+    step_state: &StepState,
+) -> Result<Option<StepReady>, Failure> {
+    let scope = RunScope::at(state, step_state.node.frame);
     if let Some(condition) = &step.condition
         && !truth(condition, &scope, "if")?
     {
@@ -99,7 +105,7 @@ fn admit(state: &RunState, step: &Step) -> Result<Option<StepReady>, Failure> {
         env.insert(name.clone(), text(&value, &format!("env.{name}"))?);
     }
     Ok(Some(StepReady {
-        step: step.path.clone(),
+        step: step_state.path.clone(),
         inputs: values(&step.with, &scope, "with")?,
         env,
         condition: step

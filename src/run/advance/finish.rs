@@ -1,9 +1,9 @@
 //! The end of a run.
 
-use super::internal;
-use crate::code;
+use super::block;
 use crate::failure::{Failure, FailureKind};
-use crate::plan::{OnFailure, OnReject, Step, StepKind};
+use crate::id::StepPath;
+use crate::plan::{OnFailure, OnReject, Step};
 use crate::run::decide::{is_unknown, on_reject};
 use crate::run::event::Event;
 use crate::run::payload::{EffectClass, RunEnded, RunFailed};
@@ -17,64 +17,57 @@ pub(super) fn finish(state: &RunState) -> Event {
         end.reason.clone_from(reason);
         return Event::RunCancelled(end);
     }
-    let mut failures: Vec<(&Step, &StepState, Failure)> = Vec::new();
-    let mut rejected: Option<String> = None;
-    for (step, step_state) in state.steps() {
-        match step_state.status {
-            StepStatus::Failed => {
-                let failure = step_state
-                    .failure
-                    .clone()
-                    .unwrap_or_else(|| internal("a failure without reason"));
-                if step.on_failure == OnFailure::Fail {
-                    failures.push((step, step_state, failure));
-                } else {
-                    end.warnings
-                        .push(format!("step `{}` failed: {}", step.path, failure.message));
-                }
-            }
-            StepStatus::Rejected => match on_reject(step) {
-                OnReject::Reject => rejected = rejected.or_else(|| step_state.why.clone()),
-                OnReject::Skip => {
-                    let why = step_state.why.clone().unwrap_or_default();
-                    end.warnings.push(format!("step `{}` was {why}", step.path));
-                }
-                OnReject::Fail => {
-                    let why = step_state.why.clone().unwrap_or_default();
-                    let failure = Failure::new(FailureKind::Policy, code::REJECTED, why);
-                    failures.push((step, step_state, failure));
-                }
-            },
-            StepStatus::Pending
-            | StepStatus::Ready
-            | StepStatus::Running
-            | StepStatus::Waiting
-            | StepStatus::Unknown
-            | StepStatus::Succeeded
-            | StepStatus::Skipped
-            | StepStatus::NotRun
-            | StepStatus::Cancelled => {}
-        }
+    warn_of_tolerated(state, &mut end.warnings);
+    if let Some((step, failure)) = first_failure(state) {
+        return Event::RunFailed(RunFailed { step, failure, end });
     }
-    // The first in time; of a switch and the step inside it that failed it, the one inside.
-    failures.sort_by_key(|(step, step_state, _)| {
-        (
-            step_state.ended_at,
-            matches!(step.kind, StepKind::Switch(_)),
-        )
+    let rejected = own_steps(state).find(|(step, step_state)| {
+        step_state.status == StepStatus::Rejected && on_reject(step) == OnReject::Reject
     });
-    if let Some((step, _, failure)) = failures.into_iter().next() {
-        return Event::RunFailed(RunFailed {
-            step: step.path.clone(),
-            failure,
-            end,
-        });
-    }
-    if rejected.is_some() {
-        end.reason = rejected;
+    if let Some((_, step_state)) = rejected {
+        end.reason.clone_from(&step_state.why);
         return Event::RunRejected(end);
     }
     Event::RunSucceeded(end)
+}
+
+/// The steps of the run that stand in no container.
+fn own_steps(state: &RunState) -> impl Iterator<Item = (&Step, &StepState)> {
+    let steps = state.steps_of(0);
+    steps.filter(|(step, _)| step.parent.is_none())
+}
+
+/// The first failure in time that nothing tolerated, and the innermost step that it came from.
+fn first_failure(state: &RunState) -> Option<(StepPath, Failure)> {
+    let failures = own_steps(state).filter_map(|(step, step_state)| {
+        Some((step_state, block::broken(step, step_state)?.failure?))
+    });
+    let (step_state, failure) = failures.min_by_key(|(step_state, _)| step_state.ended_at)?;
+    Some((block::origin(state, step_state.node), failure))
+}
+
+/// What went wrong and was allowed to.
+fn warn_of_tolerated(state: &RunState, warnings: &mut Vec<String>) {
+    for (step, step_state) in state.steps() {
+        let path = &step_state.path;
+        if step_state.status == StepStatus::Failed && step.on_failure != OnFailure::Fail {
+            let failure = step_state.failure.as_ref();
+            let message = failure.map_or("", |failure| failure.message.as_str());
+            warnings.push(format!("step `{path}` failed: {message}"));
+        }
+        if step_state.status == StepStatus::Rejected && on_reject(step) == OnReject::Skip {
+            let why = step_state.why.as_deref().unwrap_or_default();
+            warnings.push(format!("step `{path}` was {why}"));
+        }
+        if step_state.status == StepStatus::Succeeded
+            && let Some(map) = step_state.map.as_ref().filter(|map| map.failed > 0)
+        {
+            let (failed, all) = (map.failed, map.items.len());
+            warnings.push(format!(
+                "step `{path}`: {failed} of {all} items did not succeed"
+            ));
+        }
+    }
 }
 
 fn run_outputs(state: &RunState) -> RunEnded {
@@ -91,17 +84,17 @@ fn run_outputs(state: &RunState) -> RunEnded {
             }
         }
     }
-    for (step, step_state) in state.steps() {
+    for (_, step_state) in state.steps() {
         if stopped_half_way(step_state) {
             end.warnings.push(format!(
                 "step `{}`: a write was stopped while it ran; how far it came is not known",
-                step.path
+                step_state.path
             ));
         }
         if is_unknown(step_state) {
             end.warnings.push(format!(
                 "step `{}`: the outcome of a write is unknown",
-                step.path
+                step_state.path
             ));
         }
     }

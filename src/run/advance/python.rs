@@ -35,20 +35,20 @@ pub(super) fn ready(
     };
     match analysis.decision.verdict {
         Verdict::Pass => Vec::new(),
-        Verdict::Block => vec![failed(step, blocked(analysis))],
+        Verdict::Block => vec![failed(step_state, blocked(analysis))],
         Verdict::Ask if step_state.code_approved => Vec::new(),
         Verdict::Ask => match newest(state, step_state).filter(|asked| is_no_to(asked, analysis)) {
-            Some(asked) => vec![approval::rejected(step, asked)],
+            Some(asked) => vec![approval::rejected(step_state, asked)],
             None => vec![Event::ApprovalRequested(code_question(
-                state, step, step_state, analysis,
+                state, step_state, analysis,
             ))],
         },
     }
 }
 
-fn failed(step: &Step, failure: Failure) -> Event {
+fn failed(step_state: &StepState, failure: Failure) -> Event {
     Event::StepFailed(StepFailed {
-        step: step.path.clone(),
+        step: step_state.path.clone(),
         failure,
     })
 }
@@ -79,11 +79,11 @@ fn after_failure(
         let failure = failure.clone().hint(format!(
             "the engine died {INTERRUPTIONS_MAX} times while this step ran; it is not tried again by itself"
         ));
-        return Some(failed(step, failure));
+        return Some(failed(step_state, failure));
     }
     Some(match retry::next(step, step_state, failure, moment) {
         Some(retry) => Event::RetryScheduled(retry),
-        None => failed(step, failure.clone()),
+        None => failed(step_state, failure.clone()),
     })
 }
 
@@ -106,18 +106,17 @@ pub fn blocked(analysis: &AnalysisReported) -> Failure {
 
 fn code_question(
     state: &RunState,
-    step: &Step,
     step_state: &StepState,
     analysis: &AnalysisReported,
 ) -> ApprovalRequested {
     ApprovalRequested {
-        approval: next_approval(state, &step.path, step_state),
-        step: step.path.clone(),
+        approval: next_approval(state, &step_state.path, step_state),
+        step: step_state.path.clone(),
         subject: Subject::Code,
         subject_digest: analysis.subject,
         title: format!(
             "Run the code of step `{}` in mode {}?",
-            step.path, analysis.mode
+            step_state.path, analysis.mode
         ),
         reason: format!("{} ({})", analysis.decision.reason, analysis.decision.rule),
         reviewers: analysis.reviewers.clone(),
@@ -140,15 +139,15 @@ pub(super) fn running(step: &Step, step_state: &StepState) -> Vec<Event> {
         .and_then(|result| result.results.as_ref());
     vec![match outputs_of(step, results) {
         Ok(outputs) => Event::StepSucceeded(StepSucceeded {
-            step: step.path.clone(),
+            step: step_state.path.clone(),
             outputs,
         }),
-        Err(failure) => failed(step, failure),
+        Err(failure) => failed(step_state, failure),
     }]
 }
 
 /// A write of unknown outcome: a person is asked what became of it, and the answer is carried out.
-pub(super) fn unknown(state: &RunState, step: &Step, step_state: &StepState) -> Vec<Event> {
+pub(super) fn unknown(state: &RunState, step_state: &StepState) -> Vec<Event> {
     let Some(attempt) = step_state.attempts.last() else {
         return Vec::new();
     };
@@ -156,7 +155,7 @@ pub(super) fn unknown(state: &RunState, step: &Step, step_state: &StepState) -> 
         newest(state, step_state).filter(|asked| asked.request.attempt == Some(attempt.number));
     let Some(asked) = asked else {
         return vec![Event::ApprovalRequested(unknown_question(
-            state, step, step_state, attempt,
+            state, step_state, attempt,
         ))];
     };
     if asked.closed.is_none() {
@@ -165,17 +164,17 @@ pub(super) fn unknown(state: &RunState, step: &Step, step_state: &StepState) -> 
     asked
         .votes
         .last()
-        .map(|(_, vote)| decided(step, attempt, vote))
+        .map(|(_, vote)| decided(step_state, attempt, vote))
         .unwrap_or_default()
 }
 
 fn decided(
-    step: &Step,
+    step_state: &StepState,
     attempt: &Attempt,
     vote: &crate::run::payload::ApprovalVoted,
 ) -> Vec<Event> {
     let ended = AttemptEnded {
-        step: step.path.clone(),
+        step: step_state.path.clone(),
         attempt: attempt.number,
     };
     let fails = |failure: Failure, counted: bool| {
@@ -216,7 +215,6 @@ fn decided(
 
 fn unknown_question(
     state: &RunState,
-    step: &Step,
     step_state: &StepState,
     attempt: &Attempt,
 ) -> ApprovalRequested {
@@ -234,13 +232,13 @@ fn unknown_question(
         .as_ref()
         .map(|analysis| analysis.subject);
     ApprovalRequested {
-        approval: next_approval(state, &step.path, step_state),
-        step: step.path.clone(),
+        approval: next_approval(state, &step_state.path, step_state),
+        step: step_state.path.clone(),
         subject: Subject::UnknownOutcome,
         subject_digest: subject.unwrap_or(crate::run::Record::CHAIN_START),
         title: format!(
             "Attempt {} of `{}` was interrupted while it may have written. What now?",
-            attempt.number, step.path
+            attempt.number, step_state.path
         ),
         reason: format!("a write is never repeated by itself; found: {evidence}"),
         reviewers: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Applied, unknown};
+use super::{Applied, in_frame, unknown};
 use crate::plan::StepKind;
 use crate::run::payload::{
     AnalysisReported, ApprovalClosed, ApprovalRequested, ApprovalVoted, BranchChosen, Closed,
@@ -79,8 +79,14 @@ impl RunState {
 
     pub(super) fn choose_branch(&mut self, chosen: &BranchChosen, at: Timestamp) -> Applied {
         let plan = Arc::clone(&self.plan);
-        let Some(StepKind::Switch(switch)) = plan.steps.at(&chosen.step).map(|step| &step.kind)
-        else {
+        let node = self
+            .find(&chosen.step)
+            .ok_or_else(|| unknown(&chosen.step))?;
+        let index = self.index_of(node);
+        let kind = index
+            .and_then(|index| plan.steps.get(index))
+            .map(|step| &step.kind);
+        let Some(StepKind::Switch(switch)) = kind else {
             return Err(format!("`{}` is not a switch", chosen.step));
         };
         let Some(taken) = switch.arms.iter().find(|arm| arm.name == chosen.arm) else {
@@ -92,23 +98,12 @@ impl RunState {
         }
         state.branch = Some(chosen.clone());
         state.status = StepStatus::Running;
-        for path in &taken.steps {
-            let index = plan.steps.position(path).ok_or_else(|| unknown(path))?;
-            if self
-                .steps
-                .get(index)
-                .is_some_and(|inner| inner.unsettled_edges == 0)
-            {
-                self.frontier.insert(index);
-            }
-        }
-        for path in switch
-            .arms
-            .iter()
-            .filter(|arm| arm.name != taken.name)
-            .flat_map(|arm| &arm.steps)
-        {
-            self.leave_out(path, "another arm was taken", at)?;
+        let frame = state.node.frame;
+        self.let_in(&plan, frame, &taken.steps)?;
+        let others = switch.arms.iter().filter(|arm| arm.name != taken.name);
+        for path in others.flat_map(|arm| &arm.steps) {
+            let node = in_frame(&plan, frame, path).ok_or_else(|| unknown(path))?;
+            self.leave_out(node, "another arm was taken", at)?;
         }
         Ok(())
     }

@@ -125,14 +125,14 @@ fn reason(state: &RunState) -> Option<(String, &'static str)> {
     let open = state
         .steps()
         .find(|(_, step)| step.open_attempt().is_some());
-    if let Some((step, _)) = open {
+    if let Some((_, step)) = open {
         return Some((
             format!("left an attempt of {} under way", step.path),
             "resume",
         ));
     }
-    let retry = state.steps().find_map(|(step, step_state)| {
-        Some((step, step_state.retry.as_ref()?)).filter(|_| !step_state.status.is_settled())
+    let retry = state.steps().find_map(|(_, step_state)| {
+        Some((step_state, step_state.retry.as_ref()?)).filter(|_| !step_state.status.is_settled())
     });
     if let Some((step, retry)) = retry {
         return Some((
@@ -143,5 +143,5 @@ fn reason(state: &RunState) -> Option<(String, &'static str)> {
     let ready = state
         .steps()
         .find(|(_, step)| step.status == StepStatus::Ready);
-    ready.map(|(step, _)| (format!("has {} ready to run", step.path), "resume"))
+    ready.map(|(_, step)| (format!("has {} ready to run", step.path), "resume"))
 }
