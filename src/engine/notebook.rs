@@ -190,16 +190,9 @@ pub(super) async fn attempt_text(
     let (pictures, linked) = pictures(shared, &result.figures).await;
     let context = Value::Object(step_state.inputs.clone());
     let run = state.run.to_string();
-    let findings = step_state
-        .analysis
-        .as_ref()
-        .map(findings)
-        .unwrap_or_default();
-    let mut lines = step_state
-        .analysis
-        .as_ref()
-        .map(provenance)
-        .unwrap_or_default();
+    let analysis = step_state.analysis.as_ref();
+    let findings = analysis.map(findings).unwrap_or_default();
+    let mut lines = analysis.map(provenance).unwrap_or_default();
     lines.push(("Python", outcome.python.clone()));
     lines.push(("Seconds", format!("{:.3}", outcome.seconds)));
     let failure = match &outcome.status {

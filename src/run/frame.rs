@@ -215,14 +215,13 @@ impl RunState {
     }
 
     fn handler_frame(&self, kind: HandlerKind, about: Option<&str>) -> Option<usize> {
-        let found = self.frames.iter().rposition(|frame| match &frame.kind {
+        self.frames.iter().rposition(|frame| match &frame.kind {
             FrameKind::Handler {
                 kind: of,
                 about: asked,
             } => *of == kind && asked.as_ref().map(ApprovalId::as_str) == about,
             FrameKind::Run | FrameKind::Item { .. } | FrameKind::Round { .. } => false,
-        });
-        found
+        })
     }
 
     /// The step of the plan at `index` as the steps of `frame` see it: in their frame, or in one around it.

@@ -215,12 +215,8 @@ fn step_part<'a>(step: &'a Step, state: &'a StepState, part: &str, rest: &[&str]
             }
         }
         "figures" => {
-            let paths: Vec<&str> = state
-                .result
-                .iter()
-                .flat_map(|result| &result.figures)
-                .map(|figure| figure.path.as_str())
-                .collect();
+            let figures = state.result.iter().flat_map(|result| &result.figures);
+            let paths: Vec<&str> = figures.map(|figure| figure.path.as_str()).collect();
             Lookup::Value {
                 value: plain(&json!(paths)),
                 used: 3,
