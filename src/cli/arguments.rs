@@ -68,4 +68,5 @@ pub(super) enum Command {
     Verify(command::verify::Arguments),
     Doctor(command::doctor::Arguments),
     Explain(command::explain::Arguments),
+    Schema(command::schema::Arguments),
 }

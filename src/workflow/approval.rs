@@ -9,7 +9,7 @@ use crate::code;
 use crate::expression::{Expression, Reference, Template};
 use crate::plan::{ApprovalStep, AskRules, OnReject, Reviewers, Show};
 
-const ON_REJECT: [(&str, OnReject); 3] = [
+pub(super) const ON_REJECT: [(&str, OnReject); 3] = [
     ("reject", OnReject::Reject),
     ("skip", OnReject::Skip),
     ("fail", OnReject::Fail),

@@ -18,6 +18,7 @@ mod python;
 pub mod quantity;
 mod resolve;
 mod retry;
+mod schema;
 mod scope;
 mod sources;
 mod step;
@@ -27,6 +28,7 @@ mod top;
 pub mod yaml;
 
 pub use name::NAME_CHARS_MAX;
+pub use schema::schema;
 pub use sources::{NoSources, SourceError, Sources};
 
 use crate::diagnostic::Diagnostic;

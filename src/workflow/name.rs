@@ -8,7 +8,7 @@ use crate::diagnostic::Span;
 pub const NAME_CHARS_MAX: usize = 64;
 
 /// Words that Python keeps for itself, so that `steps.<word>` could not be read.
-const PYTHON_KEYWORDS: [&str; 35] = [
+pub(super) const PYTHON_KEYWORDS: [&str; 35] = [
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
     "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
     "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",

@@ -38,7 +38,7 @@ fn span_of(finding: &Finding, text: &str) -> Span {
 }
 
 /// Where steps may run; only the first one does now.
-const EXECUTIONS: [&str; 3] = ["local", "container", "auto"];
+pub(super) const EXECUTIONS: [&str; 3] = ["local", "container", "auto"];
 
 impl Compiler<'_, '_> {
     /// Reads `python:` of the step with this id.

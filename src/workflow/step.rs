@@ -15,7 +15,7 @@ use crate::diagnostic::{Place, Span};
 use crate::id::StepPath;
 use crate::plan::{OnFailure, Parent, SetStep, Step, StepKind};
 
-const ON_FAILURE: [(&str, OnFailure); 3] = [
+pub(super) const ON_FAILURE: [(&str, OnFailure); 3] = [
     ("fail", OnFailure::Fail),
     ("continue", OnFailure::Continue),
     ("skip_dependents", OnFailure::SkipDependents),

@@ -81,7 +81,11 @@ fn workflows() -> Vec<(PathBuf, String)> {
 
 fn refusal(text: &str) -> String {
     let options = CompileOptions::default();
-    shown(&compile("orbit.yml", text.as_bytes(), &Shelf, &options))
+    let compilation = compile("orbit.yml", text.as_bytes(), &Shelf, &options);
+    if compilation.plan.is_some() {
+        crate::cli_schema::agree(text);
+    }
+    shown(&compilation)
 }
 
 #[test]

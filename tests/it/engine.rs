@@ -74,6 +74,7 @@ pub(crate) type Compiled = (Arc<Plan>, Vec<(Digest, Vec<u8>)>);
 
 pub(crate) fn compiled(text: &str) -> Compiled {
     let text = format!("version: 1\nname: test\n{text}");
+    crate::cli_schema::agree(&text);
     of(compile(
         "test.yml",
         text.as_bytes(),

@@ -10,10 +10,12 @@ use stepwell::run::payload::{Answer, Values};
 use stepwell::run::{Command, Event, Refusal};
 use stepwell::workflow::{CompileOptions, NoSources, compile};
 
+use crate::cli_schema::agree;
 use crate::simulator::{Adopted, Ends, Simulation, World, result, vote};
 
 pub(crate) fn plan_of(yaml: &str) -> Arc<Plan> {
     let text = format!("version: 1\nname: test\n{yaml}");
+    agree(&text);
     let compilation = compile(
         "test.yml",
         text.as_bytes(),

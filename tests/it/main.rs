@@ -21,6 +21,7 @@ mod cli_errors;
 mod cli_look;
 mod cli_rig;
 mod cli_run;
+mod cli_schema;
 mod config;
 mod crash;
 mod docs_examples;

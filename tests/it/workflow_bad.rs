@@ -7,7 +7,7 @@ use stepwell::workflow::{CompileOptions, SourceError, Sources, compile};
 use crate::workflow_compile::shown;
 
 /// Files that exist only here, one for each thing that can be wrong with a file.
-struct Shelf;
+pub(crate) struct Shelf;
 
 impl Sources for Shelf {
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
@@ -27,7 +27,7 @@ impl Sources for Shelf {
 const MARK: &str = "#### ";
 
 /// The workflows of a fixture, with their titles.
-fn cases(text: &str) -> Vec<(String, String)> {
+pub(crate) fn cases(text: &str) -> Vec<(String, String)> {
     let mut cases: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
         if let Some(title) = line.strip_prefix(MARK) {

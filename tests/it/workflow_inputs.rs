@@ -9,6 +9,7 @@ use crate::workflow_compile::shown;
 
 fn plan(text: &str) -> Plan {
     let text = format!("version: 1\nname: w\n{text}");
+    crate::cli_schema::agree(&text);
     let compilation = compile(
         "w.yml",
         text.as_bytes(),

@@ -22,6 +22,7 @@ impl Sources for Code {
 
 fn plan_with(text: &str, options: &CompileOptions) -> Plan {
     let text = format!("version: 1\nname: w\n{text}");
+    crate::cli_schema::agree(&text);
     let compilation = compile("w.yml", text.as_bytes(), &Code, options);
     let said = shown(&compilation);
     compilation.plan.unwrap_or_else(|| panic!("{text}\n{said}"))

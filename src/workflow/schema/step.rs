@@ -1,0 +1,213 @@
+//! The keys of a step and of its code.
+
+use super::super::{keys, step};
+use super::shape::Shape::{
+    Bool, Condition, Duration, Either, Fields, List, Name, NamedValues, Of, Size, Text, TextMap,
+    Texts, Values, Variables, Whole, Words,
+};
+use super::top::{executions, modes, on_unknown};
+use super::{Row, Table};
+
+/// Most generations that can be asked for.
+const GENERATIONS_MAX: u32 = 100;
+
+pub(super) const TABLES: [Table; 2] = [
+    Table {
+        name: "step",
+        keys: Some(&keys::STEP),
+        about: "A step: an id, what it does (exactly one of the kinds), and when.",
+        required: &["id"],
+        one_of: &keys::KINDS,
+        rows: &STEP,
+    },
+    Table {
+        name: "python",
+        keys: Some(&keys::PYTHON),
+        about: "Python code from a file or written in place, and what it runs with.",
+        required: &[],
+        one_of: &["file", "code", "notebook", "task"],
+        rows: &PYTHON,
+    },
+];
+
+const STEP: [Row; 37] = [
+    (
+        "id",
+        Name,
+        "Id of the step, unique in the file: small letters, digits and _.",
+    ),
+    ("name", Text, "Name for people, in plain text."),
+    ("description", Text, "What the step is for, in plain text."),
+    (
+        "needs",
+        Either(&[Text, Texts]),
+        "Steps that must have succeeded before. `needs: []` starts at once.",
+    ),
+    (
+        "after",
+        Either(&[Text, Texts]),
+        "Steps that must have ended before, whatever their result.",
+    ),
+    (
+        "if",
+        Condition,
+        "Runs the step only when this is true: `if: ${{ steps.load.outputs.rows > 0 }}`.",
+    ),
+    ("python", Of("python"), "Runs Python code."),
+    ("set", NamedValues, "Gives values, without Python."),
+    (
+        "switch",
+        List(&Of("arm"), 1),
+        "Takes the first arm whose condition is true.",
+    ),
+    (
+        "approval",
+        Of("approval"),
+        "Asks a person, and waits for the answer.",
+    ),
+    (
+        "foreach",
+        Of("foreach"),
+        "Does the same for every item of a list.",
+    ),
+    (
+        "until",
+        Of("until"),
+        "Repeats its steps until a condition holds.",
+    ),
+    (
+        "parallel",
+        List(&Of("branch"), 1),
+        "Runs branches at the same time.",
+    ),
+    (
+        "workflow",
+        Of("child"),
+        "Runs another workflow as a run of its own.",
+    ),
+    ("wait", Of("wait"), "Waits for a time or for a signal."),
+    ("notify", Either(&[Text, Of("notify")]), "Tells somebody."),
+    ("http", Of("http"), "Makes one HTTP request."),
+    (
+        "notebook",
+        Of("notebook"),
+        "Puts notebooks of steps together.",
+    ),
+    ("fail", Of("fail"), "Fails."),
+    ("succeed", Of("succeed"), "Ends the run at once, and well."),
+    ("with", Values, "What the code sees as `context`."),
+    (
+        "env",
+        Variables,
+        "Variables of the code's environment; secrets may stand here.",
+    ),
+    (
+        "outputs",
+        Fields,
+        "The outputs with their types; what the code leaves in `results` is checked against them.",
+    ),
+    ("timeout", Duration, "Longest time of an attempt."),
+    (
+        "deadline",
+        Duration,
+        "Longest time of all attempts together.",
+    ),
+    ("retry", Of("retry"), "How failed attempts are repeated."),
+    (
+        "on_failure",
+        Words(on_failure),
+        "What a failure means: fail the run (default), continue without the outputs, or skip the dependents.",
+    ),
+    (
+        "approve_code",
+        Either(&[Bool, Of("approve_code")]),
+        "Asks a person before this very code runs, beside the policy of config.yml.",
+    ),
+    (
+        "artifacts",
+        Texts,
+        "Patterns of files that the code leaves and that are kept.",
+    ),
+    (
+        "cache",
+        Either(&[Bool, Of("cache")]),
+        "Takes the result of an earlier run with the same code, inputs and environment.",
+    ),
+    (
+        "locks",
+        Texts,
+        "Names of locks that the step holds while it runs.",
+    ),
+    (
+        "concurrency",
+        Of("concurrency"),
+        "How many steps of a group go on at the same time.",
+    ),
+    ("labels", TextMap, "Words to find the step by."),
+    (
+        "retention",
+        Duration,
+        "How long the files of the step are kept.",
+    ),
+    ("sensitive", Texts, "Outputs that are not shown."),
+    (
+        "idempotency_key",
+        Text,
+        "A text that lets the other side recognise a repeated write.",
+    ),
+    (
+        "on_unknown",
+        Words(on_unknown),
+        "What happens when nobody knows whether an attempt did its work.",
+    ),
+];
+
+const PYTHON: [Row; 15] = [
+    (
+        "file",
+        Text,
+        "A file of code, relative to the workflow file.",
+    ),
+    (
+        "code",
+        Text,
+        "The code itself: `code: |` and the lines below it.",
+    ),
+    ("notebook", Text, "A notebook whose cells are the code."),
+    ("task", Text, "What code shall be written for, in words."),
+    ("expects", Text, "What the written code shall leave."),
+    (
+        "max_generations",
+        Whole(1, GENERATIONS_MAX),
+        "How often code is written anew when it fails.",
+    ),
+    (
+        "reuse",
+        Words(|| vec!["never", "approved"]),
+        "Whether code that was approved once is taken again.",
+    ),
+    (
+        "mode",
+        Words(modes),
+        "Whether the code may write: read_only (default) or write_access.",
+    ),
+    ("packages", Texts, "Python packages to install."),
+    (
+        "requirements",
+        Text,
+        "A requirements file, relative to the workflow file.",
+    ),
+    ("timeout", Duration, "Longest time of an attempt."),
+    ("execution", Words(executions), "Where the code runs."),
+    ("memory", Size, "Most memory of an attempt."),
+    ("environment", Text, "A named environment of config.yml."),
+    (
+        "allow_outside",
+        Bool,
+        "Whether paths may leave the folder of the workflow file.",
+    ),
+];
+
+fn on_failure() -> Vec<&'static str> {
+    step::ON_FAILURE.iter().map(|(word, _)| *word).collect()
+}
