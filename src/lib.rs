@@ -4,7 +4,7 @@
 //! The map of the house (ARCHITECTURE.md has the long form):
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`]
-//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`]
+//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`], [`schedule`]
 //! - shell: [`engine`], [`cli`], [`telemetry`]
 //! - ports and adapters: [`artifact`], [`executor`], [`store`], [`transport`]
 
@@ -23,6 +23,7 @@ pub mod id;
 pub mod plan;
 pub mod python;
 pub mod run;
+pub mod schedule;
 pub mod store;
 pub mod telemetry;
 pub mod time;

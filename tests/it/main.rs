@@ -42,6 +42,7 @@ mod process_points;
 mod process_rig;
 mod process_write;
 mod review;
+mod schedule;
 mod simulator;
 mod store_crash;
 mod store_damage;

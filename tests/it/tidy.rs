@@ -13,7 +13,8 @@ const FUNCTION_LINES_MAX: usize = 70;
 const EDGES: &[(&str, &[&str])] = &[
     ("expression", &[]),
     ("plan", &["expression"]),
-    ("workflow", &["plan", "expression", "python"]),
+    ("schedule", &["plan"]),
+    ("workflow", &["plan", "expression", "python", "schedule"]),
     ("run", &["plan", "expression", "python", "approval"]),
     ("python", &["plan"]),
     ("approval", &["plan", "python"]),
@@ -63,6 +64,7 @@ const PURE: &[&str] = &[
     "run",
     "python",
     "approval",
+    "schedule",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",
@@ -88,6 +90,7 @@ const WALLS: &[(&str, &[&str])] = &[
         "ruff_python_ast",
         &["src/expression/", "src/python/analysis/"],
     ),
+    ("croner", &["src/schedule/"]),
     ("indicatif", &["src/cli/"]),
     ("clap", &["src/cli/"]),
 ];
