@@ -123,6 +123,12 @@ codes! {
     FILE_OUTSIDE = "file_outside",
     PYTHON_SYNTAX = "python_syntax",
     MISSING_INPUT = "missing_input",
+    SECRET_NOT_ALLOWED = "secret_not_allowed",
+    SECRET_EXPRESSION = "secret_expression",
+    UNKNOWN_SECRET = "unknown_secret",
+    UNUSED_SECRET = "unused_secret",
+    SCHEDULE_WITHOUT_TIMEZONE = "schedule_without_timezone",
+    REWIND_TARGET = "rewind_target",
 
     // -- config.yml (src/config) --
     UNSET_VARIABLE = "unset_variable",

@@ -59,7 +59,7 @@ pub(super) fn compile(
     }
 }
 
-/// Files beside a workflow. Symbolic links are followed, but never out of its folder.
+/// Files beside a workflow. Symbolic links are followed, but never out of its folder unless that is allowed.
 struct Beside {
     folder: PathBuf,
 }
@@ -83,6 +83,11 @@ impl Sources for Beside {
             return Err(SourceError::Outside);
         }
         read_bounded(&real, SOURCE_BYTES_MAX).map_err(|error| source_error(&error))
+    }
+
+    fn read_anywhere(&self, path: &str) -> Result<Vec<u8>, SourceError> {
+        read_bounded(&self.folder.join(path), SOURCE_BYTES_MAX)
+            .map_err(|error| source_error(&error))
     }
 }
 

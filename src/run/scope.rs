@@ -133,6 +133,21 @@ impl<'a> RunScope<'a> {
         Lookup::Value { value, used: 2 }
     }
 
+    /// What stands for a secret in everything that is recorded. Its value is put in when a process or a request
+    /// is started, and only there.
+    fn secrets(&self, rest: &[&str]) -> Lookup<'a> {
+        let secrets = &self.state.plan.secrets;
+        match rest.first().filter(|name| secrets.contains_key(**name)) {
+            Some(name) => Lookup::Value {
+                value: Value::Str(format!("${{{{ secrets.{name} }}}}")),
+                used: 2,
+            },
+            None => Lookup::Unknown {
+                known: secrets.keys().cloned().collect(),
+            },
+        }
+    }
+
     fn workflow(&self, rest: &[&str]) -> Lookup<'a> {
         let value = match rest.first().copied() {
             Some("name") => Value::Str(self.state.plan.name.as_str().to_owned()),
@@ -166,6 +181,7 @@ impl Scope for RunScope<'_> {
             Some((&"steps", rest)) => self.steps(rest),
             Some((&"run", rest)) => self.run(rest),
             Some((&"workflow", rest)) => self.workflow(rest),
+            Some((&"secrets", rest)) => self.secrets(rest),
             _ => Lookup::Unknown {
                 known: ["inputs", "steps", "run", "workflow"]
                     .map(str::to_owned)

@@ -4,16 +4,19 @@ use super::compiler::Compiler;
 use super::field::FieldRole;
 use super::keys;
 use super::text::Uses;
-use super::yaml::{self, Kind, Node};
+use super::yaml::{self, Fields, Node};
 use crate::code;
-use crate::expression::{Expression, Reference, Template};
-use crate::plan::{ApprovalStep, AskRules, OnReject, Reviewers, Show};
+use crate::expression::{Expression, Reference};
+use crate::plan::{ApprovalStep, OnReject, Show};
 
 pub(super) const ON_REJECT: [(&str, OnReject); 3] = [
     ("reject", OnReject::Reject),
     ("skip", OnReject::Skip),
     ("fail", OnReject::Fail),
 ];
+
+/// Largest `max_changes`.
+const CHANGES_MAX: u32 = 1_000;
 
 /// Parts of a step that `show` may name.
 const SHOWN: [&str; 6] = [
@@ -31,43 +34,42 @@ impl Compiler<'_, '_> {
             Some(node) => self.show(node, uses),
             None => Vec::new(),
         };
-        let reviewers = fields
-            .get("reviewers")
-            .and_then(|node| self.reviewers(node, uses));
+        let rules = self.ask_rules(fields, uses);
         let form = match fields.get("form") {
-            Some(node) => self.fields(node, "the name of an entry", FieldRole::Given, uses),
+            Some(node) => self.fields(node, "the name of an entry", FieldRole::Form, uses),
             None => indexmap::IndexMap::new(),
         };
         let on_reject = match fields.get("on_reject") {
             Some(node) => yaml::word(&mut self.report, node, &ON_REJECT)?,
             None => OnReject::default(),
         };
+        let max_changes = self.max_changes(fields)?;
         Some(ApprovalStep {
             title: title?,
             show,
-            rules: AskRules {
-                reviewers: reviewers.map(Reviewers::Text),
-                ..AskRules::default()
-            },
+            rules,
             form,
             on_reject,
+            // Known when all edges are: see `rewind`.
             on_changes: None,
-            max_changes: ApprovalStep::MAX_CHANGES,
+            max_changes,
         })
     }
 
-    /// Who should answer: text for people. Roles and users come later.
-    pub(super) fn reviewers(&mut self, node: &Node, uses: &mut Uses<'_>) -> Option<Template> {
-        if matches!(node.kind, Kind::Map(_) | Kind::List(_)) {
+    /// How often changes may be asked for.
+    fn max_changes(&mut self, fields: Fields<'_>) -> Option<u32> {
+        let Some(entry) = fields.entry("max_changes") else {
+            return Some(ApprovalStep::MAX_CHANGES);
+        };
+        if fields.get("on_changes").is_none() {
             self.report.error_with(
-                code::NOT_SUPPORTED_YET,
-                node.span,
-                "reviewers as roles and users are not supported yet",
-                "write who should answer as text: \"the shift lead\"",
+                code::USELESS_KEY,
+                entry.key_span,
+                "`max_changes` does nothing without `on_changes`",
+                "name the step that runs again when somebody asks for changes: `on_changes: analyse`",
             );
-            return None;
         }
-        self.text_template(node, uses)
+        yaml::whole(&mut self.report, &entry.node, 1, CHANGES_MAX)
     }
 
     fn show(&mut self, node: &Node, uses: &mut Uses<'_>) -> Vec<Show> {

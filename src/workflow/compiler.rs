@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::draft::Draft;
+use super::draft::{Draft, Named};
 use super::retry::WrittenRetry;
-use super::sources::{Blobs, Sources, normalize};
+use super::secrets::Secrets;
+use super::sources::{Blobs, Reach, Sources, normalize};
 use super::yaml::{Node, Report};
 use super::{CompileOptions, SourceError};
 use crate::code;
@@ -19,12 +20,15 @@ pub(super) struct Compiler<'a, 't> {
     pub(super) options: &'a CompileOptions,
     pub(super) blobs: Blobs,
     pub(super) defaults: Defaults,
+    pub(super) secrets: Secrets,
     /// All steps, a switch before the steps of its arms.
     pub(super) drafts: Vec<Draft>,
     /// Code that was looked at, and why it can't be read.
     pub(super) unreadable: HashMap<Digest, Option<Finding>>,
     /// Positions in `drafts`.
     pub(super) by_id: HashMap<String, usize>,
+    /// Approvals, by their positions, and the steps that they go back to.
+    pub(super) rewinds: Vec<(usize, Named)>,
 }
 
 /// What `defaults:` says.
@@ -49,24 +53,30 @@ impl<'a, 't> Compiler<'a, 't> {
             options,
             blobs: Blobs::default(),
             defaults: Defaults::default(),
+            secrets: Secrets::default(),
             drafts: Vec::new(),
             unreadable: HashMap::new(),
             by_id: HashMap::new(),
+            rewinds: Vec::new(),
         }
     }
 
     /// Reads the text file that `node` names, relative to the workflow file.
-    pub(super) fn read_file(&mut self, node: &Node, path: &str) -> Option<String> {
+    pub(super) fn read_file(&mut self, node: &Node, path: &str, reach: Reach) -> Option<String> {
         if path.is_empty() {
             self.report
                 .error(code::BAD_FILE, node.span, "the path is empty");
             return None;
         }
-        let Some(inside) = normalize(path) else {
+        let Some(simple) = normalize(path, reach) else {
             self.outside(node, path);
             return None;
         };
-        let bytes = match self.sources.read(&inside) {
+        let read = match reach {
+            Reach::Inside => self.sources.read(&simple),
+            Reach::Anywhere => self.sources.read_anywhere(&simple),
+        };
+        let bytes = match read {
             Ok(bytes) => bytes,
             Err(SourceError::Outside) => {
                 self.outside(node, path);
@@ -100,7 +110,7 @@ impl<'a, 't> Compiler<'a, 't> {
             code::FILE_OUTSIDE,
             node.span,
             format!("`{path}` leaves the folder of the workflow file"),
-            "move the file below that folder and write the path relative to it",
+            "move the file below that folder, or write `allow_outside: true` beside it",
         );
     }
 }

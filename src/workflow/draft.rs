@@ -64,6 +64,8 @@ pub(super) enum Site {
     ApproveCode,
     /// In the default of an input, evaluated before the run begins.
     InputDefault,
+    /// In what decides whether the run may begin: its inputs are known, none of its steps is.
+    RunStart,
     /// In the outputs of the run.
     RunOutput,
 }

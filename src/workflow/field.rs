@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::compiler::Compiler;
 use super::text::Uses;
-use super::yaml::{self, Fields, Node};
+use super::yaml::{self, Entry, Fields, Kind, Node};
 use super::{keys, name};
 use crate::code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -14,11 +14,18 @@ use crate::plan::{Field, FieldFault, FieldType, Items, check, whole_match};
 /// What a field is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FieldRole {
-    /// An input of the run, or an entry of a form: may have a default.
+    /// An input of the run: may have a default.
     Given,
+    /// An entry of a form: may have a default, and says which answers need it.
+    Form,
     /// An output: what the code leaves is all there is.
     Output,
 }
+
+/// The answer of a yes.
+const YES: &str = "approve";
+/// The answers of a person to a question.
+const ANSWERS: [(&str, &str); 3] = [(YES, YES), ("reject", "reject"), ("changes", "changes")];
 
 impl Compiler<'_, '_> {
     /// A map of named fields. `what` is for messages: "the name of an input".
@@ -53,10 +60,18 @@ impl Compiler<'_, '_> {
         if let Some(node) = fields.get("required") {
             field.required = yaml::boolean(&mut self.report, node)?;
         }
+        if let Some(entry) = fields.entry("required_on") {
+            self.required_on(&mut field, fields, entry, role);
+        }
         self.field_bounds(&mut field, fields);
         self.field_pattern(&mut field, fields);
         if let Some(node) = fields.get("items") {
             self.only_for(&field, node, "items", &[FieldType::List, FieldType::Map]);
+            // Inside of a form's entry there is nothing that one answer needs and another doesn't.
+            let role = match role {
+                FieldRole::Given | FieldRole::Form => FieldRole::Given,
+                FieldRole::Output => FieldRole::Output,
+            };
             field.items = self.items(node, role, uses);
         }
         if let Some(node) = fields.get("choices") {
@@ -66,6 +81,50 @@ impl Compiler<'_, '_> {
             field.default = self.field_default(&field, node, role, uses);
         }
         Some(field)
+    }
+
+    /// The answers that need a value. Then `required` is about nothing else than a yes.
+    fn required_on(
+        &mut self,
+        field: &mut Field,
+        fields: Fields<'_>,
+        entry: &Entry,
+        role: FieldRole,
+    ) {
+        if role != FieldRole::Form {
+            self.report.error_with(
+                code::USELESS_KEY,
+                entry.key_span,
+                "`required_on` is for entries of a form",
+                "elsewhere nobody answers: write `required: true` or `required: false`",
+            );
+            return;
+        }
+        if let Some(second) = fields.entry("required") {
+            self.report.error_with(
+                code::CONFLICTING_KEYS,
+                second.key_span,
+                "`required` and `required_on` exclude each other",
+                "`required: true` is `required_on: [approve]`",
+            );
+        }
+        let items = yaml::list(&mut self.report, &entry.node).unwrap_or_default();
+        for item in items {
+            if let Some(answer) = yaml::word(&mut self.report, item, &ANSWERS)
+                && !field.required_on.iter().any(|known| known == answer)
+            {
+                field.required_on.push(answer.to_owned());
+            }
+        }
+        if items.is_empty() && matches!(entry.node.kind, Kind::List(_)) {
+            self.report.error_with(
+                code::BAD_VALUE,
+                entry.node.span,
+                "the list names no answer",
+                "for a value that nobody must give write `required: false`",
+            );
+        }
+        field.required = field.required_on.iter().any(|answer| answer == YES);
     }
 
     fn field_type(&mut self, node: &Node) -> Option<FieldType> {
@@ -217,7 +276,7 @@ impl Compiler<'_, '_> {
         Some(template)
     }
 
-    fn field_fault(&mut self, node: &Node, fault: FieldFault) {
+    pub(super) fn field_fault(&mut self, node: &Node, fault: FieldFault) {
         let mut diagnostic = Diagnostic::error(fault.code, fault.to_string());
         diagnostic.help.extend(fault.help);
         self.report.add(node.span, diagnostic);

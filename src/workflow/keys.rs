@@ -10,22 +10,18 @@ pub(super) const WORKFLOW: Keys = Keys {
         "description",
         "labels",
         "inputs",
+        "schedules",
+        "concurrency",
+        "timeout",
+        "fail_fast",
+        "retention",
+        "secrets",
         "defaults",
         "steps",
         "outputs",
         PRIVATE_KEYS,
     ],
-    later: &[
-        "schedules",
-        "concurrency",
-        "timeout",
-        "deadline",
-        "secrets",
-        "handlers",
-        "fail_fast",
-        "locks",
-        "retention",
-    ],
+    later: &["handlers"],
 };
 
 pub(super) const DEFAULTS: Keys = Keys {
@@ -36,7 +32,14 @@ pub(super) const DEFAULTS: Keys = Keys {
 
 pub(super) const DEFAULTS_PYTHON: Keys = Keys {
     what: "`defaults.python`",
-    now: &["mode", "timeout", "packages", "requirements", "execution"],
+    now: &[
+        "mode",
+        "timeout",
+        "packages",
+        "requirements",
+        "execution",
+        "allow_outside",
+    ],
     later: &["memory", "environment"],
 };
 
@@ -60,27 +63,20 @@ pub(super) const STEP: Keys = Keys {
         "retry",
         "on_failure",
         "approve_code",
-    ],
-    later: &[
         "deadline",
         "artifacts",
         "cache",
         "locks",
+        "release_on_wait",
         "concurrency",
         "labels",
         "retention",
         "sensitive",
         "idempotency_key",
         "on_unknown",
-        "foreach",
-        "until",
-        "parallel",
-        "workflow",
-        "wait",
-        "notify",
-        "http",
-        "notebook",
-        "fail",
+    ],
+    later: &[
+        "foreach", "until", "parallel", "workflow", "wait", "notify", "http", "notebook", "fail",
         "succeed",
     ],
 };
@@ -104,6 +100,7 @@ pub(super) const PYTHON: Keys = Keys {
         "requirements",
         "timeout",
         "execution",
+        "allow_outside",
     ],
     later: &[
         "task",
@@ -113,21 +110,24 @@ pub(super) const PYTHON: Keys = Keys {
         "reuse",
         "memory",
         "environment",
-        "allow_outside",
     ],
 };
 
 pub(super) const APPROVE_CODE: Keys = Keys {
     what: "`approve_code`",
-    now: &["when", "reviewers"],
-    later: &[
-        "timeout",
+    now: &[
+        "when",
+        "reviewers",
         "required",
+        "reject_quorum",
         "allow_self",
         "remind",
+        "timeout",
         "on_timeout",
+        "escalate_to",
         "notify",
     ],
+    later: &[],
 };
 
 pub(super) const ARM: Keys = Keys {
@@ -138,20 +138,24 @@ pub(super) const ARM: Keys = Keys {
 
 pub(super) const APPROVAL: Keys = Keys {
     what: "`approval`",
-    now: &["title", "show", "form", "reviewers", "on_reject"],
-    later: &[
+    now: &[
+        "title",
+        "show",
+        "form",
+        "reviewers",
         "required",
+        "reject_quorum",
         "allow_self",
         "remind",
         "timeout",
-        "deadline",
         "on_timeout",
+        "escalate_to",
+        "notify",
+        "on_reject",
         "on_changes",
         "max_changes",
-        "reject_quorum",
-        "notify",
-        "release_on_wait",
     ],
+    later: &[],
 };
 
 pub(super) const RETRY: Keys = Keys {
@@ -164,7 +168,7 @@ pub(super) const RETRY: Keys = Keys {
         "jitter",
         "kinds",
     ],
-    later: &["on_unknown"],
+    later: &[],
 };
 
 pub(super) const FIELD: Keys = Keys {
@@ -180,6 +184,46 @@ pub(super) const FIELD: Keys = Keys {
         "min_items",
         "pattern",
         "items",
+        "required_on",
     ],
-    later: &["required_on"],
+    later: &[],
+};
+
+pub(super) const REVIEWERS: Keys = Keys {
+    what: "`reviewers`",
+    now: &["users", "roles"],
+    later: &[],
+};
+
+pub(super) const CONCURRENCY: Keys = Keys {
+    what: "`concurrency`",
+    now: &["group", "limit", "when_full", "release_while_waiting"],
+    later: &[],
+};
+
+pub(super) const SECRET: Keys = Keys {
+    what: "a secret",
+    now: &["env", "file"],
+    later: &[],
+};
+
+pub(super) const SCHEDULE: Keys = Keys {
+    what: "a schedule",
+    now: &[
+        "id",
+        "cron",
+        "timezone",
+        "catchup",
+        "catchup_window",
+        "overlap",
+        "jitter",
+        "with",
+    ],
+    later: &[],
+};
+
+pub(super) const CACHE: Keys = Keys {
+    what: "`cache`",
+    now: &["ttl"],
+    later: &[],
 };

@@ -3,23 +3,30 @@
 //! - [`yaml`]: bytes to a tree of values that know where they stand
 //! - `top`, `step`, `python`, `switch`, `approval`, `field`, `retry`: the tree to drafts of steps, by the
 //!   tables of `keys`
-//! - `resolve`, `scope`, `cycle`: what expressions refer to, and the edges that follow
+//! - `secrets`, `schedule`, `limits`, `keeping`, `ask`: the head of the file and what steps have in common
+//! - `resolve`, `scope`, `cycle`, `rewind`: what expressions refer to, and the edges that follow
 //!
 //! Nothing here reads a disk: files come through [`Sources`].
 
 mod approval;
+mod ask;
 mod compiler;
 mod cycle;
 mod draft;
 mod field;
+mod keeping;
 mod keys;
+mod limits;
 mod name;
 mod python;
 pub mod quantity;
 mod resolve;
 mod retry;
+mod rewind;
+mod schedule;
 mod schema;
 mod scope;
+mod secrets;
 mod sources;
 mod step;
 mod switch;
@@ -83,6 +90,8 @@ pub fn compile(
     let plan = yaml::tree(&mut compiler.report).map(|root| {
         let head = compiler.workflow(&root);
         compiler.resolve(&head);
+        compiler.resolve_rewinds();
+        compiler.warn_of_unused_secrets();
         compiler.refuse_cycle();
         let steps: Vec<Step> = compiler.drafts.drain(..).map(|draft| draft.step).collect();
         Plan {
@@ -96,12 +105,12 @@ pub fn compile(
                 digest,
             },
             inputs: head.inputs,
-            timeout: None,
-            fail_fast: false,
-            concurrency: None,
-            secrets: indexmap::IndexMap::new(),
-            schedules: Vec::new(),
-            retention: None,
+            timeout: head.timeout,
+            fail_fast: head.fail_fast,
+            concurrency: head.concurrency,
+            secrets: compiler.secrets.sources(),
+            schedules: head.schedules,
+            retention: head.retention,
             handlers: Handlers::default(),
             steps: Steps::from(steps),
             outputs: head.outputs,

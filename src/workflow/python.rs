@@ -3,13 +3,14 @@
 use super::compiler::Compiler;
 use super::draft::{Site, Use};
 use super::keys;
+use super::sources::Reach;
 use super::text::Uses;
 use super::yaml::{self, Fields, Kind, Node, place_inside};
 use crate::code;
 use crate::diagnostic::Span;
 use crate::expression::Expression;
 use crate::id::Digest;
-use crate::plan::{ApproveCode, AskRules, Mode, PythonStep, Reviewers};
+use crate::plan::{ApproveCode, AskRules, Mode, PythonStep};
 use crate::python::analysis::{Finding, Rule, RuleSet, analyze};
 
 fn line_index(finding: &Finding) -> usize {
@@ -45,6 +46,7 @@ impl Compiler<'_, '_> {
     pub(super) fn python(&mut self, node: &Node, id: &str) -> Option<PythonStep> {
         let fields = yaml::fields(&mut self.report, node, &keys::PYTHON)?;
         self.execution(fields);
+        let reach = self.reach(fields, &["file", "requirements"]);
         let mode = match fields.get("mode") {
             Some(node) => self.mode(node),
             None => self.options.default_mode.or(self.defaults.mode),
@@ -54,10 +56,10 @@ impl Compiler<'_, '_> {
             None => Some(self.defaults.packages.clone()),
         };
         let requirements = match fields.get("requirements") {
-            Some(node) => self.requirements(node),
+            Some(node) => self.requirements(node, reach),
             None => self.defaults.requirements,
         };
-        let (file_name, code) = self.python_code(fields, id)?;
+        let (file_name, code) = self.python_code(fields, id, reach)?;
         Some(PythonStep {
             file_name,
             code,
@@ -69,11 +71,16 @@ impl Compiler<'_, '_> {
     }
 
     /// The code: its name in tracebacks and its digest.
-    fn python_code(&mut self, fields: Fields<'_>, id: &str) -> Option<(String, Digest)> {
+    fn python_code(
+        &mut self,
+        fields: Fields<'_>,
+        id: &str,
+        reach: Reach,
+    ) -> Option<(String, Digest)> {
         match (fields.get("file"), fields.get("code")) {
             (Some(node), None) => {
                 let path = yaml::text(&mut self.report, node)?;
-                let text = self.read_file(node, path)?;
+                let text = self.read_file(node, path, reach)?;
                 Some((path.to_owned(), self.check_python(node, path, &text)))
             }
             (None, Some(node)) => {
@@ -145,10 +152,32 @@ impl Compiler<'_, '_> {
     }
 
     /// A file of requirement lines.
-    pub(super) fn requirements(&mut self, node: &Node) -> Option<Digest> {
+    pub(super) fn requirements(&mut self, node: &Node, reach: Reach) -> Option<Digest> {
         let path = yaml::text(&mut self.report, node)?;
-        let text = self.read_file(node, path)?;
+        let text = self.read_file(node, path, reach)?;
         Some(self.blobs.add(text.as_bytes()))
+    }
+
+    /// Where the files may be: `allow_outside`, which says nothing without one of these keys.
+    pub(super) fn reach(&mut self, fields: Fields<'_>, files: &[&str]) -> Reach {
+        let Some(entry) = fields.entry("allow_outside") else {
+            return Reach::Inside;
+        };
+        if !files.iter().any(|key| fields.get(key).is_some()) {
+            self.report.error_with(
+                code::USELESS_KEY,
+                entry.key_span,
+                format!(
+                    "`allow_outside` does nothing without `{}`",
+                    files.join("` or `")
+                ),
+                "it lets the path of a file leave the folder of the workflow file",
+            );
+        }
+        match yaml::boolean(&mut self.report, &entry.node) {
+            Some(true) => Reach::Anywhere,
+            Some(false) | None => Reach::Inside,
+        }
     }
 
     pub(super) fn execution(&mut self, fields: Fields<'_>) {
@@ -182,13 +211,7 @@ impl Compiler<'_, '_> {
             Some(node) => self.condition(node, &mut Uses::new(Site::ApproveCode, uses))?,
             None => Expression::parse("True").ok()?,
         };
-        let reviewers = fields
-            .get("reviewers")
-            .and_then(|node| self.reviewers(node, &mut Uses::new(Site::Step, uses)));
-        let rules = AskRules {
-            reviewers: reviewers.map(Reviewers::Text),
-            ..AskRules::default()
-        };
+        let rules = self.ask_rules(fields, &mut Uses::new(Site::Step, uses));
         Some(ApproveCode { when, rules })
     }
 }

@@ -53,7 +53,11 @@ impl Compiler<'_, '_> {
         for used in &uses {
             let around = match used.site {
                 Site::ArmSet { arm } => self.arm_of(index, arm),
-                Site::Step | Site::ApproveCode | Site::InputDefault | Site::RunOutput => None,
+                Site::Step
+                | Site::ApproveCode
+                | Site::InputDefault
+                | Site::RunStart
+                | Site::RunOutput => None,
             };
             let from = around
                 .as_ref()

@@ -20,9 +20,7 @@ const RUN: [&str; 6] = [
 const RUN_BEFORE: [&str; 2] = ["scheduled_at", "started_at"];
 const WORKFLOW: [&str; 2] = ["name", "version"];
 /// Names of the language that have no meaning in this version.
-const LATER: [&str; 6] = [
-    "secrets", "failure", "failures", "approval", "changes", "round",
-];
+const LATER: [&str; 5] = ["failure", "failures", "approval", "changes", "round"];
 
 fn roots(site: Site) -> &'static [&'static str] {
     match site {
@@ -30,6 +28,7 @@ fn roots(site: Site) -> &'static [&'static str] {
             &["inputs", "steps", "run", "workflow"]
         }
         Site::ApproveCode => &["check", "inputs", "steps", "run", "workflow"],
+        Site::RunStart => &["inputs", "run", "workflow"],
         Site::InputDefault => &["run"],
     }
 }
@@ -49,7 +48,9 @@ pub(super) fn check(
 ) {
     let run: &[&str] = match used.site {
         Site::InputDefault => &RUN_BEFORE,
-        Site::Step | Site::ArmSet { .. } | Site::ApproveCode | Site::RunOutput => &RUN,
+        Site::Step | Site::ArmSet { .. } | Site::ApproveCode | Site::RunStart | Site::RunOutput => {
+            &RUN
+        }
     };
     let (parts, code, what): (Vec<&str>, Code, &str) = match root {
         "inputs" => (

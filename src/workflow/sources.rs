@@ -12,6 +12,24 @@ pub trait Sources {
     /// # Errors
     /// Says why the file can't be used.
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError>;
+
+    /// The same for a path that may leave the folder, since the author allowed it: it is relative to the folder
+    /// and may begin with `../`, or it is absolute.
+    ///
+    /// # Errors
+    /// Says why the file can't be used.
+    fn read_anywhere(&self, path: &str) -> Result<Vec<u8>, SourceError> {
+        self.read(path)
+    }
+}
+
+/// Where the files may be that a workflow names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Below the folder of the workflow file.
+    Inside,
+    /// Anywhere: `allow_outside: true`.
+    Anywhere,
 }
 
 /// Why a file can't be used.
@@ -47,25 +65,31 @@ impl Sources for NoSources {
     }
 }
 
-/// The path in its simplest form, or nothing when it leaves the folder it is relative to.
-pub(super) fn normalize(path: &str) -> Option<String> {
-    if path.starts_with('/') || path.contains('\\') {
+/// The path in its simplest form, or nothing when it leads where it may not.
+pub(super) fn normalize(path: &str, reach: Reach) -> Option<String> {
+    let absolute = path.starts_with('/');
+    if path.contains('\\') || (absolute && reach == Reach::Inside) {
         return None;
     }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." => {
-                parts.pop()?;
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
             }
+            // There is nothing above the root.
+            ".." if absolute => {}
+            ".." if reach == Reach::Inside => return None,
             name => parts.push(name),
         }
     }
-    if parts.is_empty() {
-        return Some(".".to_owned());
-    }
-    Some(parts.join("/"))
+    let joined = parts.join("/");
+    Some(match (absolute, joined.is_empty()) {
+        (true, _) => format!("/{joined}"),
+        (false, true) => ".".to_owned(),
+        (false, false) => joined,
+    })
 }
 
 /// What the plan refers to by digest, each content once.

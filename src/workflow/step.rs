@@ -89,6 +89,9 @@ impl Compiler<'_, '_> {
         }
         draft.uses.append(&mut uses);
         self.code_only(fields, &mut draft);
+        self.limits(fields, &mut draft);
+        self.keeping(fields, &mut draft);
+        self.note_rewind(fields, index);
         if let Some(slot) = self.drafts.get_mut(index) {
             *slot = draft;
         }
@@ -271,6 +274,7 @@ impl Compiler<'_, '_> {
             step.with = self.templates(node, uses);
         }
         if let Some(node) = fields.get("env") {
+            let uses = &mut Uses::new(Site::Step, uses.list).with_secrets();
             step.env = self.environment(node, uses);
         }
         if let Some(node) = fields.get("outputs") {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::compiler::Compiler;
 use super::draft::{Site, Use};
+use super::secrets;
 use super::yaml::{self, Entry, Inside, Kind, Node, place_inside};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
@@ -14,11 +15,25 @@ use crate::expression::{Expression, Lookup, Reference, Scope, StepStatusWord, Te
 pub(super) struct Uses<'u> {
     pub(super) site: Site,
     pub(super) list: &'u mut Vec<Use>,
+    /// Whether secrets may be named.
+    pub(super) secrets: bool,
 }
 
 impl<'u> Uses<'u> {
     pub(super) fn new(site: Site, list: &'u mut Vec<Use>) -> Self {
-        Self { site, list }
+        Self {
+            site,
+            list,
+            secrets: false,
+        }
+    }
+
+    /// The same, where secrets may be named: `env` and the headers of requests.
+    pub(super) fn with_secrets(self) -> Self {
+        Self {
+            secrets: true,
+            ..self
+        }
     }
 
     /// Notes a reference that stands at `span` in the file.
@@ -110,7 +125,15 @@ impl Compiler<'_, '_> {
             for reference in expression.references() {
                 let at = reference.span();
                 let inner = Span::new(at.start + expression.offset(), at.end + expression.offset());
-                uses.add(reference, inside.place(inner));
+                let place = inside.place(inner);
+                match reference {
+                    Reference::Path { root, path, .. } if root == secrets::ROOT => {
+                        self.secret_use(expression.source(), path, place, uses.secrets);
+                    }
+                    Reference::Path { .. } | Reference::Status { .. } => {
+                        uses.add(reference, place);
+                    }
+                }
             }
         }
     }

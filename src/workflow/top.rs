@@ -1,5 +1,7 @@
 //! The top of the file: version, name, inputs, defaults, outputs.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 
 use super::compiler::{Compiler, Defaults};
@@ -10,7 +12,7 @@ use super::yaml::{self, Fields, Kind, Node};
 use super::{LANGUAGE, keys, quantity};
 use crate::code;
 use crate::expression::Template;
-use crate::plan::Field;
+use crate::plan::{Concurrency, Field, Schedule};
 
 /// What a workflow says beside its steps.
 #[derive(Debug, Default)]
@@ -19,8 +21,13 @@ pub(super) struct Head {
     pub(super) description: String,
     pub(super) labels: IndexMap<String, String>,
     pub(super) inputs: IndexMap<String, Field>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) fail_fast: bool,
+    pub(super) concurrency: Option<Concurrency>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) retention: Option<Duration>,
     pub(super) outputs: IndexMap<String, Template>,
-    /// References of inputs and outputs.
+    /// References of inputs, outputs and what else stands here.
     pub(super) uses: Vec<Use>,
 }
 
@@ -32,7 +39,11 @@ impl Compiler<'_, '_> {
             return head;
         };
         self.version(fields);
+        if let Some(node) = fields.get("secrets") {
+            self.read_secrets(node);
+        }
         self.head(fields, &mut head);
+        self.run_limits(fields, &mut head);
         if let Some(node) = fields.get("defaults") {
             self.defaults = self.read_defaults(node);
         }
@@ -79,16 +90,34 @@ impl Compiler<'_, '_> {
             head.description = self.plain_text(node).unwrap_or_default();
         }
         if let Some(node) = fields.get("labels") {
-            for entry in yaml::map(&mut self.report, node).unwrap_or_default() {
-                if let Some(label) = self.plain_text(&entry.node) {
-                    head.labels.insert(entry.key.clone(), label);
-                }
-            }
+            head.labels = self.labels(node);
         }
         if let Some(node) = fields.get("inputs") {
             let uses = &mut Uses::new(Site::InputDefault, &mut head.uses);
             head.inputs = self.fields(node, "the name of an input", FieldRole::Given, uses);
         }
+    }
+
+    /// When runs begin, how many at once, how long they take and are kept.
+    fn run_limits(&mut self, fields: Fields<'_>, head: &mut Head) {
+        if let Some(node) = fields.get("schedules") {
+            head.schedules = self.schedules(node, &head.inputs, &mut head.uses);
+        }
+        if let Some(node) = fields.get("concurrency") {
+            let uses = &mut Uses::new(Site::RunStart, &mut head.uses);
+            head.concurrency = self.concurrency(node, uses);
+        }
+        let report = &mut self.report;
+        head.timeout = fields
+            .get("timeout")
+            .and_then(|node| quantity::duration(report, node));
+        head.retention = fields
+            .get("retention")
+            .and_then(|node| quantity::duration(report, node));
+        head.fail_fast = fields
+            .get("fail_fast")
+            .and_then(|node| yaml::boolean(report, node))
+            .unwrap_or_default();
     }
 
     /// The name is part of folder names, so it holds nothing that a path could stumble over.
@@ -126,6 +155,7 @@ impl Compiler<'_, '_> {
             return defaults;
         };
         self.execution(fields);
+        let reach = self.reach(fields, &["requirements"]);
         defaults.mode = fields.get("mode").and_then(|node| self.mode(node));
         defaults.timeout = fields
             .get("timeout")
@@ -136,7 +166,7 @@ impl Compiler<'_, '_> {
             .unwrap_or_default();
         defaults.requirements = fields
             .get("requirements")
-            .and_then(|node| self.requirements(node));
+            .and_then(|node| self.requirements(node, reach));
         defaults
     }
 }

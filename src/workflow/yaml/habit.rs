@@ -1,11 +1,11 @@
 //! What people write who come from other tools, and what they mean here.
 
 /// Keys: the map that they stand in, the key, what to write instead.
-const KEYS: [(&str, &str, &str); 19] = [
+const KEYS: [(&str, &str, &str); 23] = [
     (
         WORKFLOW,
         "on",
-        "a run begins with `stepwell run`; schedules are not supported yet",
+        "a run begins with `stepwell run`, or by itself under `schedules:`",
     ),
     (WORKFLOW, "jobs", "there is one list of steps: `steps:`"),
     (WORKFLOW, "tasks", "there is one list of steps: `steps:`"),
@@ -31,6 +31,22 @@ const KEYS: [(&str, &str, &str); 19] = [
         "packages",
         "it belongs to `python:`: `python: {file: …, packages: [numpy]}`",
     ),
+    (RETRY, "on_unknown", "it stands in the step, beside `retry`"),
+    (
+        APPROVAL,
+        "deadline",
+        "it stands in the step, beside `approval`; `timeout` is the time to answer",
+    ),
+    (
+        APPROVAL,
+        "release_on_wait",
+        "it stands in the step, beside `locks`",
+    ),
+    (
+        SCHEDULE,
+        "inputs",
+        "what the runs are given stands under `with:`",
+    ),
     (STEP, "when", "write `if: ${{ … }}`"),
     (STEP, "depends_on", "write `needs: [step]`"),
     (STEP, "continue-on-error", "write `on_failure: continue`"),
@@ -44,7 +60,7 @@ const KEYS: [(&str, &str, &str); 19] = [
 ];
 
 /// Maps that something else was written for, and how they are written.
-const MAPS: [(&str, &str); 6] = [
+const MAPS: [(&str, &str); 10] = [
     (
         WORKFLOW,
         "a workflow file begins with `version: 1` and `name: …`",
@@ -57,14 +73,27 @@ const MAPS: [(&str, &str); 6] = [
         PYTHON,
         "write `python: {file: stages/load.py}`, or `code: |` below `python:`",
     ),
-    ("`retry`", "write `retry: {max_attempts: 3}`"),
-    ("`approval`", "write `approval: {title: …}`"),
+    (RETRY, "write `retry: {max_attempts: 3}`"),
+    (CONCURRENCY, "write `concurrency: {group: orbit, limit: 1}`"),
+    (SECRET, "write `archiver: {env: ARCHIVER_TOKEN}`"),
+    (
+        SCHEDULE,
+        "write `- {id: nightly, cron: \"30 2 * * *\", timezone: Europe/Berlin}`",
+    ),
+    (CACHE, "write `cache: true` or `cache: {ttl: 7d}`"),
+    (APPROVAL, "write `approval: {title: …}`"),
     ("`approve_code`", "write `approve_code: true`"),
 ];
 
 const WORKFLOW: &str = "a workflow";
 const STEP: &str = "a step";
 const PYTHON: &str = "`python`";
+const RETRY: &str = "`retry`";
+const APPROVAL: &str = "`approval`";
+const CONCURRENCY: &str = "`concurrency`";
+const SECRET: &str = "a secret";
+const SCHEDULE: &str = "a schedule";
+const CACHE: &str = "`cache`";
 const PYTHON_FILE: &str = "a step runs Python: `python: {file: stages/load.py}`";
 
 /// What to write instead of a key that another tool has.
@@ -95,6 +124,10 @@ mod tests {
             &keys::RETRY,
             &keys::APPROVAL,
             &keys::APPROVE_CODE,
+            &keys::CONCURRENCY,
+            &keys::SECRET,
+            &keys::SCHEDULE,
+            &keys::CACHE,
         ];
         for (what, key, _) in KEYS {
             let table = tables.iter().find(|table| table.what == what).unwrap();
