@@ -16,7 +16,7 @@ pub(super) const ON_REJECT: [(&str, OnReject); 3] = [
 ];
 
 /// Largest `max_changes`.
-const CHANGES_MAX: u32 = 1_000;
+pub(super) const CHANGES_MAX: u32 = 1_000;
 
 /// Parts of a step that `show` may name.
 const SHOWN: [&str; 6] = [

@@ -11,9 +11,9 @@ use crate::expression::Template;
 use crate::plan::{AskRules, NamedReviewers, OnTimeout, Reviewers};
 
 /// Most people that a question can ask for.
-const PEOPLE_MAX: u32 = 100;
+pub(super) const PEOPLE_MAX: u32 = 100;
 
-const ON_TIMEOUT: [(&str, OnTimeout); 3] = [
+pub(super) const ON_TIMEOUT: [(&str, OnTimeout); 3] = [
     ("reject", OnTimeout::Reject),
     ("fail", OnTimeout::Fail),
     ("escalate", OnTimeout::Escalate),

@@ -25,7 +25,8 @@ pub(super) enum FieldRole {
 /// The answer of a yes.
 const YES: &str = "approve";
 /// The answers of a person to a question.
-const ANSWERS: [(&str, &str); 3] = [(YES, YES), ("reject", "reject"), ("changes", "changes")];
+pub(super) const ANSWERS: [(&str, &str); 3] =
+    [(YES, YES), ("reject", "reject"), ("changes", "changes")];
 
 impl Compiler<'_, '_> {
     /// A map of named fields. `what` is for messages: "the name of an input".

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::expression::Template;
 use crate::plan::{Cache, Mode, OnUnknown, Step, StepKind};
 
-const ON_UNKNOWN: [(&str, OnUnknown); 3] = [
+pub(super) const ON_UNKNOWN: [(&str, OnUnknown); 3] = [
     ("ask", OnUnknown::Ask),
     ("retry", OnUnknown::Retry),
     ("fail", OnUnknown::Fail),

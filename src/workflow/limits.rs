@@ -12,9 +12,9 @@ use crate::expression::Template;
 use crate::plan::{Concurrency, WhenFull};
 
 /// Largest `limit` of a group.
-const LIMIT_MAX: u32 = 10_000;
+pub(super) const LIMIT_MAX: u32 = 10_000;
 
-const WHEN_FULL: [(&str, WhenFull); 3] = [
+pub(super) const WHEN_FULL: [(&str, WhenFull); 3] = [
     ("queue", WhenFull::Queue),
     ("cancel_new", WhenFull::CancelNew),
     ("cancel_running", WhenFull::CancelRunning),

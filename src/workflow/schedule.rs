@@ -20,13 +20,13 @@ const UTC: &str = "UTC";
 /// Fields of a line of crontab.
 const CRON_FIELDS: usize = 5;
 
-const CATCHUP: [(&str, Catchup); 3] = [
+pub(super) const CATCHUP: [(&str, Catchup); 3] = [
     ("none", Catchup::None),
     ("latest", Catchup::Latest),
     ("all", Catchup::All),
 ];
 
-const OVERLAP: [(&str, Overlap); 4] = [
+pub(super) const OVERLAP: [(&str, Overlap); 4] = [
     ("skip", Overlap::Skip),
     ("queue", Overlap::Queue),
     ("cancel_running", Overlap::CancelRunning),

@@ -1,13 +1,10 @@
 //! The keys of questions to people.
 
-use super::super::{approval, keys};
+use super::super::{approval, ask, keys};
 use super::shape::Shape::{
     Bool, Condition, Duration, Either, Fields, List, Of, Text, Texts, Whole, Words,
 };
 use super::{Row, Table};
-
-/// Most people that a question can ask for, and most rounds of changes.
-const PEOPLE_MAX: u32 = 100;
 
 pub(super) const TABLES: [Table; 3] = [
     Table {
@@ -28,7 +25,7 @@ pub(super) const TABLES: [Table; 3] = [
     },
     Table {
         name: "reviewers",
-        keys: None,
+        keys: Some(&keys::REVIEWERS),
         about: "Who may answer: these people, and everybody who has one of these roles.",
         required: &[],
         one_of: &[],
@@ -39,7 +36,7 @@ pub(super) const TABLES: [Table; 3] = [
     },
 ];
 
-const APPROVAL: [Row; 16] = [
+const APPROVAL: [Row; 15] = [
     ("title", Text, "The question."),
     (
         "show",
@@ -53,7 +50,7 @@ const APPROVAL: [Row; 16] = [
     ),
     (
         "reviewers",
-        Either(&[Text, Of("reviewers")]),
+        Either(&[Text, Texts, Of("reviewers")]),
         "Who should answer.",
     ),
     (
@@ -63,12 +60,12 @@ const APPROVAL: [Row; 16] = [
     ),
     (
         "required",
-        Whole(1, PEOPLE_MAX),
+        Whole(1, ask::PEOPLE_MAX),
         "How many different people must say yes.",
     ),
     (
         "reject_quorum",
-        Whole(1, PEOPLE_MAX),
+        Whole(1, ask::PEOPLE_MAX),
         "How many must say no until it is a no.",
     ),
     (
@@ -78,7 +75,7 @@ const APPROVAL: [Row; 16] = [
     ),
     (
         "remind",
-        List(&Duration, 0),
+        Either(&[Duration, List(&Duration, 0)]),
         "How long after the question people are reminded.",
     ),
     (
@@ -87,14 +84,14 @@ const APPROVAL: [Row; 16] = [
         "How long there is time to answer, by the clock on the wall.",
     ),
     (
-        "deadline",
-        Duration,
-        "Longest time of the step, everything counted.",
-    ),
-    (
         "on_timeout",
         Words(on_timeout),
         "What the end of that time means; never a yes.",
+    ),
+    (
+        "escalate_to",
+        Either(&[Texts, Of("reviewers")]),
+        "Who may answer too, once the time is over: for `on_timeout: escalate`.",
     ),
     (
         "on_changes",
@@ -103,7 +100,7 @@ const APPROVAL: [Row; 16] = [
     ),
     (
         "max_changes",
-        Whole(0, PEOPLE_MAX),
+        Whole(1, approval::CHANGES_MAX),
         "How often changes may be asked for.",
     ),
     (
@@ -111,14 +108,9 @@ const APPROVAL: [Row; 16] = [
         Texts,
         "Channels of config.yml that hear of the question.",
     ),
-    (
-        "release_on_wait",
-        Bool,
-        "Whether locks are given up while the question is open.",
-    ),
 ];
 
-const APPROVE_CODE: [Row; 8] = [
+const APPROVE_CODE: [Row; 10] = [
     (
         "when",
         Condition,
@@ -126,7 +118,7 @@ const APPROVE_CODE: [Row; 8] = [
     ),
     (
         "reviewers",
-        Either(&[Text, Of("reviewers")]),
+        Either(&[Text, Texts, Of("reviewers")]),
         "Who should answer.",
     ),
     (
@@ -136,8 +128,13 @@ const APPROVE_CODE: [Row; 8] = [
     ),
     (
         "required",
-        Whole(1, PEOPLE_MAX),
+        Whole(1, ask::PEOPLE_MAX),
         "How many different people must say yes.",
+    ),
+    (
+        "reject_quorum",
+        Whole(1, ask::PEOPLE_MAX),
+        "How many must say no until it is a no.",
     ),
     (
         "allow_self",
@@ -146,13 +143,18 @@ const APPROVE_CODE: [Row; 8] = [
     ),
     (
         "remind",
-        List(&Duration, 0),
+        Either(&[Duration, List(&Duration, 0)]),
         "How long after the question people are reminded.",
     ),
     (
         "on_timeout",
         Words(on_timeout),
         "What the end of that time means; never a yes.",
+    ),
+    (
+        "escalate_to",
+        Either(&[Texts, Of("reviewers")]),
+        "Who may answer too, once the time is over: for `on_timeout: escalate`.",
     ),
     (
         "notify",
@@ -166,5 +168,5 @@ fn on_reject() -> Vec<&'static str> {
 }
 
 fn on_timeout() -> Vec<&'static str> {
-    vec!["reject", "fail", "escalate"]
+    ask::ON_TIMEOUT.iter().map(|(word, _)| *word).collect()
 }

@@ -30,7 +30,7 @@ pub(super) const TABLES: [Table; 2] = [
     },
 ];
 
-const STEP: [Row; 37] = [
+const STEP: [Row; 38] = [
     (
         "id",
         Name,
@@ -137,6 +137,11 @@ const STEP: [Row; 37] = [
         "locks",
         Texts,
         "Names of locks that the step holds while it runs.",
+    ),
+    (
+        "release_on_wait",
+        Bool,
+        "Whether the locks are given up while a question is open.",
     ),
     (
         "concurrency",

@@ -1,15 +1,12 @@
 //! The keys of the file itself, of defaults, fields, schedules, handlers.
 
-use super::super::{keys, python};
+use super::super::{field, keeping, keys, limits, python, schedule};
 use super::shape::Shape::{
     Any, Bool, Duration, Fields, Items, List, MapOf, Name, NamedValues, Number, Of, Pattern, Share,
     Size, Steps, Text, TextMap, Texts, Values, Version, Whole, Words,
 };
 use super::{Row, Table};
 use crate::plan::{FieldType, Mode};
-
-/// Counts of things that run at once.
-const MANY: u32 = 10_000;
 
 pub(super) const TABLES: [Table; 10] = [
     Table {
@@ -65,7 +62,7 @@ pub(super) const TABLES: [Table; 10] = [
     },
     Table {
         name: "schedule",
-        keys: None,
+        keys: Some(&keys::SCHEDULE),
         about: "When runs start by themselves.",
         required: &["id", "cron"],
         one_of: &[],
@@ -73,7 +70,7 @@ pub(super) const TABLES: [Table; 10] = [
     },
     Table {
         name: "concurrency",
-        keys: None,
+        keys: Some(&keys::CONCURRENCY),
         about: "How many of a group go on at the same time.",
         required: &["group"],
         one_of: &[],
@@ -81,7 +78,7 @@ pub(super) const TABLES: [Table; 10] = [
     },
     Table {
         name: "secret",
-        keys: None,
+        keys: Some(&keys::SECRET),
         about: "Where a secret comes from. Its value is never recorded.",
         required: &[],
         one_of: &["env", "file"],
@@ -104,22 +101,15 @@ pub(super) const TABLES: [Table; 10] = [
     },
     Table {
         name: "cache",
-        keys: None,
+        keys: Some(&keys::CACHE),
         about: "Takes the result of an earlier run with the same code, inputs and environment.",
         required: &[],
         one_of: &[],
-        rows: &[
-            ("ttl", Duration, "How old that result may be."),
-            (
-                "files",
-                Texts,
-                "Files whose content is part of what must be the same.",
-            ),
-        ],
+        rows: &[("ttl", Duration, "How old that result may be.")],
     },
 ];
 
-const WORKFLOW: [Row; 17] = [
+const WORKFLOW: [Row; 15] = [
     (
         "version",
         Version,
@@ -161,11 +151,6 @@ const WORKFLOW: [Row; 17] = [
         "Longest time of a run; waiting for people is not counted.",
     ),
     (
-        "deadline",
-        Duration,
-        "Longest time of a run, everything counted.",
-    ),
-    (
         "defaults",
         Of("defaults"),
         "What holds for every step that says nothing else.",
@@ -195,15 +180,10 @@ const WORKFLOW: [Row; 17] = [
         Bool,
         "Whether the first failure cancels what still runs.",
     ),
-    (
-        "locks",
-        Texts,
-        "Names of locks that the run holds from its begin to its end.",
-    ),
     ("retention", Duration, "How long runs are kept."),
 ];
 
-const DEFAULTS_PYTHON: [Row; 7] = [
+const DEFAULTS_PYTHON: [Row; 8] = [
     (
         "mode",
         Words(modes),
@@ -219,9 +199,14 @@ const DEFAULTS_PYTHON: [Row; 7] = [
     ("execution", Words(executions), "Where code runs."),
     ("memory", Size, "Most memory of an attempt."),
     ("environment", Text, "A named environment of config.yml."),
+    (
+        "allow_outside",
+        Bool,
+        "Whether paths may leave the folder of the workflow file.",
+    ),
 ];
 
-const RETRY: [Row; 7] = [
+const RETRY: [Row; 6] = [
     (
         "max_attempts",
         Whole(1, 1_000),
@@ -247,11 +232,6 @@ const RETRY: [Row; 7] = [
         "kinds",
         List(&Words(kinds_of_failure), 0),
         "Kinds of failure that are tried again.",
-    ),
-    (
-        "on_unknown",
-        Words(on_unknown),
-        "What happens when nobody knows whether an attempt did its work: ask, retry or fail.",
     ),
 ];
 
@@ -303,13 +283,13 @@ const SCHEDULE: [Row; 8] = [
     ),
     (
         "catchup",
-        Words(|| vec!["none", "latest", "all"]),
+        Words(|| schedule::CATCHUP.iter().map(|(word, _)| *word).collect()),
         "What happens to slots that were missed.",
     ),
     ("catchup_window", Duration, "How old a missed slot may be."),
     (
         "overlap",
-        Words(|| vec!["skip", "queue", "cancel_running", "allow"]),
+        Words(|| schedule::OVERLAP.iter().map(|(word, _)| *word).collect()),
         "What happens when the run of an earlier slot still goes on.",
     ),
     (
@@ -324,12 +304,12 @@ const CONCURRENCY: [Row; 4] = [
     ("group", Text, "Name of the group; may be an expression."),
     (
         "limit",
-        Whole(1, MANY),
+        Whole(1, limits::LIMIT_MAX),
         "How many at once; 1 when nothing is written.",
     ),
     (
         "when_full",
-        Words(|| vec!["queue", "cancel_new", "cancel_running"]),
+        Words(|| limits::WHEN_FULL.iter().map(|(word, _)| *word).collect()),
         "What happens when there is no room.",
     ),
     (
@@ -366,7 +346,7 @@ pub(super) fn executions() -> Vec<&'static str> {
 }
 
 pub(super) fn on_unknown() -> Vec<&'static str> {
-    vec!["ask", "retry", "fail"]
+    keeping::ON_UNKNOWN.iter().map(|(word, _)| *word).collect()
 }
 
 fn kinds_of_failure() -> Vec<&'static str> {
@@ -381,5 +361,5 @@ fn types() -> Vec<&'static str> {
 }
 
 fn answers() -> Vec<&'static str> {
-    vec!["approve", "reject", "changes"]
+    field::ANSWERS.iter().map(|(word, _)| *word).collect()
 }
