@@ -172,6 +172,8 @@ impl From<Refusal> for Error {
                     fields.join(", ")
                 ),
             ),
+            Refusal::UnknownSignal { .. } => (Exit::Usage, explained(refusal.code())),
+            Refusal::BadSignal { .. } => (Exit::Usage, explained(refusal.code())),
             Refusal::CommentMissing => (
                 Exit::Usage,
                 "say why with --comment \"…\"; the author will read it".to_owned(),

@@ -170,6 +170,17 @@ pub struct WaitStep {
     pub on_timeout: OnWaitTimeout,
 }
 
+impl WaitStep {
+    /// The name of the signal that it waits for, if it does.
+    #[must_use]
+    pub fn signal(&self) -> Option<&str> {
+        match &self.on {
+            WaitOn::Signal { name, .. } => Some(name),
+            WaitOn::Duration(_) | WaitOn::Until(_) => None,
+        }
+    }
+}
+
 /// What a [`WaitStep`] waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

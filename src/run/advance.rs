@@ -13,10 +13,13 @@ mod map;
 mod parallel;
 mod python;
 mod switch;
+mod time;
 mod until;
+mod wait;
 
 pub use map::{ITEMS_MAX, KEY_CHARS_MAX};
 pub use python::blocked;
+pub(super) use time::deadline;
 
 use evaluate::{evaluate, text, values};
 use finish::finish;
@@ -42,6 +45,9 @@ pub fn advance(state: &RunState, moment: Moment) -> Vec<Event> {
     if state.all_settled() {
         return vec![finish(state)];
     }
+    if let Some(event) = time::run_is_over(state, moment) {
+        return vec![event];
+    }
     state
         .frontier()
         .flat_map(|(step, step_state)| follow(state, step, step_state, moment))
@@ -52,12 +58,32 @@ fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment)
     if state.stop_of(step_state.node).is_some() {
         return stopped(state, step, step_state, moment);
     }
+    if let Some(event) = time::is_past_deadline(step, step_state, moment) {
+        return vec![event];
+    }
     match step_state.status {
-        StepStatus::Pending => enter::enter(state, step, step_state),
+        // A paused run begins nothing new; what is under way comes to its end.
+        StepStatus::Pending | StepStatus::Ready if state.paused.is_some() => Vec::new(),
+        StepStatus::Pending => enter::enter(state, step, step_state, moment),
         StepStatus::Ready => ready(state, step, step_state, moment)
             .unwrap_or_else(|failure| vec![leave::failed(step_state, failure)]),
         StepStatus::Running => running(state, step, step_state, moment),
-        StepStatus::Waiting => approval::close(state, step_state, false),
+        StepStatus::Waiting => match &step.kind {
+            StepKind::Wait(wait) => wait::waiting(state, step_state, wait, moment),
+            StepKind::Python(_)
+            | StepKind::Set(_)
+            | StepKind::Switch(_)
+            | StepKind::Approval(_)
+            | StepKind::Foreach(_)
+            | StepKind::Until(_)
+            | StepKind::Parallel(_)
+            | StepKind::Workflow(_)
+            | StepKind::Http(_)
+            | StepKind::Notify(_)
+            | StepKind::Notebook(_)
+            | StepKind::Fail(_)
+            | StepKind::Succeed(_) => approval::close(state, step_state, false),
+        },
         StepStatus::Unknown => python::unknown(state, step_state),
         StepStatus::Succeeded
         | StepStatus::Failed
@@ -115,11 +141,11 @@ fn ready(
             Err(Failure::new(FailureKind::Code, code::DECLARED, message))
         }
         StepKind::Succeed(_) => Ok(vec![succeeded(step_state, Values::new())]),
-        StepKind::Workflow(_)
-        | StepKind::Wait(_)
-        | StepKind::Http(_)
-        | StepKind::Notify(_)
-        | StepKind::Notebook(_) => Err(internal("steps of this kind do not run yet")),
+        // Its readiness and its waiting are one.
+        StepKind::Wait(_) => Ok(Vec::new()),
+        StepKind::Workflow(_) | StepKind::Http(_) | StepKind::Notify(_) | StepKind::Notebook(_) => {
+            Err(internal("steps of this kind do not run yet"))
+        }
     }
 }
 

@@ -3,12 +3,14 @@
 mod attempt;
 mod flow;
 mod question;
+mod time;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::clock::RunClock;
 use super::event::{Event, Recorded};
 use super::frame::{FrameKind, NodeId, Stop};
 use super::payload::{RunCreated, RunEnded, StepBlocked, StepReady, Values};
@@ -16,7 +18,7 @@ use super::state::{AttemptStatus, Ending, RunState, StepState, StepStatus};
 use super::summary::RunStatus;
 use crate::failure::Failure;
 use crate::id::{RunId, StepPath};
-use crate::plan::{Body, Plan, Step, StepKind};
+use crate::plan::{Body, Plan, StepKind};
 use crate::time::Timestamp;
 
 /// An event that can't follow the state: the history is damaged, or the writer was wrong.
@@ -61,6 +63,9 @@ impl RunState {
             updated_at: at,
             seq: 1,
             cancel: None,
+            paused: None,
+            clock: RunClock::default(),
+            signals: Vec::new(),
             ending: None,
             frames: Vec::new(),
             frontier: BTreeSet::new(),
@@ -107,6 +112,7 @@ impl RunState {
             .map_err(|why| illegal(recorded, why))?;
         self.seq = recorded.seq;
         self.updated_at = recorded.time;
+        self.wind(recorded.time);
         Ok(())
     }
 
@@ -168,6 +174,12 @@ impl RunState {
             Event::MapItemClosed(closed) => self.map_item_closed(closed),
             Event::RoundStarted(started) => self.round_started(started, at),
             Event::RoundClosed(closed) => self.round_closed(closed),
+            Event::RunPaused(paused) => self.pause(paused),
+            Event::RunUnpaused(_) => self.unpause(),
+            Event::RunTimedOut(_) => self.stop_frame(0, Stop::Timeout),
+            Event::DeadlinePassed(passed) => self.deadline_passed(passed),
+            Event::SignalReceived(signal) => self.signal_received(signal, recorded.seq),
+            Event::SignalConsumed(consumed) => self.signal_consumed(consumed),
         }
     }
 
@@ -179,23 +191,28 @@ impl RunState {
         state.ready_at = Some(at);
         let node = state.node;
         let plan = Arc::clone(&self.plan);
-        let Some((
-            Step {
-                kind: StepKind::Parallel(parallel),
-                ..
-            },
-            _,
-        )) = self.node(node)
-        else {
-            return Ok(());
+        let Some((step, _)) = self.node(node) else {
+            return Err(unknown(&ready.step));
         };
-        let inner: Vec<StepPath> = parallel
-            .branches
-            .iter()
-            .flat_map(|branch| branch.steps.clone())
-            .collect();
+        let status = match &step.kind {
+            StepKind::Parallel(_) => StepStatus::Running,
+            StepKind::Wait(_) => StepStatus::Waiting,
+            StepKind::Python(_)
+            | StepKind::Set(_)
+            | StepKind::Switch(_)
+            | StepKind::Approval(_)
+            | StepKind::Foreach(_)
+            | StepKind::Until(_)
+            | StepKind::Workflow(_)
+            | StepKind::Http(_)
+            | StepKind::Notify(_)
+            | StepKind::Notebook(_)
+            | StepKind::Fail(_)
+            | StepKind::Succeed(_) => return Ok(()),
+        };
+        let inner: Vec<StepPath> = step.kind.children().into_iter().cloned().collect();
         if let Some(state) = self.node_mut(node) {
-            state.status = StepStatus::Running;
+            state.status = status;
         }
         self.let_in(&plan, node.frame, &inner)
     }

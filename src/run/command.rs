@@ -17,6 +17,22 @@ pub enum Command {
         /// Why, in the person's words.
         reason: Option<String>,
     },
+    /// Begin nothing new.
+    Pause {
+        /// Why, in the person's words.
+        reason: Option<String>,
+    },
+    /// Go on.
+    Unpause,
+    /// Hand a signal to whoever waits for it, now or later.
+    Signal {
+        /// Its name.
+        name: String,
+        /// What it carries.
+        payload: Values,
+        /// What makes a repetition the same signal.
+        key: Option<String>,
+    },
     /// Answer a question.
     Vote(Vote),
     /// The analysis of a step's code is there, with the policy's decision.
@@ -119,6 +135,22 @@ pub enum Refusal {
         /// The form's field names.
         fields: Vec<String>,
     },
+    /// No step of the workflow waits for such a signal.
+    #[error("no step waits for a signal `{name}`; the workflow knows: {known}")]
+    UnknownSignal {
+        /// The name.
+        name: String,
+        /// The names that it knows.
+        known: String,
+    },
+    /// What the signal carries does not fit.
+    #[error("signal `{name}`: {message}")]
+    BadSignal {
+        /// The name.
+        name: String,
+        /// Which and why.
+        message: String,
+    },
     /// A no needs a reason.
     #[error("a rejection needs a comment")]
     CommentMissing,
@@ -135,6 +167,8 @@ impl Refusal {
             Self::Decided { .. } => code::ALREADY_DECIDED,
             Self::Changed => code::APPROVAL_CHANGED,
             Self::Form { .. } => code::FORM_INVALID,
+            Self::UnknownSignal { .. } => code::UNKNOWN_SIGNAL,
+            Self::BadSignal { .. } => code::BAD_SIGNAL,
             Self::CommentMissing => code::COMMENT_MISSING,
         }
     }

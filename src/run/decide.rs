@@ -1,16 +1,18 @@
 //! Commands become events, or are refused. Only the fact itself is decided here; what follows from it is
 //! bookkeeping ([`super::advance`]).
 
+mod signal;
 mod vote;
 
 use serde_json::json;
 
 use super::command::{Command, Refusal};
 use super::event::{Empty, Event, RunCancelRequested};
+use super::frame::Stop;
 use super::outputs::outputs_of;
 use super::payload::{
     AnalysisReported, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
-    EffectClass, ResultRecorded, StepFailed,
+    EffectClass, ResultRecorded, RunPaused, StepFailed,
 };
 use super::state::{AttemptStatus, RunState, StepState, StepStatus};
 use crate::approval::Verdict;
@@ -34,6 +36,9 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             Command::Vote(_)
             | Command::Start
             | Command::Cancel { .. }
+            | Command::Pause { .. }
+            | Command::Unpause
+            | Command::Signal { .. }
             | Command::Analysed { .. }
             | Command::AnalysisFailed { .. }
             | Command::BeginAttempt(_)
@@ -52,6 +57,11 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
         Command::Cancel { reason } => Ok(vec![Event::RunCancelRequested(RunCancelRequested {
             reason,
         })]),
+        Command::Pause { .. } if state.paused.is_some() => Ok(Vec::new()),
+        Command::Pause { reason } => Ok(vec![Event::RunPaused(RunPaused { reason })]),
+        Command::Unpause if state.paused.is_none() => Ok(Vec::new()),
+        Command::Unpause => Ok(vec![Event::RunUnpaused(Empty {})]),
+        Command::Signal { name, payload, key } => signal::decide(state, name, payload, key),
         Command::Vote(vote) => vote::decide(state, vote),
         Command::Analysed(report) => analysed(state, report),
         Command::AnalysisFailed { step, failure } => {
@@ -79,12 +89,10 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             Ok(vec![lost(step_state, step, attempt, started, evidence)])
         }
         Command::AttemptKilled { step, attempt } => {
-            open_attempt(state, &step, attempt)?;
-            let failure = Failure::new(
-                FailureKind::Cancelled,
-                code::CANCELLED,
-                "the run was cancelled",
-            );
+            let (_, step_state) = open_attempt(state, &step, attempt)?;
+            let stop = state.stop_of(step_state.node).map(Stop::why);
+            let why = stop.unwrap_or_else(|| "it was stopped".to_owned());
+            let failure = Failure::new(FailureKind::Cancelled, code::CANCELLED, why);
             Ok(vec![attempt_failed(step, attempt, failure, false)])
         }
     }
@@ -145,6 +153,10 @@ fn begin(state: &RunState, started: AttemptStarted) -> Result<Vec<Event>, Refusa
     expect(&started.step, step_state, &[StepStatus::Ready])?;
     if state.cancel.is_some() {
         return Err(Refusal::Stale("the run is being cancelled".to_owned()));
+    }
+    if state.stop_of(step_state.node).is_some() || state.paused.is_some() {
+        let why = format!("step `{}` is not to begin now", started.step);
+        return Err(Refusal::Stale(why));
     }
     let allowed = step_state.analysis.as_ref().is_some_and(|analysis| {
         analysis.subject == started.subject

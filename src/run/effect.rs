@@ -1,6 +1,8 @@
 //! Work that a run owes now: derived from its state, never queued beside it, so a crash can't lose it.
 
+use super::advance::deadline;
 use super::state::{RunState, StepState, StepStatus};
+use super::summary::RunStatus;
 use crate::approval::Verdict;
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
@@ -52,13 +54,34 @@ pub fn effects(state: &RunState, now: Timestamp) -> Vec<Effect> {
     if state.ending.is_some() || state.started_at.is_none() {
         return Vec::new();
     }
-    state
-        .frontier()
-        .filter_map(|(step, step_state)| owed(state, step, step_state, now))
-        .collect()
+    // While only people can move the run on, nobody need stay up for the limits on what they do.
+    let idle = state.status() == RunStatus::Waiting;
+    let wake =
+        |at: Timestamp, step: StepPath| (at > now).then_some(Effect::WakeAt { at, step, idle });
+    let limit = state
+        .plan
+        .timeout
+        .and_then(|limit| state.clock.reaches(limit));
+    let mut owed: Vec<Effect> = limit
+        .and_then(|at| wake(at, StepPath::new("")))
+        .into_iter()
+        .collect();
+    for (step, step_state) in state.frontier() {
+        owed.extend(owed_by(state, step, step_state, now));
+        if state.stop_of(step_state.node).is_none() {
+            let due = deadline(step, step_state);
+            owed.extend(due.and_then(|at| wake(at, step_state.path.clone())));
+        }
+    }
+    owed
 }
 
-fn owed(state: &RunState, step: &Step, step_state: &StepState, now: Timestamp) -> Option<Effect> {
+fn owed_by(
+    state: &RunState,
+    step: &Step,
+    step_state: &StepState,
+    now: Timestamp,
+) -> Option<Effect> {
     let path = step_state.path.clone();
     if let Some(open) = step_state.open_attempt() {
         let attempt = open.number;
@@ -83,6 +106,19 @@ fn owed(state: &RunState, step: &Step, step_state: &StepState, now: Timestamp) -
             step: path,
             idle: false,
         });
+    }
+    if let StepKind::Wait(wait) = &step.kind {
+        let waits = step_state.status == StepStatus::Waiting;
+        let at = step_state.wakes_at().filter(|at| waits && *at > now)?;
+        let idle = wait.signal().is_some();
+        return Some(Effect::WakeAt {
+            at,
+            step: path,
+            idle,
+        });
+    }
+    if state.paused.is_some() {
+        return None;
     }
     let python = matches!(step.kind, StepKind::Python(_));
     if !python || step_state.status != StepStatus::Ready {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalRequested, ApprovalVoted, AttemptEnded,
-    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, MapExpanded, MapItemClosed,
-    MapItemStarted, ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated,
-    RunEnded, RunFailed, StepBlocked, StepFailed, StepReady, StepSucceeded,
+    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, DeadlinePassed,
+    MapExpanded, MapItemClosed, MapItemStarted, ResultRecorded, RetryScheduled, RoundClosed,
+    RoundStarted, RunCreated, RunEnded, RunFailed, RunPaused, SignalConsumed, SignalReceived,
+    StepBlocked, StepFailed, StepReady, StepSucceeded,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -94,6 +95,10 @@ events! {
     6 1 RunRejected(RunEnded): "It ended because a person said no.",
     7 1 RunCancelled(RunEnded): "It was stopped; no process of it is alive.",
 
+    8 1 RunPaused(RunPaused): "An operator holds it: nothing new begins.",
+    9 1 RunUnpaused(Empty): "It goes on.",
+    13 1 RunTimedOut(Empty): "Its time is over; what runs is stopped.",
+
     20 1 StepReady(StepReady): "Its inputs are evaluated, once.",
     21 1 StepSkipped(StepBlocked): "Its condition was false, or no arm was chosen.",
     22 1 StepNotRun(StepBlocked): "Something that it needs did not succeed.",
@@ -101,6 +106,8 @@ events! {
     24 1 StepFailed(StepFailed): "It ended with a failure.",
     25 1 StepRejected(StepBlocked): "A person said no.",
     26 1 StepCancelled(StepNamed): "It was stopped.",
+
+    31 1 DeadlinePassed(DeadlinePassed): "The deadline of a step has passed; what runs of it is stopped.",
 
     40 1 AttemptStarted(AttemptStarted): "An attempt is about to begin; written before anything runs.",
     41 1 AttemptSucceeded(AttemptEnded): "The attempt ended well.",
@@ -122,6 +129,9 @@ events! {
     93 1 MapItemClosed(MapItemClosed): "An item has ended.",
     94 1 RoundStarted(RoundStarted): "The steps of a round came to life.",
     95 1 RoundClosed(RoundClosed): "A round has ended and the condition was tried.",
+
+    100 1 SignalReceived(SignalReceived): "A signal came from outside.",
+    101 1 SignalConsumed(SignalConsumed): "A step that waited took a signal.",
 }
 
 /// A body without fields.

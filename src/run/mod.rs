@@ -5,6 +5,7 @@
 
 mod advance;
 mod apply;
+mod clock;
 mod command;
 mod decide;
 mod effect;
@@ -21,6 +22,7 @@ mod view;
 
 pub use advance::{ITEMS_MAX, KEY_CHARS_MAX, advance, blocked};
 pub use apply::IllegalEvent;
+pub use clock::RunClock;
 pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Refusal, UNKNOWN_ANSWER, Vote};
 pub use decide::{INTERRUPTIONS_MAX, decide};
 pub use effect::{Effect, effects};
@@ -30,8 +32,8 @@ pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
 pub use retry::Moment;
 pub use scope::{RunScope, check_json};
 pub use state::{
-    ApprovalState, Attempt, AttemptStatus, Ending, MapState, RoundsState, RunState, StepState,
-    StepStatus,
+    ApprovalState, Attempt, AttemptStatus, Ending, MapState, RoundsState, RunState, Signal,
+    StepState, StepStatus,
 };
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
 pub use view::{approval_json, run_json, summary};

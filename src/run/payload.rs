@@ -1,6 +1,7 @@
 //! What the events carry.
 
 mod flow;
+mod time;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,8 @@ use serde_json::{Map, Value};
 pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
 };
+
+pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
 use crate::approval::Decision;
 use crate::failure::Failure;

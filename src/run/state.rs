@@ -7,10 +7,12 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
 use super::payload::{
     AnalysisReported, ApprovalRequested, ApprovalVoted, BranchChosen, Closed, EffectClass,
-    MapItemClosed, ResultRecorded, RetryScheduled, RoundClosed, RunCreated, Values,
+    MapItemClosed, ResultRecorded, RetryScheduled, RoundClosed, RunCreated, RunPaused,
+    SignalReceived, Values,
 };
 use super::record::{Epoch, Seq};
 use super::summary::RunStatus;
@@ -176,6 +178,8 @@ pub struct StepState {
     pub rounds: Option<RoundsState>,
     /// Why neither it nor what it runs goes on.
     pub stop: Option<Stop>,
+    /// Place in the history of the signal that it took.
+    pub signal: Option<Seq>,
     /// What the newest recorded attempt left.
     pub result: Option<ResultRecorded>,
     /// Its outputs.
@@ -209,6 +213,7 @@ impl StepState {
             map: None,
             rounds: None,
             stop: None,
+            signal: None,
             result: None,
             outputs: None,
             failure: None,
@@ -241,6 +246,17 @@ impl StepState {
         });
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     }
+}
+
+/// A signal and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// Its place in the history.
+    pub seq: Seq,
+    /// What came.
+    pub received: SignalReceived,
+    /// The step that took it.
+    pub consumed_by: Option<StepPath>,
 }
 
 /// Whether a foreach could open another item.
@@ -343,6 +359,12 @@ pub struct RunState {
     pub seq: Seq,
     /// Whether somebody asked to stop it, and why.
     pub cancel: Option<Option<String>>,
+    /// Whether an operator holds it.
+    pub paused: Option<RunPaused>,
+    /// How long it has been running.
+    pub clock: RunClock,
+    /// Signals that came, in order.
+    pub signals: Vec<Signal>,
     /// How it ended.
     pub ending: Option<Ending>,
     /// The run's own steps, and those of everything that it opened.
@@ -417,6 +439,15 @@ impl RunState {
         self.settled
     }
 
+    /// Whether a step waits for a signal.
+    #[must_use]
+    pub fn awaits_signal(&self) -> bool {
+        self.frontier().any(|(step, state)| {
+            let waits = matches!(&step.kind, StepKind::Wait(wait) if wait.signal().is_some());
+            waits && state.status == StepStatus::Waiting
+        })
+    }
+
     /// Where the run stands. `waiting` means that only people can move it on.
     #[must_use]
     pub fn status(&self) -> RunStatus {
@@ -426,8 +457,14 @@ impl RunState {
         if self.started_at.is_none() {
             return RunStatus::Pending;
         }
+        if self.paused.is_some() && self.cancel.is_none() {
+            return RunStatus::Paused;
+        }
         let waits_for_people = self.frontier().all(|(step, state)| match state.status {
-            StepStatus::Waiting | StepStatus::Unknown => true,
+            StepStatus::Waiting => {
+                !matches!(&step.kind, StepKind::Wait(wait) if wait.signal().is_none())
+            }
+            StepStatus::Unknown => true,
             // A container waits when the steps inside it do; those are in the frontier themselves.
             StepStatus::Running => step.kind.is_container() && !has_room(step, state),
             StepStatus::Pending | StepStatus::Ready => false,
@@ -438,7 +475,7 @@ impl RunState {
             | StepStatus::Rejected
             | StepStatus::Cancelled => true,
         });
-        let asked = self.open_approvals().next().is_some();
+        let asked = self.open_approvals().next().is_some() || self.awaits_signal();
         if asked && waits_for_people && self.cancel.is_none() {
             RunStatus::Waiting
         } else {

@@ -48,6 +48,7 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         | Event::StepReady(_)
         | Event::AttemptSucceeded(_)
         | Event::ApprovalVoted(_)
+        | Event::SignalConsumed(_)
         | Event::MapItemStarted(_)
         | Event::MapItemClosed(_)
         | Event::RoundStarted(_)
@@ -91,6 +92,13 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
             closed.approval.as_str(),
             &format!("decided by {}", closed.by),
         ),
+        Event::RunPaused(_) => remark("·", "the run", "is paused"),
+        Event::RunUnpaused(_) => remark("·", "the run", "goes on"),
+        Event::RunTimedOut(_) => remark("✗", "the run", "its time is over"),
+        Event::DeadlinePassed(passed) => {
+            remark("✗", passed.step.as_str(), "its deadline has passed")
+        }
+        Event::SignalReceived(signal) => remark("·", &signal.name, "the signal has come"),
         Event::MapExpanded(expanded) => {
             let count = format!("{} items", expanded.items.len());
             remark("·", expanded.step.as_str(), &count)

@@ -56,6 +56,9 @@ fn head(state: &RunState) -> String {
     let (mark, words) = match status {
         RunStatus::Pending => ("·", "is created; nothing of it has begun"),
         RunStatus::Running => ("•", "is unfinished"),
+        RunStatus::Waiting if state.open_approvals().next().is_none() => {
+            ("?", "waits for a signal")
+        }
         RunStatus::Waiting => ("?", "waits for a person"),
         RunStatus::Paused => ("?", "is paused"),
         RunStatus::Succeeded => ("✓", "succeeded"),

@@ -3,16 +3,23 @@
 use indexmap::IndexMap;
 
 use super::evaluate::{evaluate, text, truth, values};
+use super::wait;
 use crate::expression::Expression;
 use crate::failure::Failure;
-use crate::plan::{Edge, EdgeKind, OnFailure, Step};
+use crate::plan::{Edge, EdgeKind, OnFailure, Step, StepKind};
 use crate::run::event::Event;
 use crate::run::payload::{StepBlocked, StepFailed, StepReady};
+use crate::run::retry::Moment;
 use crate::run::scope::RunScope;
 use crate::run::state::{RunState, StepState, StepStatus};
 
 /// A step whose edges are settled: what becomes of it.
-pub(super) fn enter(state: &RunState, step: &Step, step_state: &StepState) -> Vec<Event> {
+pub(super) fn enter(
+    state: &RunState,
+    step: &Step,
+    step_state: &StepState,
+    moment: Moment,
+) -> Vec<Event> {
     let path = step_state.path.clone();
     let lifted = step
         .condition
@@ -25,7 +32,7 @@ pub(super) fn enter(state: &RunState, step: &Step, step_state: &StepState) -> Ve
             only_skips,
         })];
     }
-    match admit(state, step, step_state) {
+    match admit(state, step, step_state, moment) {
         Ok(None) => {
             let source = step
                 .condition
@@ -92,6 +99,7 @@ fn admit(
     state: &RunState,
     step: &Step,
     step_state: &StepState,
+    moment: Moment,
 ) -> Result<Option<StepReady>, Failure> {
     let scope = RunScope::at(state, step_state.node.frame);
     if let Some(condition) = &step.condition
@@ -106,7 +114,22 @@ fn admit(
     }
     Ok(Some(StepReady {
         step: step_state.path.clone(),
-        inputs: values(&step.with, &scope, "with")?,
+        inputs: match &step.kind {
+            StepKind::Wait(wait) => wait::inputs(wait, &scope, moment)?,
+            StepKind::Python(_)
+            | StepKind::Set(_)
+            | StepKind::Switch(_)
+            | StepKind::Approval(_)
+            | StepKind::Foreach(_)
+            | StepKind::Until(_)
+            | StepKind::Parallel(_)
+            | StepKind::Workflow(_)
+            | StepKind::Http(_)
+            | StepKind::Notify(_)
+            | StepKind::Notebook(_)
+            | StepKind::Fail(_)
+            | StepKind::Succeed(_) => values(&step.with, &scope, "with")?,
+        },
         env,
         condition: step
             .condition

@@ -1,6 +1,6 @@
 //! The end of a run.
 
-use super::block;
+use super::{block, time};
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
 use crate::plan::{OnFailure, OnReject, Step};
@@ -18,7 +18,8 @@ pub(super) fn finish(state: &RunState) -> Event {
         return Event::RunCancelled(end);
     }
     warn_of_tolerated(state, &mut end.warnings);
-    if let Some((step, failure)) = first_failure(state) {
+    let over = time::timed_out(state);
+    if let Some((step, failure)) = over.or_else(|| first_failure(state)) {
         return Event::RunFailed(RunFailed { step, failure, end });
     }
     let rejected = own_steps(state).find(|(step, step_state)| {

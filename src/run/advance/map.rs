@@ -118,12 +118,13 @@ pub(super) fn running(
         return Vec::new();
     };
     let stopped = state.stop_of(step_state.node).is_some();
+    let held = stopped || state.paused.is_some();
     let mut events: Vec<Event> = map
         .open
         .iter()
         .filter_map(|index| close(state, step_state, foreach, *index))
         .collect();
-    if !stopped {
+    if !held {
         let next = map.next..map.next + map.room(foreach);
         events.extend(next.map(|index| {
             Event::MapItemStarted(MapItemStarted {
