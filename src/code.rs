@@ -188,6 +188,18 @@ codes! {
     ENVIRONMENT_FAILED = "environment_failed",
     REQUIREMENTS_INVALID = "requirements_invalid",
 
+    // -- the way out (src/transport) --
+    REQUEST_INVALID = "request_invalid",
+    HOST_UNKNOWN = "host_unknown",
+    CONNECTION_REFUSED = "connection_refused",
+    CONNECTION_FAILED = "connection_failed",
+    TLS_FAILED = "tls_failed",
+    REQUEST_TIMED_OUT = "request_timed_out",
+    BODY_TOO_LARGE = "body_too_large",
+    REDIRECT_REFUSED = "redirect_refused",
+    HTTP_STATUS = "http_status",
+    MAIL_REFUSED = "mail_refused",
+
     // -- runs and the engine (src/run, src/engine) --
     RUN_ENDED = "run_ended",
     STALE_COMMAND = "stale_command",

@@ -13,10 +13,9 @@ use crate::code;
 use crate::config::{self, Config, ModeSettings};
 use crate::engine::{self, Engine, ModeEnvironment, Ports};
 use crate::executor::local::{self, LocalExecutor};
-use crate::failure::{Failure, FailureKind};
 use crate::store::sled::{Options as StoreOptions, SledStore};
 use crate::time::SystemClock;
-use crate::transport::fake::{FakeAnswer, FakeTransport};
+use crate::transport::network::NetworkTransport;
 
 /// Rights of the data folder: its owner's alone, since results and code may be confidential.
 const DATA_MODE: u32 = 0o700;
@@ -47,7 +46,7 @@ impl Context {
             blobs: Arc::clone(&blobs),
             executor: Arc::new(executor),
             clock: Arc::new(SystemClock),
-            transport: Arc::new(offline()),
+            transport: Arc::new(NetworkTransport::default()),
         };
         Ok(Opened {
             engine: Engine::new(ports, self.options(&config)),
@@ -171,18 +170,4 @@ pub(super) fn make_private(folder: &Path) -> Result<(), Error> {
         .mode(DATA_MODE)
         .create(folder)
         .map_err(|error| Error::unwritable(folder, &error))
-}
-
-/// Until the way out is open, every use of it says so.
-fn offline() -> FakeTransport {
-    let failure = || {
-        Failure::new(
-            FailureKind::Configuration,
-            code::NOT_SUPPORTED_YET,
-            "this version speaks to nobody outside yet",
-        )
-    };
-    FakeTransport::default()
-        .on_request(move |_| FakeAnswer::Fails(failure()))
-        .on_send(move |_, _| FakeAnswer::Fails(failure()))
 }

@@ -1,4 +1,39 @@
-//! What may be shown of an address: its scheme and its host. The rest is often a secret, as in Slack's webhooks.
+//! Addresses: which are fine, and what may be shown of one. Only its scheme and its host may: the rest is often
+//! a secret, as in Slack's webhooks.
+
+use lettre::message::Mailbox;
+use reqwest::Url;
+
+/// Says what is wrong with an address that a request is to go to. The address itself is not repeated.
+///
+/// # Errors
+/// One sentence.
+pub fn check(url: &str) -> Result<(), String> {
+    parse(url).map(|_| ())
+}
+
+/// Says what is wrong with a mailbox, written `name@host` or `Name <name@host>`.
+///
+/// # Errors
+/// One sentence.
+pub fn check_mailbox(written: &str) -> Result<(), String> {
+    mailbox(written).map(|_| ())
+}
+
+pub(super) fn parse(url: &str) -> Result<Url, String> {
+    let parsed = Url::parse(url).map_err(|error| format!("the address is no URL: {error}"))?;
+    if matches!(parsed.scheme(), "http" | "https") {
+        Ok(parsed)
+    } else {
+        Err("the address must begin with http:// or https://".to_owned())
+    }
+}
+
+pub(super) fn mailbox(written: &str) -> Result<Mailbox, String> {
+    written
+        .parse()
+        .map_err(|error| format!("`{written}` is no mailbox: {error}"))
+}
 
 /// The scheme and host of a URL, with its port when it names one; `an address` when it is no URL.
 #[must_use]
@@ -17,7 +52,23 @@ pub fn shown(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::*;
+
+    #[test]
+    fn only_http_addresses_and_real_mailboxes_are_fine() {
+        for fine in ["http://a", "https://u:p@a.example:1/b?c"] {
+            assert_eq!(check(fine), Ok(()));
+        }
+        for bad in ["", "a.example", "ftp://a", "http://", "file:///etc/passwd"] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        for fine in ["a@b.example", "Ada L. <a@b>"] {
+            assert_eq!(check_mailbox(fine), Ok(()));
+        }
+        for bad in ["", "a", "a@", "a@b c", "a@b.example\r\nBcc: c@d.example"] {
+            assert!(check_mailbox(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn only_scheme_and_host_are_shown() {

@@ -7,13 +7,15 @@
 pub mod address;
 pub mod fake;
 pub mod message;
+pub mod network;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use message::{Channel, Mail, MailTls, Message};
 
-use crate::failure::Failure;
+use crate::code;
+use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
 
 /// Largest body, of a request and of an answer, in bytes.
@@ -24,6 +26,11 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Most redirects that a GET follows. Other methods follow none: their answer is the redirect itself.
 pub const REDIRECTS_MAX: usize = 5;
+
+/// How much of the answer stands in the detail of a failure, in characters.
+const BODY_SHOWN_CHARS_MAX: usize = 2_000;
+/// How much of the answer stands in the sentence of a failure, in characters.
+const LINE_CHARS_MAX: usize = 200;
 
 /// Speaks to the world outside.
 pub trait Transport: fmt::Debug + Send + Sync {
@@ -90,6 +97,31 @@ impl Response {
     #[must_use]
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// What a status that is no success means: whose fault it is, and whether it may pass. `who` is the other
+    /// side, for people. The detail has `status`, the start of the `body`, and `retry_after` as it was written.
+    #[must_use]
+    pub fn refusal(&self, who: &str) -> Failure {
+        let kind = match self.status {
+            408 | 425 | 429 | 500..=599 => FailureKind::Infrastructure,
+            _ => FailureKind::Configuration,
+        };
+        let start: String = String::from_utf8_lossy(&self.body)
+            .chars()
+            .take(BODY_SHOWN_CHARS_MAX)
+            .collect();
+        let mut message = format!("{who} answered {}", self.status);
+        let line = start.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !line.is_empty() {
+            message.push_str(": ");
+            message.extend(line.chars().take(LINE_CHARS_MAX));
+        }
+        let mut detail = serde_json::json!({ "status": self.status, "body": start });
+        if let (Some(fields), Some(after)) = (detail.as_object_mut(), self.header("retry-after")) {
+            fields.insert("retry_after".to_owned(), after.into());
+        }
+        Failure::new(kind, code::HTTP_STATUS, message).detail(detail)
     }
 
     /// The body as JSON when it says that it is JSON and is, as text otherwise. Bytes that are no UTF-8

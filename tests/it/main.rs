@@ -49,6 +49,8 @@ mod store_damage;
 mod store_memory;
 mod store_sled;
 mod tidy;
+mod transport;
+mod transport_mail;
 mod truth_changes;
 mod truth_documents;
 mod truth_results;

@@ -91,6 +91,9 @@ const WALLS: &[(&str, &[&str])] = &[
         &["src/expression/", "src/python/analysis/"],
     ),
     ("croner", &["src/schedule/"]),
+    ("reqwest", &["src/transport/"]),
+    ("lettre::", &["src/transport/"]),
+    ("rustls", &["src/transport/network/"]),
     ("indicatif", &["src/cli/"]),
     ("clap", &["src/cli/"]),
 ];

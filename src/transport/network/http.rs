@@ -1,0 +1,221 @@
+//! One request and its answer.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use reqwest::{Client, Method, StatusCode, Url, redirect};
+
+use super::trust::Trust;
+use super::{fault, internal};
+use crate::code;
+use crate::failure::{Failure, FailureKind};
+use crate::transport::{BODY_BYTES_MAX, REDIRECTS_MAX, Request, Response, address};
+
+/// Who we say that we are.
+const AGENT: &str = concat!("stepwell/", env!("CARGO_PKG_VERSION"));
+
+/// Fields that belong to the connection.
+const OF_THE_CONNECTION: [&str; 8] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Fields that another host may see: they say what is understood, not who asks.
+const HARMLESS: [&str; 3] = ["accept", "accept-language", "user-agent"];
+
+/// A client that does nothing by itself: no redirects, no second tries, no proxies, no kept connections.
+pub(super) fn client(trust: &Trust) -> Result<Client, Failure> {
+    Client::builder()
+        .tls_backend_preconfigured(trust.config()?)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .pool_max_idle_per_host(0)
+        .build()
+        .map_err(|error| internal("the HTTP client can't be set up").caused_by(&error))
+}
+
+/// Makes the request, and the next one when a GET is sent elsewhere.
+pub(super) async fn exchange(client: &Client, request: Request) -> Result<Response, Failure> {
+    let mut hop = Hop::new(request)?;
+    for _ in 0..=REDIRECTS_MAX {
+        let answer = hop.make(client).await?;
+        match hop.elsewhere(&answer)? {
+            Some(url) => hop.go_to(url),
+            None => return read(answer, &hop.shown()).await,
+        }
+    }
+    Err(refused_redirect(format!(
+        "{} led elsewhere more than {REDIRECTS_MAX} times",
+        hop.shown()
+    )))
+}
+
+/// The request as it is made next.
+struct Hop {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Vec<u8>>,
+}
+
+impl Hop {
+    fn new(request: Request) -> Result<Self, Failure> {
+        let url = address::parse(&request.url).map_err(invalid)?;
+        let method = Method::from_bytes(request.method.as_bytes())
+            .ok()
+            .filter(|method| *method != Method::CONNECT)
+            .ok_or_else(|| invalid(format!("`{}` is no method of HTTP", request.method)))?;
+        if let Some(body) = &request.body
+            && body.len() > BODY_BYTES_MAX
+        {
+            return Err(Failure::new(
+                FailureKind::Resources,
+                code::BODY_TOO_LARGE,
+                format!(
+                    "the body has {} bytes, at most {BODY_BYTES_MAX} can be sent",
+                    body.len()
+                ),
+            ));
+        }
+        Ok(Self {
+            method,
+            url,
+            headers: headers(&request.headers)?,
+            body: request.body,
+        })
+    }
+
+    fn shown(&self) -> String {
+        address::shown(self.url.as_str())
+    }
+
+    async fn make(&self, client: &Client) -> Result<reqwest::Response, Failure> {
+        let mut builder = client
+            .request(self.method.clone(), self.url.clone())
+            .headers(self.headers.clone());
+        if let Some(body) = &self.body {
+            builder = builder.body(body.clone());
+        }
+        builder
+            .send()
+            .await
+            .map_err(|error| fault::of_http(error, &self.shown()))
+    }
+
+    /// Where an answer sends a GET; none = it is the answer.
+    fn elsewhere(&self, answer: &reqwest::Response) -> Result<Option<Url>, Failure> {
+        let redirects = matches!(
+            answer.status(),
+            StatusCode::MOVED_PERMANENTLY
+                | StatusCode::FOUND
+                | StatusCode::SEE_OTHER
+                | StatusCode::TEMPORARY_REDIRECT
+                | StatusCode::PERMANENT_REDIRECT
+        );
+        let location = answer.headers().get(LOCATION);
+        let (true, true, Some(location)) = (self.method == Method::GET, redirects, location) else {
+            return Ok(None);
+        };
+        let shown = self.shown();
+        let url = location
+            .to_str()
+            .ok()
+            .and_then(|text| self.url.join(text).ok())
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| {
+                refused_redirect(format!("{shown} led to something that is no HTTP address"))
+            })?;
+        if self.url.scheme() == "https" && url.scheme() == "http" {
+            return Err(refused_redirect(format!(
+                "{shown} led to {}, which is not encrypted",
+                address::shown(url.as_str())
+            )));
+        }
+        Ok(Some(url))
+    }
+
+    /// Another host gets nothing that could be a secret.
+    fn go_to(&mut self, url: Url) {
+        if url.origin() != self.url.origin() {
+            self.body = None;
+            self.headers = std::mem::take(&mut self.headers)
+                .into_iter()
+                .filter_map(|(name, value)| Some((name?, value)))
+                .filter(|(name, _)| HARMLESS.contains(&name.as_str()))
+                .collect();
+        }
+        self.url = url;
+    }
+}
+
+fn headers(written: &[(String, String)]) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in written {
+        let field = HeaderName::from_bytes(name.as_bytes())
+            .ok()
+            .filter(|field| !OF_THE_CONNECTION.contains(&field.as_str()))
+            .ok_or_else(|| invalid(format!("the header field `{name}` can't be set")))?;
+        // The value may be a secret: it is not shown.
+        let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+            invalid(format!(
+                "the value of the header field `{name}` has characters that can't be sent"
+            ))
+        })?;
+        value.set_sensitive(true);
+        headers.append(field, value);
+    }
+    if !headers.contains_key(USER_AGENT) {
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    }
+    Ok(headers)
+}
+
+async fn read(mut answer: reqwest::Response, shown: &str) -> Result<Response, Failure> {
+    let status = answer.status().as_u16();
+    let headers = answer
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
+        .collect();
+    let mut body = Vec::new();
+    let mut truncated = false;
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| fault::of_http(error, shown))?
+    {
+        let room = BODY_BYTES_MAX - body.len();
+        body.extend(chunk.iter().take(room));
+        if chunk.len() > room {
+            truncated = true;
+            break;
+        }
+    }
+    Ok(Response {
+        status,
+        headers,
+        body,
+        truncated,
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Configuration, code::REQUEST_INVALID, message)
+}
+
+fn refused_redirect(message: String) -> Failure {
+    Failure::new(FailureKind::Configuration, code::REDIRECT_REFUSED, message)
+}
