@@ -3,7 +3,7 @@
 //!
 //! The map of the house (ARCHITECTURE.md has the long form):
 //!
-//! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`]
+//! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`], [`redact`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`], [`schedule`]
 //! - shell: [`engine`], [`cli`], [`telemetry`]
 //! - ports and adapters: [`artifact`], [`executor`], [`store`], [`transport`]
@@ -22,6 +22,7 @@ pub mod failure;
 pub mod id;
 pub mod plan;
 pub mod python;
+pub mod redact;
 pub mod run;
 pub mod schedule;
 pub mod store;

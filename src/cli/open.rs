@@ -155,6 +155,10 @@ impl Context {
                 read_only: variables(&modes.read_only),
                 write_access: variables(&modes.write_access),
             },
+            channels: config.channels.clone(),
+            roles: config.roles.clone(),
+            allow_self: config.allow_self,
+            base_url: config.base_url.clone(),
             ..usual
         }
     }

@@ -1,12 +1,13 @@
 //! `approval`: whether people are asked before code runs.
 
-use crate::approval::{CodeApproval, GlobalMode, Policy};
+use super::Config;
+use crate::approval::{CodeApproval, GlobalMode};
 use crate::workflow::yaml::{self, Keys, Node, Report};
 
 const APPROVAL: Keys = Keys {
     what: "`approval`",
-    now: &["global_mode", "capabilities"],
-    later: &["allow_self", "reviewers", "timeout", "notify"],
+    now: &["global_mode", "capabilities", "allow_self"],
+    later: &["reviewers", "timeout", "notify"],
 };
 
 const CAPABILITIES: Keys = Keys {
@@ -34,10 +35,15 @@ const CODE_MODES: [(&str, CodeApproval); 4] = [
     ("epics_writes", CodeApproval::ControlWrites),
 ];
 
-pub(super) fn read(report: &mut Report<'_>, node: &Node, policy: &mut Policy) {
+pub(super) fn read(report: &mut Report<'_>, node: &Node, config: &mut Config) {
     let Some(fields) = yaml::fields(report, node, &APPROVAL) else {
         return;
     };
+    let allowed = fields.get("allow_self");
+    if let Some(allowed) = allowed.and_then(|node| yaml::boolean(report, node)) {
+        config.allow_self = allowed;
+    }
+    let policy = &mut config.approval;
     let mode = fields.get("global_mode");
     if let Some(mode) = mode.and_then(|node| yaml::word(report, node, &GLOBAL_MODES)) {
         policy.global_mode = mode;

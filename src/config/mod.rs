@@ -5,23 +5,28 @@
 
 mod analysis;
 mod approval;
+mod channels;
 mod engine;
 mod execution;
 mod expand;
 mod limits;
+mod people;
 mod place;
 
 pub use engine::Engine;
 pub use execution::{Execution, Local, ModeSettings, Modes};
 
-use crate::approval::Policy;
+use std::collections::BTreeMap;
+
+use crate::approval::{Policy, Roles};
 use crate::diagnostic::Diagnostic;
 use crate::executor::Limits;
 use crate::python::analysis::RuleSet;
+use crate::transport::Channel;
 use crate::workflow::yaml::{self, Fields, Keys, PRIVATE_KEYS, Report};
 
 /// A deployment's settings. The default is what holds without a file.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// `framework.execution`: where and how code runs.
     pub execution: Execution,
@@ -33,6 +38,31 @@ pub struct Config {
     pub engine: Engine,
     /// `limits`: how much an attempt may use and leave.
     pub limits: Limits,
+    /// `channels`: ways to tell people, by name.
+    pub channels: BTreeMap<String, Channel>,
+    /// `people.roles`: who has which role.
+    pub roles: Roles,
+    /// `approval.allow_self`: whether the person who started a run may answer its questions, where a step
+    /// says nothing.
+    pub allow_self: bool,
+    /// `notifications.base_url`: where people find this installation in a browser, without `/` at its end.
+    pub base_url: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            execution: Execution::default(),
+            approval: Policy::default(),
+            analysis: RuleSet::default(),
+            engine: Engine::default(),
+            limits: Limits::default(),
+            channels: BTreeMap::new(),
+            roles: Roles::default(),
+            allow_self: true,
+            base_url: None,
+        }
+    }
 }
 
 const CONFIG: Keys = Keys {
@@ -44,6 +74,9 @@ const CONFIG: Keys = Keys {
         "analysis",
         "engine",
         "limits",
+        "channels",
+        "people",
+        "notifications",
         PRIVATE_KEYS,
     ],
     later: &[
@@ -56,9 +89,6 @@ const CONFIG: Keys = Keys {
         "system",
         "langgraph",
         "server",
-        "notify",
-        "users",
-        "roles",
         "schedules",
     ],
 };
@@ -106,7 +136,7 @@ fn read(report: &mut Report<'_>, fields: Fields<'_>, config: &mut Config) {
         execution::read(report, &entry.node, config);
     }
     if let Some(node) = fields.get("approval") {
-        approval::read(report, node, &mut config.approval);
+        approval::read(report, node, config);
     }
     if let Some(node) = fields.get("analysis") {
         analysis::read(report, node, &mut config.analysis);
@@ -116,5 +146,14 @@ fn read(report: &mut Report<'_>, fields: Fields<'_>, config: &mut Config) {
     }
     if let Some(node) = fields.get("limits") {
         limits::read(report, node, &mut config.limits);
+    }
+    if let Some(node) = fields.get("channels") {
+        channels::read(report, node, &mut config.channels);
+    }
+    if let Some(node) = fields.get("people") {
+        people::read(report, node, &mut config.roles);
+    }
+    if let Some(node) = fields.get("notifications") {
+        people::read_notifications(report, node, config);
     }
 }

@@ -3,6 +3,19 @@
 
 use lettre::message::Mailbox;
 use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+
+/// Header fields that belong to the connection.
+const OF_THE_CONNECTION: [&str; 8] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// Says what is wrong with an address that a request is to go to. The address itself is not repeated.
 ///
@@ -18,6 +31,26 @@ pub fn check(url: &str) -> Result<(), String> {
 /// One sentence.
 pub fn check_mailbox(written: &str) -> Result<(), String> {
     mailbox(written).map(|_| ())
+}
+
+/// Says what is wrong with a header field. Its value may be a secret and is not repeated.
+///
+/// # Errors
+/// One sentence.
+pub fn check_header(name: &str, value: &str) -> Result<(), String> {
+    header(name, value).map(|_| ())
+}
+
+pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let field = HeaderName::from_bytes(name.as_bytes())
+        .ok()
+        .filter(|field| !OF_THE_CONNECTION.contains(&field.as_str()))
+        .ok_or_else(|| format!("the header field `{name}` can't be set"))?;
+    let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+        format!("the value of the header field `{name}` has characters that can't be sent")
+    })?;
+    value.set_sensitive(true);
+    Ok((field, value))
 }
 
 pub(super) fn parse(url: &str) -> Result<Url, String> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use stepwell::approval::{CodeApproval, GlobalMode};
 use stepwell::config::{Config, load};
 use stepwell::python::analysis::Setting;
+use stepwell::transport::{Channel, MailTls};
 
 fn env(name: &str) -> Option<String> {
     match name {
@@ -56,6 +57,7 @@ framework:
     local: {python_env_path: /venv, execution_timeout: 120}
 approval:
   global_mode: all_capabilities
+  allow_self: false
   capabilities:
     python_execution: {enabled: false, mode: epics_writes}
 analysis:
@@ -65,6 +67,8 @@ analysis:
   operations: {write: [magnets.ramp], read: [magnets.read]}
 engine: {steps_at_once: 3}
 limits: {stdout: 1KiB, stderr: 2KiB, results: 3KiB, artifact: 4MiB, memory: 2GiB, files: 5, open_files: 64}
+people: {roles: {shift_lead: [ada], analyst: [ada, bob]}}
+notifications: {base_url: https://stepwell.example/}
 ",
     );
     let modes = &config.execution.modes;
@@ -93,6 +97,9 @@ limits: {stdout: 1KiB, stderr: 2KiB, results: 3KiB, artifact: 4MiB, memory: 2GiB
     assert_eq!(config.limits.memory_bytes, Some(2 << 30));
     assert_eq!(config.limits.files_max, 5);
     assert_eq!(config.limits.open_files_max, 64);
+    assert!(!config.allow_self && Config::default().allow_self);
+    assert_eq!(config.roles.of("ada"), ["analyst", "shift_lead"]);
+    assert_eq!(config.base_url.as_deref(), Some("https://stepwell.example"));
 }
 
 #[test]
@@ -192,6 +199,14 @@ fn what_would_be_ignored_is_refused_at_its_place() {
             "execution: {local: {python_env_path: ${VENV}}}",
             &["yaml_syntax 1:38"],
         ),
+        ("people: {rolls: {}}", &["unknown_key 1:10"]),
+        ("people: {roles: {lead: ada}}", &["wrong_type 1:24"]),
+        ("people: {roles: {lead: [\"\"]}}", &["bad_value 1:18"]),
+        (
+            "notifications: {base_url: lab.example}",
+            &["bad_value 1:27"],
+        ),
+        ("approval: {allow_self: no}", &["wrong_type 1:24"]),
         ("- 1", &["wrong_type 1:1"]),
     ];
     for (text, expected) in cases {
@@ -212,4 +227,106 @@ fn an_unset_variable_is_named() {
   |                      ^^^^^^^^^^^^^^^^^^^^
   help: set it, or write ${LOCAL_PYTHON_VENV:-fallback}"
     );
+}
+
+#[test]
+fn channels_of_every_kind() {
+    let config = good(
+        "
+channels:
+  pager: {webhook: \"https://${HOST:-a.example}/x\", headers: {X-Token: \"${SECONDS}\"}}
+  ops: {slack: https://hooks.example/services/T0}
+  one: {mail: {server: m.example, from: S <s@a.example>, to: ada@a.example}}
+  two:
+    mail:
+      {server: m.example, from: s@a.example, to: [ada@a.example, B <b@a.example>], tls: tls, user: u, password: p}
+  three: {mail: {server: localhost, from: s@a, to: a@a, tls: none, port: 2525, user: \"${EMPTY}\"}}
+",
+    );
+    let mail = |name: &str| match &config.channels[name] {
+        Channel::Mail(mail) => mail.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        config.channels["pager"],
+        Channel::Webhook {
+            url: "https://a.example/x".to_owned(),
+            headers: vec![("X-Token".to_owned(), "45".to_owned())],
+        }
+    );
+    assert_eq!(
+        config.channels["ops"],
+        Channel::Slack {
+            url: "https://hooks.example/services/T0".to_owned()
+        }
+    );
+    let one = mail("one");
+    assert_eq!((one.port, one.tls), (587, MailTls::StartTls));
+    assert_eq!((one.user, one.password), (None, None));
+    assert_eq!(
+        (one.from.as_str(), one.to),
+        ("S <s@a.example>", vec!["ada@a.example".to_owned()])
+    );
+    let two = mail("two");
+    assert_eq!((two.port, two.tls, two.to.len()), (465, MailTls::Tls, 2));
+    assert_eq!(
+        two.user.as_deref().zip(two.password.as_deref()),
+        Some(("u", "p"))
+    );
+    let three = mail("three");
+    assert_eq!(
+        (three.port, three.tls, three.user),
+        (2525, MailTls::None, None)
+    );
+}
+
+#[test]
+fn a_channel_that_could_not_work_is_refused_at_its_place() {
+    let cases: &[(&str, &[&str])] = &[
+        ("{}", &["missing_key 1:15"]),
+        ("{webhok: x}", &["unknown_key 1:16"]),
+        ("{slack: x, webhook: http://a}", &["conflicting_keys 1:16"]),
+        ("{slack: ftp://a}", &["bad_value 1:23"]),
+        ("{slack: http://a, headers: {}}", &["useless_key 1:33"]),
+        (
+            "{webhook: http://a, headers: {Host: b}}",
+            &["bad_value 1:45"],
+        ),
+        ("{webhook: http://a, headers: {A: 1}}", &["wrong_type 1:48"]),
+        (
+            "{mail: {}}",
+            &["missing_key 1:22", "missing_key 1:22", "missing_key 1:22"],
+        ),
+        (
+            "{mail: {server: m, from: s, to: [a@b, c]}}",
+            &["bad_value 1:40", "bad_value 1:53"],
+        ),
+        (
+            "{mail: {server: m, from: s@a, to: []}}",
+            &["bad_value 1:49"],
+        ),
+        (
+            "{mail: {server: m, from: s@a, to: a@b, tls: ssl}}",
+            &["bad_value 1:59"],
+        ),
+        (
+            "{mail: {server: m, from: s@a, to: a@b, port: 0}}",
+            &["bad_value 1:60"],
+        ),
+        (
+            "{mail: {server: m, from: s@a, to: a@b, user: u}}",
+            &["missing_key 1:22"],
+        ),
+        (
+            "{mail: {server: m, from: s@a, to: a@b, tls: none, user: u, password: p}}",
+            &["conflicting_keys 1:74"],
+        ),
+    ];
+    for (channel, expected) in cases {
+        assert_eq!(
+            faults(&format!("channels: {{x: {channel}}}")),
+            *expected,
+            "{channel}"
+        );
+    }
 }

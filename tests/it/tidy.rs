@@ -54,7 +54,15 @@ const EDGES: &[(&str, &[&str])] = &[
 const ANY: &[&str] = &["*"];
 
 /// The vocabulary: every room may use it, it uses nothing but itself.
-const VOCABULARY: &[&str] = &["id", "time", "failure", "diagnostic", "code", "canonical"];
+const VOCABULARY: &[&str] = &[
+    "id",
+    "time",
+    "failure",
+    "diagnostic",
+    "code",
+    "canonical",
+    "redact",
+];
 
 /// Rooms that are pure, and what they must never name.
 const PURE: &[&str] = &[
@@ -65,6 +73,7 @@ const PURE: &[&str] = &[
     "python",
     "approval",
     "schedule",
+    "redact",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",

@@ -1,6 +1,6 @@
 //! One request and its answer.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use reqwest::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use reqwest::{Client, Method, StatusCode, Url, redirect};
 
 use super::trust::Trust;
@@ -11,18 +11,6 @@ use crate::transport::{BODY_BYTES_MAX, REDIRECTS_MAX, Request, Response, address
 
 /// Who we say that we are.
 const AGENT: &str = concat!("stepwell/", env!("CARGO_PKG_VERSION"));
-
-/// Fields that belong to the connection.
-const OF_THE_CONNECTION: [&str; 8] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Fields that another host may see: they say what is understood, not who asks.
 const HARMLESS: [&str; 3] = ["accept", "accept-language", "user-agent"];
@@ -157,17 +145,7 @@ impl Hop {
 fn headers(written: &[(String, String)]) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for (name, value) in written {
-        let field = HeaderName::from_bytes(name.as_bytes())
-            .ok()
-            .filter(|field| !OF_THE_CONNECTION.contains(&field.as_str()))
-            .ok_or_else(|| invalid(format!("the header field `{name}` can't be set")))?;
-        // The value may be a secret: it is not shown.
-        let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-            invalid(format!(
-                "the value of the header field `{name}` has characters that can't be sent"
-            ))
-        })?;
-        value.set_sensitive(true);
+        let (field, value) = address::header(name, value).map_err(invalid)?;
         headers.append(field, value);
     }
     if !headers.contains_key(USER_AGENT) {
