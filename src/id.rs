@@ -38,6 +38,27 @@ impl RunId {
         Self(uuid::Uuid::new_v7(stamp).into_bytes())
     }
 
+    /// The id of run `number` (from 0) that a step of another run starts: always the same one, and a UUID of
+    /// version 7 whose time is `now`.
+    #[must_use]
+    pub fn derive(now: Timestamp, parent: Self, step: &StepPath, number: u32) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(parent.0);
+        hash.update(step.as_str().as_bytes());
+        hash.update([0]);
+        hash.update(number.to_be_bytes());
+        let mut random = [0_u8; 10];
+        for (slot, byte) in random.iter_mut().zip(hash.finalize()) {
+            *slot = byte;
+        }
+        let millis = u64::try_from(now.as_micros() / 1_000).unwrap_or(0);
+        Self(
+            uuid::Builder::from_unix_timestamp_millis(millis, &random)
+                .into_uuid()
+                .into_bytes(),
+        )
+    }
+
     /// The id with exactly these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -1,10 +1,10 @@
 //! One run, driven: effects are performed, their completions become commands, until nothing is owed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::Error;
 use super::history::History;
@@ -15,6 +15,7 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
 use crate::run::{Actor, Command, Refusal, RunState, effects};
+use crate::time::BoxFuture;
 
 /// Inputs that may wait for the driver.
 const INPUTS_MAX: usize = 64;
@@ -27,27 +28,38 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
         inputs: sender,
     };
     let mut tasks: JoinSet<(Key, Option<Command>)> = JoinSet::new();
-    let mut under_way: HashMap<Key, tokio::task::Id> = HashMap::new();
+    let mut under_way: HashMap<Key, AbortHandle> = HashMap::new();
+    // Runs inside this one that only people can move on: they are not looked at again and again.
+    let mut resting: HashSet<Key> = HashSet::new();
     history.submit_unless_ended(Command::Start).await?;
     loop {
         history.advance().await?;
         let now = driver.shared.ports.clock.now();
         for effect in effects(history.state(), now) {
             let key = Key::of(&effect);
-            if under_way.contains_key(&key) {
+            if under_way.contains_key(&key) || resting.contains(&key) {
                 continue;
+            }
+            if let Key::CancelChild(step) = &key
+                && let Some(driving) = under_way.remove(&Key::Child(step.clone()))
+            {
+                // Whoever drives it lets go; what it has under way is taken over by whoever cancels it.
+                driving.abort();
             }
             let work = perform(driver.clone(), Arc::clone(history.state()), effect);
             let named = key.clone();
             let handle = tasks.spawn(async move { (named, work.await) });
-            under_way.insert(key, handle.id());
+            under_way.insert(key, handle);
         }
         if under_way.keys().all(Key::is_idle) {
             return Ok(history.into_state());
         }
         let input = tokio::select! {
             Some(input) = inputs.recv() => input,
-            Some(done) = tasks.join_next() => ended(done, &under_way, history.state()),
+            Some(done) = tasks.join_next() => match ended(done, &under_way, history.state()) {
+                Some(input) => input,
+                None => continue,
+            },
         };
         match input {
             Input::Submit { command, reply } => {
@@ -56,12 +68,20 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
             }
             Input::Done { key, command } => {
                 under_way.remove(&key);
+                if command.is_none() && matches!(key, Key::Child(_)) {
+                    resting.insert(key);
+                }
                 if let Some(command) = command {
                     take(&mut history, command).await?;
                 }
             }
         }
     }
+}
+
+/// Drives a run inside another. Its type is spelled out, since a run may hold runs that hold runs.
+pub(super) fn drive_inside(history: History) -> BoxFuture<'static, Result<RunState, Error>> {
+    Box::pin(drive(history))
 }
 
 impl History {
@@ -106,15 +126,16 @@ fn settle(
 /// The end of a task; one that panicked leaves an internal failure, not a run without a reason to wait.
 fn ended(
     done: Result<(Key, Option<Command>), JoinError>,
-    under_way: &HashMap<Key, tokio::task::Id>,
+    under_way: &HashMap<Key, AbortHandle>,
     state: &RunState,
-) -> Input {
-    match done {
+) -> Option<Input> {
+    Some(match done {
         Ok((key, command)) => Input::Done { key, command },
+        Err(error) if error.is_cancelled() => return None,
         Err(error) => {
             let found = under_way
                 .iter()
-                .find(|(_, id)| **id == error.id())
+                .find(|(_, handle)| handle.id() == error.id())
                 .map(|(key, _)| key.clone());
             let key = found.unwrap_or_else(|| Key::Work(StepPath::new(""), 0));
             let evidence = format!("a task of the engine died: {error}");
@@ -136,9 +157,13 @@ fn ended(
                     step: step.clone(),
                     failure: Failure::new(FailureKind::Internal, code::INTERNAL, evidence),
                 }),
-                Key::Kill(..) | Key::Sleep(..) | Key::Doze(..) => None,
+                Key::Child(_)
+                | Key::CancelChild(_)
+                | Key::Kill(..)
+                | Key::Sleep(..)
+                | Key::Doze(..) => None,
             };
             Input::Done { key, command }
         }
-    }
+    })
 }

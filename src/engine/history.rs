@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Error, Shared};
-use crate::id::RunId;
+use crate::id::{Digest, RunId};
 use crate::plan::Plan;
 use crate::run::payload::RunCreated;
 use crate::run::{
@@ -217,14 +217,17 @@ async fn begin(shared: &Shared, run: RunId, first: &Recorded) -> Result<RunState
     let Event::RunCreated(created) = &first.event else {
         return Err(Error::NoRun(run));
     };
-    let plan = match shared.plans.get(created.plan) {
-        Some(plan) => plan,
-        None => {
-            let bytes = shared.ports.get_blob(created.plan).await?;
-            let plan = Arc::new(Plan::from_bytes(&bytes)?);
-            shared.plans.share(created.plan, &plan);
-            plan
-        }
-    };
+    let plan = plan_of(shared, created.plan).await?;
     Ok(RunState::begin(run, plan, first)?)
+}
+
+/// The plan with that digest, shared by the runs at hand.
+pub(super) async fn plan_of(shared: &Shared, digest: Digest) -> Result<Arc<Plan>, Error> {
+    if let Some(plan) = shared.plans.get(digest) {
+        return Ok(plan);
+    }
+    let bytes = shared.ports.get_blob(digest).await?;
+    let plan = Arc::new(Plan::from_bytes(&bytes)?);
+    shared.plans.share(digest, &plan);
+    Ok(plan)
 }

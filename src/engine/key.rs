@@ -11,6 +11,10 @@ pub(super) enum Key {
     Work(StepPath, u32),
     /// Stopping it.
     Kill(StepPath, u32),
+    /// Starting or driving the run of a step.
+    Child(StepPath),
+    /// Cancelling it.
+    CancelChild(StepPath),
     /// Sleeping until something is due.
     Sleep(StepPath, Timestamp),
     /// The same, when nobody need stay up for it.
@@ -30,6 +34,10 @@ impl Key {
             Effect::Execute { step, attempt } | Effect::Attend { step, attempt } => {
                 Self::Work(step.clone(), *attempt)
             }
+            Effect::StartChild { step } | Effect::AttendChild { step, .. } => {
+                Self::Child(step.clone())
+            }
+            Effect::CancelChild { step, .. } => Self::CancelChild(step.clone()),
             Effect::Kill { step, attempt } => Self::Kill(step.clone(), *attempt),
             Effect::WakeAt {
                 step,

@@ -4,6 +4,7 @@
 //! just a history: a command to it is decided and appended, and what it owes is owed until somebody drives it.
 
 mod analyse;
+mod child;
 mod collect;
 mod drive;
 mod error;
@@ -102,9 +103,15 @@ impl Engine {
     /// # Errors
     /// The store or the blobs can't be written.
     pub async fn create(&self, new: NewRun) -> Result<RunId, Error> {
+        let run = RunId::generate(self.shared.ports.clock.now());
+        self.create_as(run, new, Trigger::Manual).await?;
+        Ok(run)
+    }
+
+    /// Creates a run with that id.
+    async fn create_as(&self, run: RunId, new: NewRun, trigger: Trigger) -> Result<(), Error> {
         let shared = &self.shared;
         let now = shared.ports.clock.now();
-        let run = RunId::generate(now);
         let plan_bytes = new.plan.to_bytes();
         let plan_digest = Digest::of(&plan_bytes);
         for (digest, bytes) in new.blobs.into_iter().chain([(plan_digest, plan_bytes)]) {
@@ -121,13 +128,13 @@ impl Engine {
             plan: plan_digest,
             engine: env!("CARGO_PKG_VERSION").to_owned(),
             inputs: new.inputs,
-            trigger: Trigger::Manual,
+            trigger,
             folder: folder::name(&new.plan.name, run, now),
             workflow_folder: new.workflow_folder,
             scheduled_at: new.scheduled_at.unwrap_or(now),
         };
         History::create(Arc::clone(shared), run, new.plan, created, new.actor).await?;
-        Ok(run)
+        Ok(())
     }
 
     /// The state of a run.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::task::Driver;
-use super::{analyse, execute};
+use super::{analyse, child, execute};
 use crate::run::{Command, Effect, RunState};
 
 /// Performs one effect of the run as it stood when the effect was owed.
@@ -18,6 +18,9 @@ pub(super) async fn perform(
             execute::execute(&driver, &state, &step, attempt).await
         }
         Effect::Attend { step, attempt } => execute::adopt(&driver, &state, &step, attempt).await,
+        Effect::StartChild { step } => child::start(&driver, &state, &step).await,
+        Effect::AttendChild { step, run } => child::attend(&driver, &state, &step, run).await,
+        Effect::CancelChild { step, run } => child::cancel(&driver, &step, run).await,
         Effect::Kill { step, attempt } => execute::kill(&driver, &state, &step, attempt).await,
         Effect::WakeAt { at, .. } => {
             driver.shared.ports.clock.sleep_until(at).await;

@@ -5,6 +5,7 @@
 
 mod approval;
 mod block;
+mod child;
 mod enter;
 mod evaluate;
 mod finish;
@@ -141,9 +142,9 @@ fn ready(
             Err(Failure::new(FailureKind::Code, code::DECLARED, message))
         }
         StepKind::Succeed(_) => Ok(vec![succeeded(step_state, Values::new())]),
-        // Its readiness and its waiting are one.
-        StepKind::Wait(_) => Ok(Vec::new()),
-        StepKind::Workflow(_) | StepKind::Http(_) | StepKind::Notify(_) | StepKind::Notebook(_) => {
+        // A wait has begun with its readiness; the run of a workflow step is started by an effect.
+        StepKind::Wait(_) | StepKind::Workflow(_) => Ok(Vec::new()),
+        StepKind::Http(_) | StepKind::Notify(_) | StepKind::Notebook(_) => {
             Err(internal("steps of this kind do not run yet"))
         }
     }
@@ -156,10 +157,10 @@ fn running(state: &RunState, step: &Step, step_state: &StepState, moment: Moment
         StepKind::Foreach(foreach) => map::running(state, step, step_state, foreach),
         StepKind::Until(until) => until::running(state, step, step_state, until, moment),
         StepKind::Parallel(parallel) => parallel::running(state, step, step_state, parallel),
+        StepKind::Workflow(workflow) => child::running(state, step, step_state, workflow),
         StepKind::Python(_)
         | StepKind::Set(_)
         | StepKind::Approval(_)
-        | StepKind::Workflow(_)
         | StepKind::Wait(_)
         | StepKind::Http(_)
         | StepKind::Notify(_)

@@ -1,6 +1,7 @@
 //! The fold: state and event give the next state, or say that this can't be.
 
 mod attempt;
+mod child;
 mod flow;
 mod question;
 mod time;
@@ -174,6 +175,9 @@ impl RunState {
             Event::MapItemClosed(closed) => self.map_item_closed(closed),
             Event::RoundStarted(started) => self.round_started(started, at),
             Event::RoundClosed(closed) => self.round_closed(closed),
+            Event::ChildRunStarted(started) => self.child_started(started),
+            Event::ChildRunWaiting(waiting) => self.child_waits(waiting),
+            Event::ChildRunClosed(closed) => self.child_closed(closed),
             Event::RunPaused(paused) => self.pause(paused),
             Event::RunUnpaused(_) => self.unpause(),
             Event::RunTimedOut(_) => self.stop_frame(0, Stop::Timeout),
@@ -324,6 +328,7 @@ impl RunState {
             status,
             outputs,
             warnings,
+            reason: end.reason.clone(),
             failure,
             at,
         });

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::payload::{AnalysisReported, Answer, AttemptStarted, ResultRecorded, Values};
+use super::payload::{
+    AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
+    ResultRecorded, Values,
+};
 use crate::code::{self, Code};
 use crate::failure::Failure;
 use crate::id::{ApprovalId, Digest, StepPath};
@@ -44,6 +47,12 @@ pub enum Command {
         /// Why.
         failure: Failure,
     },
+    /// A step's own run exists.
+    ChildStarted(ChildRunStarted),
+    /// Only people can move that run on.
+    ChildWaits(ChildRunWaiting),
+    /// That run has ended.
+    ChildEnded(ChildRunClosed),
     /// An attempt is about to begin.
     BeginAttempt(AttemptStarted),
     /// An attempt ended and left this.

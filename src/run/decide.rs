@@ -41,6 +41,9 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             | Command::Signal { .. }
             | Command::Analysed { .. }
             | Command::AnalysisFailed { .. }
+            | Command::ChildStarted(_)
+            | Command::ChildWaits(_)
+            | Command::ChildEnded(_)
             | Command::BeginAttempt(_)
             | Command::AttemptEnded { .. }
             | Command::AttemptBroken { .. }
@@ -68,6 +71,19 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             let (_, step_state) = find(state, &step)?;
             expect(&step, step_state, &[StepStatus::Ready])?;
             Ok(vec![Event::StepFailed(StepFailed { step, failure })])
+        }
+        Command::ChildStarted(started) => {
+            let (_, step_state) = find(state, &started.step)?;
+            expect(&started.step, step_state, &[StepStatus::Ready])?;
+            Ok(vec![Event::ChildRunStarted(started)])
+        }
+        Command::ChildWaits(waiting) => {
+            open_child(state, &waiting.step)?;
+            Ok(vec![Event::ChildRunWaiting(waiting)])
+        }
+        Command::ChildEnded(closed) => {
+            open_child(state, &closed.step)?;
+            Ok(vec![Event::ChildRunClosed(closed)])
         }
         Command::BeginAttempt(started) => begin(state, started),
         Command::AttemptEnded { result, failure } => ended(state, result, failure),
@@ -120,6 +136,17 @@ fn expect(path: &StepPath, state: &StepState, allowed: &[StepStatus]) -> Result<
     Err(Refusal::Stale(format!(
         "step `{path}` is {}",
         state.status.as_str()
+    )))
+}
+
+fn open_child(state: &RunState, path: &StepPath) -> Result<(), Refusal> {
+    let (_, step_state) = find(state, path)?;
+    let child = step_state.children.last();
+    if child.is_some_and(|child| child.closed.is_none()) && !step_state.status.is_settled() {
+        return Ok(());
+    }
+    Err(Refusal::Stale(format!(
+        "step `{path}` has no run under way"
     )))
 }
 

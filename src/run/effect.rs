@@ -4,7 +4,7 @@ use super::advance::deadline;
 use super::state::{RunState, StepState, StepStatus};
 use super::summary::RunStatus;
 use crate::approval::Verdict;
-use crate::id::StepPath;
+use crate::id::{RunId, StepPath};
 use crate::plan::{Step, StepKind};
 use crate::time::Timestamp;
 
@@ -36,6 +36,25 @@ pub enum Effect {
         step: StepPath,
         /// Number of the attempt.
         attempt: u32,
+    },
+    /// Start the run of a step.
+    StartChild {
+        /// The step.
+        step: StepPath,
+    },
+    /// Drive the run of a step.
+    AttendChild {
+        /// The step.
+        step: StepPath,
+        /// Its run.
+        run: RunId,
+    },
+    /// Cancel the run of a step, and see that nothing of it lives on.
+    CancelChild {
+        /// The step.
+        step: StepPath,
+        /// Its run.
+        run: RunId,
     },
     /// Look again at this time.
     WakeAt {
@@ -97,7 +116,22 @@ fn owed_by(
             }
         });
     }
-    if state.stop_of(step_state.node).is_some() {
+    let stopped = state.stop_of(step_state.node).is_some();
+    let child = step_state
+        .children
+        .last()
+        .filter(|child| child.closed.is_none());
+    if let Some(run) = child
+        .filter(|_| step_state.status == StepStatus::Running)
+        .map(|child| child.run)
+    {
+        return Some(if stopped {
+            Effect::CancelChild { step: path, run }
+        } else {
+            Effect::AttendChild { step: path, run }
+        });
+    }
+    if stopped {
         return None;
     }
     if let Some(at) = next_round(step_state).filter(|at| *at > now) {
@@ -119,6 +153,9 @@ fn owed_by(
     }
     if state.paused.is_some() {
         return None;
+    }
+    if matches!(step.kind, StepKind::Workflow(_)) && step_state.status == StepStatus::Ready {
+        return Some(Effect::StartChild { step: path });
     }
     let python = matches!(step.kind, StepKind::Python(_));
     if !python || step_state.status != StepStatus::Ready {

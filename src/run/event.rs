@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalRequested, ApprovalVoted, AttemptEnded,
-    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, DeadlinePassed,
-    MapExpanded, MapItemClosed, MapItemStarted, ResultRecorded, RetryScheduled, RoundClosed,
-    RoundStarted, RunCreated, RunEnded, RunFailed, RunPaused, SignalConsumed, SignalReceived,
-    StepBlocked, StepFailed, StepReady, StepSucceeded,
+    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, ChildRunClosed,
+    ChildRunStarted, ChildRunWaiting, DeadlinePassed, MapExpanded, MapItemClosed, MapItemStarted,
+    ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunEnded, RunFailed,
+    RunPaused, SignalConsumed, SignalReceived, StepBlocked, StepFailed, StepReady, StepSucceeded,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -129,6 +129,9 @@ events! {
     93 1 MapItemClosed(MapItemClosed): "An item has ended.",
     94 1 RoundStarted(RoundStarted): "The steps of a round came to life.",
     95 1 RoundClosed(RoundClosed): "A round has ended and the condition was tried.",
+    96 1 ChildRunStarted(ChildRunStarted): "A step started a run of its own.",
+    97 1 ChildRunWaiting(ChildRunWaiting): "Only people can move that run on.",
+    98 1 ChildRunClosed(ChildRunClosed): "That run has ended.",
 
     100 1 SignalReceived(SignalReceived): "A signal came from outside.",
     101 1 SignalConsumed(SignalConsumed): "A step that waited took a signal.",

@@ -32,8 +32,8 @@ pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
 pub use retry::Moment;
 pub use scope::{RunScope, check_json};
 pub use state::{
-    ApprovalState, Attempt, AttemptStatus, Ending, MapState, RoundsState, RunState, Signal,
-    StepState, StepStatus,
+    ApprovalState, Attempt, AttemptStatus, ChildState, Ending, MapState, RoundsState, RunState,
+    Signal, StepState, StepStatus,
 };
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
 pub use view::{approval_json, run_json, summary};

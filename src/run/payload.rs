@@ -1,5 +1,6 @@
 //! What the events carry.
 
+mod child;
 mod flow;
 mod time;
 
@@ -7,6 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use child::{ChildRunClosed, ChildRunStarted, ChildRunWaiting};
 pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
 };
@@ -15,7 +17,7 @@ pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
 use crate::approval::Decision;
 use crate::failure::Failure;
-use crate::id::{ApprovalId, Digest, StepPath};
+use crate::id::{ApprovalId, Digest, RunId, StepPath};
 use crate::plan::{Field, Mode, OnReject};
 use crate::python::analysis::Report;
 use crate::time::Timestamp;
@@ -29,6 +31,24 @@ pub type Values = Map<String, Value>;
 pub enum Trigger {
     /// A person started it.
     Manual,
+    /// A step of another run started it.
+    Parent {
+        /// That run.
+        run: RunId,
+        /// That step.
+        step: StepPath,
+    },
+}
+
+impl Trigger {
+    /// The word that expressions see.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Parent { .. } => "parent",
+        }
+    }
 }
 
 /// See [`super::Event::RunCreated`].

@@ -120,7 +120,7 @@ impl<'a> RunScope<'a> {
         };
         let value = match rest.first().copied() {
             Some("id") => Value::Str(self.state.run.to_string()),
-            Some("trigger") => Value::Str("manual".to_owned()),
+            Some("trigger") => Value::Str(self.state.created.trigger.as_str().to_owned()),
             Some("scheduled_at") => instant(self.state.created.scheduled_at),
             Some("started_at") => instant(self.state.started_at.unwrap_or(self.state.created_at)),
             _ => {

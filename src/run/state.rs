@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
 use super::payload::{
-    AnalysisReported, ApprovalRequested, ApprovalVoted, BranchChosen, Closed, EffectClass,
-    MapItemClosed, ResultRecorded, RetryScheduled, RoundClosed, RunCreated, RunPaused,
-    SignalReceived, Values,
+    AnalysisReported, ApprovalRequested, ApprovalVoted, BranchChosen, ChildRunClosed,
+    ChildRunWaiting, Closed, EffectClass, MapItemClosed, ResultRecorded, RetryScheduled,
+    RoundClosed, RunCreated, RunPaused, SignalReceived, Values,
 };
 use super::record::{Epoch, Seq};
 use super::summary::RunStatus;
@@ -176,6 +176,8 @@ pub struct StepState {
     pub map: Option<MapState>,
     /// The rounds, for an until.
     pub rounds: Option<RoundsState>,
+    /// The runs that it started; the last one is the one that counts.
+    pub children: Vec<ChildState>,
     /// Why neither it nor what it runs goes on.
     pub stop: Option<Stop>,
     /// Place in the history of the signal that it took.
@@ -212,6 +214,7 @@ impl StepState {
             branch: None,
             map: None,
             rounds: None,
+            children: Vec::new(),
             stop: None,
             signal: None,
             result: None,
@@ -227,6 +230,12 @@ impl StepState {
         let items = self.map.iter().flat_map(|map| map.frames.iter().flatten());
         let rounds = self.rounds.iter().flat_map(|rounds| &rounds.frames);
         items.chain(rounds).copied()
+    }
+
+    /// What the run that it started waits for, when only people can move it on.
+    #[must_use]
+    pub fn waiting_child(&self) -> Option<&ChildRunWaiting> {
+        self.children.last()?.waiting.as_ref()
     }
 
     /// The attempt that is under way, if any.
@@ -246,6 +255,17 @@ impl StepState {
         });
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     }
+}
+
+/// A run that a step started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChildState {
+    /// The run.
+    pub run: RunId,
+    /// What it waits for, when only people can move it on.
+    pub waiting: Option<ChildRunWaiting>,
+    /// How it ended.
+    pub closed: Option<ChildRunClosed>,
 }
 
 /// A signal and what became of it.
@@ -334,6 +354,8 @@ pub struct Ending {
     pub outputs: Values,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// Why, when there is something to say.
+    pub reason: Option<String>,
     /// The first failure that nothing tolerated, with its step.
     pub failure: Option<(StepPath, Failure)>,
     /// When.
@@ -466,7 +488,10 @@ impl RunState {
             }
             StepStatus::Unknown => true,
             // A container waits when the steps inside it do; those are in the frontier themselves.
-            StepStatus::Running => step.kind.is_container() && !has_room(step, state),
+            StepStatus::Running => {
+                state.waiting_child().is_some()
+                    || (step.kind.is_container() && !has_room(step, state))
+            }
             StepStatus::Pending | StepStatus::Ready => false,
             StepStatus::Succeeded
             | StepStatus::Failed
@@ -475,7 +500,11 @@ impl RunState {
             | StepStatus::Rejected
             | StepStatus::Cancelled => true,
         });
-        let asked = self.open_approvals().next().is_some() || self.awaits_signal();
+        let asked = self.open_approvals().next().is_some()
+            || self.awaits_signal()
+            || self
+                .frontier()
+                .any(|(_, step)| step.waiting_child().is_some());
         if asked && waits_for_people && self.cancel.is_none() {
             RunStatus::Waiting
         } else {

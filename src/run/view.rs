@@ -3,21 +3,22 @@
 use serde_json::{Map, Value, json};
 
 use super::payload::FileRef;
-use super::state::{ApprovalState, AttemptStatus, RunState, StepState};
+use super::state::{ApprovalState, AttemptStatus, MapState, RunState, StepState, StepStatus};
 use super::summary::{OpenQuestion, RunStatus, RunSummary};
-use crate::plan::Step;
+use crate::id::StepPath;
+use crate::plan::{Step, StepKind};
 
 /// The row of the run, for lists and for recovery.
 #[must_use]
 pub fn summary(state: &RunState) -> RunSummary {
-    let questions = state
-        .open_approvals()
-        .take(RunSummary::QUESTIONS_MAX)
-        .map(|asked| OpenQuestion {
-            approval: asked.request.approval.clone(),
-            step: asked.request.step.clone(),
-            title: cut(&asked.request.title),
-        });
+    let own = state.open_approvals().map(|asked| OpenQuestion {
+        approval: asked.request.approval.clone(),
+        step: asked.request.step.clone(),
+        title: cut(&asked.request.title),
+    });
+    let questions = own
+        .chain(questions_inside(state))
+        .take(RunSummary::QUESTIONS_MAX);
     RunSummary {
         run: state.run,
         workflow: state.plan.name.clone(),
@@ -28,8 +29,21 @@ pub fn summary(state: &RunState) -> RunSummary {
         last_seq: state.seq,
         questions: questions.collect(),
         steps_done: u32::try_from(state.settled_count()).unwrap_or(u32::MAX),
-        steps_total: u32::try_from(state.plan.steps.len()).unwrap_or(u32::MAX),
+        steps_total: u32::try_from(state.step_count()).unwrap_or(u32::MAX),
     }
+}
+
+/// The open questions of the runs that steps of this one started: `step/child_step`.
+fn questions_inside(state: &RunState) -> impl Iterator<Item = OpenQuestion> {
+    let waiting = state
+        .frontier()
+        .filter_map(|(_, step)| Some((step, step.waiting_child()?)));
+    waiting.flat_map(|(step, waiting)| {
+        waiting.questions.iter().map(|asked| OpenQuestion {
+            step: StepPath::new(format!("{}/{}", step.path, asked.step)),
+            ..asked.clone()
+        })
+    })
 }
 
 /// Longest title in a row, in characters: rows stay small.
@@ -76,16 +90,37 @@ pub fn run_json(state: &RunState) -> Value {
         "warnings": ending.map(|ending| ending.warnings.as_slice()).unwrap_or_default(),
         "failure": failure.map(|(step, failure)| json!({"step": step, "failure": failure})),
         "steps": steps,
-        "waiting": state.open_approvals().map(|asked| approval_json(state, asked)).collect::<Vec<_>>(),
+        "waiting": waiting_json(state),
         "pipeline_completed": state.status() == RunStatus::Succeeded,
         "stages": stages,
     })
 }
 
+/// Everything that people can do for the run: questions, those of the runs inside it, signals that are awaited.
+fn waiting_json(state: &RunState) -> Vec<Value> {
+    let own = state
+        .open_approvals()
+        .map(|asked| approval_json(state, asked));
+    let inside = questions_inside(state).map(
+        |asked| json!({"approval_id": asked.approval, "step": asked.step, "title": asked.title}),
+    );
+    let signals = state.steps().filter_map(|(step, step_state)| {
+        let StepKind::Wait(wait) = &step.kind else {
+            return None;
+        };
+        let waits = step_state.status == StepStatus::Waiting;
+        let signal = wait.signal().filter(|_| waits)?;
+        Some(
+            json!({"signal": signal, "step": step_state.path, "expires_at": step_state.wakes_at()}),
+        )
+    });
+    own.chain(inside).chain(signals).collect()
+}
+
 fn stage_json(state: &StepState) -> Value {
     json!({
         "status": state.status,
-        "success": state.status == super::StepStatus::Succeeded,
+        "success": state.status == StepStatus::Succeeded,
         "results": state.result.as_ref().and_then(|result| result.results.as_ref()),
         "outputs": state.outputs,
     })
@@ -117,11 +152,26 @@ fn step_json(step: &Step, state: &StepState) -> Value {
             "decision": analysis.decision,
             "subject": analysis.subject,
         })),
+        "run_id": state.children.last().map(|child| child.run),
+        "items": state.map.as_ref().map(items_json),
+        "rounds": state.rounds.as_ref().map(|rounds| rounds.closed.len()),
         "failure": state.failure,
         "retry_at": state.retry.as_ref().map(|retry| retry.at),
         "ready_at": state.ready_at,
         "ended_at": state.ended_at,
     })
+}
+
+fn items_json(map: &MapState) -> Value {
+    let items = map.closed.iter().zip(map.keys.iter()).map(|(closed, key)| {
+        json!({
+            "key": key,
+            "status": closed.as_ref().map(|closed| closed.status),
+            "outputs": closed.as_ref().map(|closed| &closed.outputs),
+            "failure": closed.as_ref().and_then(|closed| closed.failure.as_ref()),
+        })
+    });
+    items.collect()
 }
 
 fn attempt_json(attempt: &super::state::Attempt) -> Value {

@@ -49,6 +49,8 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         | Event::AttemptSucceeded(_)
         | Event::ApprovalVoted(_)
         | Event::SignalConsumed(_)
+        | Event::ChildRunWaiting(_)
+        | Event::ChildRunClosed(_)
         | Event::MapItemStarted(_)
         | Event::MapItemClosed(_)
         | Event::RoundStarted(_)
@@ -92,6 +94,7 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
             closed.approval.as_str(),
             &format!("decided by {}", closed.by),
         ),
+        Event::ChildRunStarted(child) => remark("→", child.step.as_str(), &child.run.to_string()),
         Event::RunPaused(_) => remark("·", "the run", "is paused"),
         Event::RunUnpaused(_) => remark("·", "the run", "goes on"),
         Event::RunTimedOut(_) => remark("✗", "the run", "its time is over"),

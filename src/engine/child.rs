@@ -1,0 +1,197 @@
+//! Runs inside runs: started once, driven with the run around them, cancelled with it.
+
+use std::sync::Arc;
+
+use super::drive::drive_inside;
+use super::history::History;
+use super::task::Driver;
+use super::{Engine, Error, NewRun, Shared};
+use crate::code;
+use crate::expression::{DateTime, Lookup, Scope, StepStatusWord, Value};
+use crate::failure::{Failure, FailureKind};
+use crate::id::{RunId, StepPath};
+use crate::plan::{Plan, WorkflowStep, resolve_inputs};
+use crate::run::payload::{ChildRunClosed, ChildRunStarted, ChildRunWaiting, Trigger, Values};
+use crate::run::{Actor, Command, RunState, RunStatus, StepState, summary};
+use crate::time::Timestamp;
+
+/// Starts the run of a step. Its id follows from the step, so that it is started once, whatever happens.
+pub(super) async fn start(driver: &Driver, state: &RunState, path: &StepPath) -> Option<Command> {
+    let (step, step_state) = state.step(path)?;
+    let crate::plan::StepKind::Workflow(workflow) = &step.kind else {
+        return None;
+    };
+    Some(
+        match create(&driver.shared, state, step_state, workflow).await {
+            Ok(run) => Command::ChildStarted(ChildRunStarted {
+                step: path.clone(),
+                run,
+            }),
+            Err(failure) => Command::AnalysisFailed {
+                step: path.clone(),
+                failure,
+            },
+        },
+    )
+}
+
+async fn create(
+    shared: &Arc<Shared>,
+    state: &RunState,
+    step_state: &StepState,
+    workflow: &WorkflowStep,
+) -> Result<RunId, Failure> {
+    let number = u32::try_from(step_state.children.len()).unwrap_or(u32::MAX);
+    let ready_at = step_state.ready_at.unwrap_or(state.updated_at);
+    let run = RunId::derive(ready_at, state.run, &step_state.path, number);
+    if shared
+        .ports
+        .store
+        .read(run, 1, 1)
+        .await
+        .is_ok_and(|found| !found.is_empty())
+    {
+        return Ok(run);
+    }
+    let broken =
+        |error: &Error| Failure::new(FailureKind::Infrastructure, error.code(), error.to_string());
+    let plan = super::history::plan_of(shared, workflow.plan)
+        .await
+        .map_err(|error| broken(&error))?;
+    let inputs = inputs(&plan, step_state, state.created.scheduled_at)?;
+    let folder = state.created.workflow_folder.as_ref().map(|folder| {
+        let folder = std::path::Path::new(folder).join(&workflow.folder);
+        folder.to_string_lossy().into_owned()
+    });
+    let new = NewRun {
+        plan,
+        blobs: Vec::new(),
+        inputs,
+        workflow_folder: folder,
+        actor: Actor::Engine,
+        scheduled_at: Some(state.created.scheduled_at),
+    };
+    let trigger = Trigger::Parent {
+        run: state.run,
+        step: step_state.path.clone(),
+    };
+    let engine = Engine {
+        shared: Arc::clone(shared),
+    };
+    engine
+        .create_as(run, new, trigger)
+        .await
+        .map_err(|error| broken(&error))?;
+    Ok(run)
+}
+
+fn inputs(plan: &Plan, step_state: &StepState, scheduled_at: Timestamp) -> Result<Values, Failure> {
+    let scope = Before { scheduled_at };
+    let inputs = resolve_inputs(plan, step_state.inputs.clone(), &scope).map_err(|faults| {
+        let words: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+        Failure::new(
+            FailureKind::Code,
+            code::WRONG_TYPE,
+            format!("with: {}", words.join("; ")),
+        )
+        .hint("`with` of a step that runs a workflow holds that workflow's inputs")
+    })?;
+    Ok(inputs.into_iter().collect())
+}
+
+/// What defaults of inputs see.
+struct Before {
+    scheduled_at: Timestamp,
+}
+
+impl Scope for Before {
+    fn lookup(&self, path: &[&str]) -> Lookup<'_> {
+        match path {
+            ["run", "scheduled_at" | "started_at", ..] => Lookup::Value {
+                value: Value::DateTime(DateTime::from(self.scheduled_at)),
+                used: 2,
+            },
+            _ => Lookup::Unknown { known: Vec::new() },
+        }
+    }
+
+    fn status(&self, _step: &str) -> Option<StepStatusWord> {
+        None
+    }
+}
+
+/// Drives the run of a step until it has ended or only people can move it on. `None` = nothing new.
+pub(super) async fn attend(
+    driver: &Driver,
+    state: &RunState,
+    path: &StepPath,
+    run: RunId,
+) -> Option<Command> {
+    let child = match drive_child(driver, run, false).await {
+        Ok(child) => child,
+        Err(error) => return broken(path, run, &error),
+    };
+    if child.ending.is_some() {
+        return Some(closed(path, &child));
+    }
+    let waiting = ChildRunWaiting {
+        step: path.clone(),
+        status: child.status(),
+        questions: summary(&child).questions,
+    };
+    let (_, step_state) = state.step(path)?;
+    let known = step_state
+        .children
+        .last()
+        .and_then(|child| child.waiting.as_ref());
+    (known != Some(&waiting)).then_some(Command::ChildWaits(waiting))
+}
+
+/// Cancels the run of a step and sees that nothing of it lives on.
+pub(super) async fn cancel(driver: &Driver, path: &StepPath, run: RunId) -> Option<Command> {
+    match drive_child(driver, run, true).await {
+        Ok(child) if child.ending.is_some() => Some(closed(path, &child)),
+        Ok(_) => None,
+        Err(error) => broken(path, run, &error),
+    }
+}
+
+async fn drive_child(driver: &Driver, run: RunId, cancelled: bool) -> Result<RunState, Error> {
+    let mut history = History::load(Arc::clone(&driver.shared), run).await?;
+    if cancelled && history.state().ending.is_none() {
+        let reason = Some("the run around it was stopped".to_owned());
+        history
+            .submit(Command::Cancel { reason }, Actor::Engine)
+            .await?;
+    }
+    let child = drive_inside(history).await?;
+    super::notebook::write_run(&driver.shared, &child).await;
+    Ok(child)
+}
+
+/// Its history can't be read or written now: nothing is recorded, so that whoever resumes finds it as it is.
+fn broken(path: &StepPath, run: RunId, error: &Error) -> Option<Command> {
+    tracing::error!(step = %path, %run, %error, "a run inside this run can't go on");
+    None
+}
+
+fn closed(path: &StepPath, child: &RunState) -> Command {
+    let ending = child.ending.as_ref();
+    let failure = ending
+        .and_then(|ending| ending.failure.as_ref())
+        .map(|(step, failure)| {
+            let mut failure = failure.clone();
+            failure.message = format!("step `{step}` of {}: {}", child.run, failure.message);
+            failure
+        });
+    let reason = ending.and_then(|ending| ending.reason.clone());
+    Command::ChildEnded(ChildRunClosed {
+        step: path.clone(),
+        status: child.status(),
+        outputs: ending
+            .map(|ending| ending.outputs.clone())
+            .unwrap_or_default(),
+        failure,
+        reason,
+    })
+}
