@@ -12,7 +12,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::{RunId, StepPath};
 use crate::plan::{Plan, WorkflowStep, resolve_inputs};
 use crate::run::payload::{ChildRunClosed, ChildRunStarted, ChildRunWaiting, Trigger, Values};
-use crate::run::{Actor, Command, RunState, RunStatus, StepState, summary};
+use crate::run::{Actor, Command, RunState, StepState, summary};
 use crate::time::Timestamp;
 
 /// Starts the run of a step. Its id follows from the step, so that it is started once, whatever happens.

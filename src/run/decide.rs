@@ -1,6 +1,7 @@
 //! Commands become events, or are refused. Only the fact itself is decided here; what follows from it is
 //! bookkeeping ([`super::advance`]).
 
+mod child;
 mod signal;
 mod vote;
 
@@ -72,19 +73,9 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             expect(&step, step_state, &[StepStatus::Ready])?;
             Ok(vec![Event::StepFailed(StepFailed { step, failure })])
         }
-        Command::ChildStarted(started) => {
-            let (_, step_state) = find(state, &started.step)?;
-            expect(&started.step, step_state, &[StepStatus::Ready])?;
-            Ok(vec![Event::ChildRunStarted(started)])
-        }
-        Command::ChildWaits(waiting) => {
-            open_child(state, &waiting.step)?;
-            Ok(vec![Event::ChildRunWaiting(waiting)])
-        }
-        Command::ChildEnded(closed) => {
-            open_child(state, &closed.step)?;
-            Ok(vec![Event::ChildRunClosed(closed)])
-        }
+        Command::ChildStarted(started) => child::started(state, started),
+        Command::ChildWaits(waiting) => child::waits(state, waiting),
+        Command::ChildEnded(closed) => child::ended(state, closed),
         Command::BeginAttempt(started) => begin(state, started),
         Command::AttemptEnded { result, failure } => ended(state, result, failure),
         Command::AttemptBroken {
@@ -104,14 +95,16 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             let (_, step_state) = open_attempt(state, &step, attempt)?;
             Ok(vec![lost(step_state, step, attempt, started, evidence)])
         }
-        Command::AttemptKilled { step, attempt } => {
-            let (_, step_state) = open_attempt(state, &step, attempt)?;
-            let stop = state.stop_of(step_state.node).map(Stop::why);
-            let why = stop.unwrap_or_else(|| "it was stopped".to_owned());
-            let failure = Failure::new(FailureKind::Cancelled, code::CANCELLED, why);
-            Ok(vec![attempt_failed(step, attempt, failure, false)])
-        }
+        Command::AttemptKilled { step, attempt } => killed(state, step, attempt),
     }
+}
+
+fn killed(state: &RunState, step: StepPath, attempt: u32) -> Result<Vec<Event>, Refusal> {
+    let (_, step_state) = open_attempt(state, &step, attempt)?;
+    let stop = state.stop_of(step_state.node).map(Stop::why);
+    let why = stop.unwrap_or_else(|| "it was stopped".to_owned());
+    let failure = Failure::new(FailureKind::Cancelled, code::CANCELLED, why);
+    Ok(vec![attempt_failed(step, attempt, failure, false)])
 }
 
 fn attempt_failed(step: StepPath, attempt: u32, failure: Failure, counted: bool) -> Event {
@@ -136,17 +129,6 @@ fn expect(path: &StepPath, state: &StepState, allowed: &[StepStatus]) -> Result<
     Err(Refusal::Stale(format!(
         "step `{path}` is {}",
         state.status.as_str()
-    )))
-}
-
-fn open_child(state: &RunState, path: &StepPath) -> Result<(), Refusal> {
-    let (_, step_state) = find(state, path)?;
-    let child = step_state.children.last();
-    if child.is_some_and(|child| child.closed.is_none()) && !step_state.status.is_settled() {
-        return Ok(());
-    }
-    Err(Refusal::Stale(format!(
-        "step `{path}` has no run under way"
     )))
 }
 

@@ -102,67 +102,64 @@ fn owed_by(
     now: Timestamp,
 ) -> Option<Effect> {
     let path = step_state.path.clone();
+    let stopped = state.stop_of(step_state.node).is_some();
     if let Some(open) = step_state.open_attempt() {
-        let attempt = open.number;
-        return Some(if state.stop_of(step_state.node).is_some() {
-            Effect::Kill {
-                step: path,
-                attempt,
-            }
+        let (step, attempt) = (path, open.number);
+        return Some(if stopped {
+            Effect::Kill { step, attempt }
         } else {
-            Effect::Attend {
-                step: path,
-                attempt,
-            }
+            Effect::Attend { step, attempt }
         });
     }
-    let stopped = state.stop_of(step_state.node).is_some();
-    let child = step_state
-        .children
-        .last()
-        .filter(|child| child.closed.is_none());
-    if let Some(run) = child
-        .filter(|_| step_state.status == StepStatus::Running)
-        .map(|child| child.run)
-    {
-        return Some(if stopped {
-            Effect::CancelChild { step: path, run }
-        } else {
-            Effect::AttendChild { step: path, run }
-        });
+    if let Some(effect) = child(step_state, stopped) {
+        return Some(effect);
     }
     if stopped {
         return None;
     }
-    if let Some(at) = next_round(step_state).filter(|at| *at > now) {
-        return Some(Effect::WakeAt {
-            at,
-            step: path,
-            idle: false,
-        });
+    if let Some((at, idle)) = sleeps_until(step, step_state) {
+        let step = path;
+        return (at > now).then_some(Effect::WakeAt { at, step, idle });
     }
-    if let StepKind::Wait(wait) = &step.kind {
-        let waits = step_state.status == StepStatus::Waiting;
-        let at = step_state.wakes_at().filter(|at| waits && *at > now)?;
-        let idle = wait.signal().is_some();
-        return Some(Effect::WakeAt {
-            at,
-            step: path,
-            idle,
-        });
-    }
-    if state.paused.is_some() {
+    if state.paused.is_some() || step_state.status != StepStatus::Ready {
         return None;
     }
-    if matches!(step.kind, StepKind::Workflow(_)) && step_state.status == StepStatus::Ready {
+    if matches!(step.kind, StepKind::Workflow(_)) {
         return Some(Effect::StartChild { step: path });
     }
-    let python = matches!(step.kind, StepKind::Python(_));
-    if !python || step_state.status != StepStatus::Ready {
+    step.kind.as_python()?;
+    code(step_state, now)
+}
+
+/// What is owed to the run that a step started.
+fn child(step_state: &StepState, stopped: bool) -> Option<Effect> {
+    let child = step_state.children.last()?;
+    if child.closed.is_some() || step_state.status != StepStatus::Running {
         return None;
     }
+    let (step, run) = (step_state.path.clone(), child.run);
+    Some(if stopped {
+        Effect::CancelChild { step, run }
+    } else {
+        Effect::AttendChild { step, run }
+    })
+}
+
+/// When a step that waits goes on, and whether that is only a limit on what others do.
+fn sleeps_until(step: &Step, step_state: &StepState) -> Option<(Timestamp, bool)> {
+    if let StepKind::Wait(wait) = &step.kind {
+        let waits = step_state.status == StepStatus::Waiting;
+        let at = step_state.wakes_at().filter(|_| waits)?;
+        return Some((at, wait.signal().is_some()));
+    }
+    next_round(step_state).map(|at| (at, false))
+}
+
+/// What is owed to the code of a ready step.
+fn code(step_state: &StepState, now: Timestamp) -> Option<Effect> {
+    let step = step_state.path.clone();
     let Some(analysis) = &step_state.analysis else {
-        return Some(Effect::Analyse { step: path });
+        return Some(Effect::Analyse { step });
     };
     if analysis.decision.verdict != Verdict::Pass && !step_state.code_approved {
         return None;
@@ -173,13 +170,10 @@ fn owed_by(
     match &step_state.retry {
         Some(retry) if retry.at > now => Some(Effect::WakeAt {
             at: retry.at,
-            step: path,
+            step,
             idle: false,
         }),
-        Some(_) | None => Some(Effect::Execute {
-            step: path,
-            attempt,
-        }),
+        Some(_) | None => Some(Effect::Execute { step, attempt }),
     }
 }
 

@@ -1,24 +1,27 @@
 //! The state of a run: what the fold over its history gives, and nothing that is not in there.
 
-use std::collections::{BTreeSet, HashMap};
+mod flow;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use flow::has_room;
+pub use flow::{ChildState, MapState, RoundsState, Signal};
 
 use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
 use super::payload::{
-    AnalysisReported, ApprovalRequested, ApprovalVoted, BranchChosen, ChildRunClosed,
-    ChildRunWaiting, Closed, EffectClass, MapItemClosed, ResultRecorded, RetryScheduled,
-    RoundClosed, RunCreated, RunPaused, SignalReceived, Values,
+    AnalysisReported, ApprovalRequested, ApprovalVoted, BranchChosen, ChildRunWaiting, Closed,
+    EffectClass, ResultRecorded, RetryScheduled, RunCreated, RunPaused, Values,
 };
 use super::record::{Epoch, Seq};
 use super::summary::RunStatus;
 use crate::failure::Failure;
 use crate::id::{ApprovalId, RunId, StepPath};
-use crate::plan::{ForeachStep, Plan, Step, StepKind};
+use crate::plan::{Plan, Step, StepKind};
 use crate::time::Timestamp;
 
 /// Where a step stands.
@@ -255,81 +258,6 @@ impl StepState {
         });
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     }
-}
-
-/// A run that a step started.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChildState {
-    /// The run.
-    pub run: RunId,
-    /// What it waits for, when only people can move it on.
-    pub waiting: Option<ChildRunWaiting>,
-    /// How it ended.
-    pub closed: Option<ChildRunClosed>,
-}
-
-/// A signal and what became of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Signal {
-    /// Its place in the history.
-    pub seq: Seq,
-    /// What came.
-    pub received: SignalReceived,
-    /// The step that took it.
-    pub consumed_by: Option<StepPath>,
-}
-
-/// Whether a foreach could open another item.
-fn has_room(step: &Step, state: &StepState) -> bool {
-    let StepKind::Foreach(foreach) = &step.kind else {
-        return false;
-    };
-    state.map.as_ref().is_some_and(|map| map.room(foreach) > 0)
-}
-
-/// The items of a foreach and how far they are.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MapState {
-    /// The items, fixed.
-    pub items: Arc<Vec<Value>>,
-    /// Their keys as written in paths, unique.
-    pub keys: Arc<Vec<String>>,
-    /// The index of each key.
-    pub(super) by_key: Arc<HashMap<String, usize>>,
-    /// The frame of each item that was started.
-    pub(super) frames: Vec<Option<usize>>,
-    /// How each item ended.
-    pub closed: Vec<Option<Arc<MapItemClosed>>>,
-    /// Items that are under way.
-    pub open: BTreeSet<usize>,
-    /// The next item to be started.
-    pub next: usize,
-    /// Items that ended otherwise than well.
-    pub failed: usize,
-}
-
-impl MapState {
-    /// How many more items may be started now.
-    pub(super) fn room(&self, foreach: &ForeachStep) -> usize {
-        let limit = usize::try_from(foreach.concurrency).unwrap_or(usize::MAX);
-        let left = self.items.len().saturating_sub(self.next);
-        limit.saturating_sub(self.open.len()).min(left)
-    }
-
-    /// Whether every item has ended.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.open.is_empty() && self.next >= self.items.len()
-    }
-}
-
-/// The rounds of an until and how far they are.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct RoundsState {
-    /// The frame of each round.
-    pub(super) frames: Vec<usize>,
-    /// How each round ended.
-    pub closed: Vec<Arc<RoundClosed>>,
 }
 
 /// A question and what became of it.
