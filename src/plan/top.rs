@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::millis;
-use crate::expression::Template;
+use crate::expression::{Expression, Reference, Template};
 use crate::id::StepPath;
 
 /// A bound on how many runs or steps of one group go on at the same time.
@@ -49,6 +49,24 @@ pub enum SecretSource {
     Env(String),
     /// A file; one line end at its end is not part of the value.
     File(String),
+}
+
+impl SecretSource {
+    /// The secrets that a template names itself, in the order of its text. Where it is evaluated for a process or
+    /// a request, these may be put in and no others: data of the run could spell the name of any secret.
+    #[must_use]
+    pub fn named_in(template: &Template) -> Vec<&str> {
+        template
+            .expressions()
+            .into_iter()
+            .flat_map(Expression::references)
+            .filter_map(|reference| match reference {
+                Reference::Path { root, path, .. } if root == "secrets" => path.first(),
+                Reference::Path { .. } | Reference::Status { .. } => None,
+            })
+            .map(String::as_str)
+            .collect()
+    }
 }
 
 /// When a run is started by itself.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use jiff::tz::TimeZone;
 
 use super::compiler::Compiler;
 use super::draft::{Site, Use};
@@ -14,11 +13,10 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Place, Span, did_you_mean};
 use crate::expression::Template;
 use crate::plan::{Catchup, Field, Overlap, Schedule, check};
+use crate::schedule::{Cron, Zone};
 
 /// The zone of a schedule that names none.
 const UTC: &str = "UTC";
-/// Fields of a line of crontab.
-const CRON_FIELDS: usize = 5;
 
 pub(super) const CATCHUP: [(&str, Catchup); 3] = [
     ("none", Catchup::None),
@@ -134,18 +132,14 @@ impl Compiler<'_, '_> {
 
     fn cron(&mut self, node: &Node) -> Option<String> {
         let text = yaml::text(&mut self.report, node)?;
-        let fields = text.split_whitespace().count();
-        if fields != CRON_FIELDS {
-            self.report.error_with(
-                code::BAD_VALUE,
-                node.span,
-                format!("`{text}` has {fields} of {CRON_FIELDS} fields"),
-                "they are minute, hour, day of the month, month, day of the week: \
-                 `30 2 * * MON-FRI`",
-            );
-            return None;
+        match Cron::parse(text) {
+            Ok(_) => Some(text.to_owned()),
+            Err(fault) => {
+                self.report
+                    .error_with(code::BAD_VALUE, node.span, fault.message, fault.help);
+                None
+            }
         }
-        Some(text.to_owned())
     }
 
     fn timezone(&mut self, fields: Fields<'_>, id: &str) -> Option<String> {
@@ -161,25 +155,14 @@ impl Compiler<'_, '_> {
             return Some(UTC.to_owned());
         };
         let zone = yaml::text(&mut self.report, node)?;
-        if let Some(name) = TimeZone::get(zone)
-            .ok()
-            .and_then(|zone| zone.iana_name().map(str::to_owned))
-        {
-            return Some(name);
+        match Zone::parse(zone) {
+            Ok(zone) => Some(zone.name().to_owned()),
+            Err(fault) => {
+                self.report
+                    .error_with(code::BAD_VALUE, node.span, fault.to_string(), fault.help);
+                None
+            }
         }
-        let known: Vec<String> = jiff::tz::db()
-            .available()
-            .map(|known| known.as_str().to_owned())
-            .collect();
-        let mut fault =
-            Diagnostic::error(code::BAD_VALUE, format!("there is no time zone `{zone}`"));
-        fault = match did_you_mean(zone, known.iter().map(String::as_str)) {
-            Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None => fault
-                .help("zones have names of IANA: `Europe/Berlin`, `America/Los_Angeles`, `UTC`"),
-        };
-        self.report.add(node.span, fault);
-        None
     }
 
     /// What the runs are given: known inputs, values that fit, and nothing missing that has no default.

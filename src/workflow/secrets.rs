@@ -78,13 +78,19 @@ impl Compiler<'_, '_> {
                 None
             }
             (None, Some(node)) => {
-                let path = self.plain_text(node)?;
-                if !path.trim().is_empty() {
-                    return Some(SecretSource::File(path));
+                let path = yaml::text(&mut self.report, node)?;
+                if path.trim().is_empty() {
+                    self.report
+                        .error(code::BAD_FILE, node.span, "the path is empty");
+                } else if path.contains("${{") {
+                    self.report.error_with(
+                        code::BAD_VALUE,
+                        node.span,
+                        "the place of a secret is fixed text, without expressions",
+                        "write the path itself: `{file: /run/secrets/archiver}`",
+                    );
                 }
-                self.report
-                    .error(code::BAD_FILE, node.span, "the path is empty");
-                None
+                Some(SecretSource::File(path.to_owned()))
             }
             (Some(_), Some(node)) => {
                 let message = "`env` and `file` exclude each other";
@@ -120,6 +126,12 @@ impl Compiler<'_, '_> {
     ) {
         let name = path.first().map_or("", String::as_str);
         let shown = if name.is_empty() { "name" } else { name };
+        if name.is_empty() {
+            // Which one is meant is not known: to call the others unused would be noise.
+            self.secrets
+                .used
+                .extend(self.secrets.declared.keys().cloned());
+        }
         self.secrets.used.insert(name.to_owned());
         if !allowed {
             self.report.error_with(

@@ -57,6 +57,8 @@ mod truth_results;
 mod truth_surroundings;
 mod workflow_bad;
 mod workflow_compile;
+mod workflow_fields;
 mod workflow_hostile;
 mod workflow_inputs;
 mod workflow_rules;
+mod workflow_secrets;
