@@ -210,6 +210,11 @@ pub enum OnWaitTimeout {
     Continue,
 }
 
+impl OnWaitTimeout {
+    /// The output that says that the time ran out.
+    pub const OUTPUT: &'static str = "timed_out";
+}
+
 /// A step that makes one HTTP request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpStep {

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::SourceError;
+use super::child::Setting;
 use super::draft::{Draft, Named};
 use super::retry::WrittenRetry;
 use super::secrets::Secrets;
-use super::sources::{Blobs, Reach, Sources, normalize};
+use super::sources::{Blobs, Reach, normalize};
 use super::yaml::{Node, Report};
-use super::{CompileOptions, SourceError};
 use crate::code;
 use crate::id::Digest;
 use crate::plan::Mode;
@@ -16,12 +17,11 @@ use crate::python::analysis::Finding;
 /// What every part of the compiler works on.
 pub(super) struct Compiler<'a, 't> {
     pub(super) report: Report<'t>,
-    pub(super) sources: &'a dyn Sources,
-    pub(super) options: &'a CompileOptions,
+    pub(super) setting: Setting<'a>,
     pub(super) blobs: Blobs,
     pub(super) defaults: Defaults,
     pub(super) secrets: Secrets,
-    /// All steps, a switch before the steps of its arms.
+    /// All steps, a container before the steps inside it.
     pub(super) drafts: Vec<Draft>,
     /// Code that was looked at, and why it can't be read.
     pub(super) unreadable: HashMap<Digest, Option<Finding>>,
@@ -42,15 +42,10 @@ pub(super) struct Defaults {
 }
 
 impl<'a, 't> Compiler<'a, 't> {
-    pub(super) fn new(
-        report: Report<'t>,
-        sources: &'a dyn Sources,
-        options: &'a CompileOptions,
-    ) -> Self {
+    pub(super) fn new(report: Report<'t>, setting: Setting<'a>) -> Self {
         Self {
             report,
-            sources,
-            options,
+            setting,
             blobs: Blobs::default(),
             defaults: Defaults::default(),
             secrets: Secrets::default(),
@@ -61,34 +56,32 @@ impl<'a, 't> Compiler<'a, 't> {
         }
     }
 
-    /// Reads the text file that `node` names, relative to the workflow file.
-    pub(super) fn read_file(&mut self, node: &Node, path: &str, reach: Reach) -> Option<String> {
+    /// The path that `node` names, in its simplest form, relative to the workflow file.
+    pub(super) fn simple_path(&mut self, node: &Node, path: &str, reach: Reach) -> Option<String> {
         if path.is_empty() {
             self.report
                 .error(code::BAD_FILE, node.span, "the path is empty");
             return None;
         }
-        let Some(simple) = normalize(path, reach) else {
+        let simple = normalize(path, reach);
+        if simple.is_none() {
             self.outside(node, path);
-            return None;
-        };
+        }
+        simple
+    }
+
+    /// Reads the text file that `node` names, relative to the workflow file.
+    pub(super) fn read_file(&mut self, node: &Node, path: &str, reach: Reach) -> Option<String> {
+        let simple = self.simple_path(node, path, reach)?;
+        let below = self.setting.origin.below(&simple);
         let read = match reach {
-            Reach::Inside => self.sources.read(&simple),
-            Reach::Anywhere => self.sources.read_anywhere(&simple),
+            Reach::Inside => self.setting.sources.read(&below),
+            Reach::Anywhere => self.setting.sources.read_anywhere(&below),
         };
         let bytes = match read {
             Ok(bytes) => bytes,
-            Err(SourceError::Outside) => {
-                self.outside(node, path);
-                return None;
-            }
             Err(fault) => {
-                self.report.error_with(
-                    code::BAD_FILE,
-                    node.span,
-                    format!("`{path}` can't be used: {fault}"),
-                    "paths are relative to the workflow file",
-                );
+                self.unreadable_file(node, path, fault);
                 return None;
             }
         };
@@ -103,6 +96,20 @@ impl<'a, 't> Compiler<'a, 't> {
                 );
             })
             .ok()
+    }
+
+    /// Reports a file that can't be used.
+    pub(super) fn unreadable_file(&mut self, node: &Node, path: &str, fault: SourceError) {
+        if fault == SourceError::Outside {
+            self.outside(node, path);
+            return;
+        }
+        self.report.error_with(
+            code::BAD_FILE,
+            node.span,
+            format!("`{path}` can't be used: {fault}"),
+            "paths are relative to the workflow file",
+        );
     }
 
     fn outside(&mut self, node: &Node, path: &str) {

@@ -1,4 +1,4 @@
-//! Circles: steps that wait for each other, also by way of a switch.
+//! Circles: steps that wait for each other, also by way of a container.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::id::StepPath;
 /// Most lines of help that explain a circle.
 const EXPLAINED_MAX: usize = 12;
 
-/// What a step waits for, as positions of moments. A step has two: its start and its end. The end of a switch
+/// What a step waits for, as positions of moments. A step has two: its start and its end. The end of a container
 /// waits for the ends of the steps in it, and those wait for its start.
 struct Moments {
     waits: Vec<Vec<usize>>,
@@ -85,9 +85,9 @@ impl Compiler<'_, '_> {
                     wait(start(index), end(*from));
                 }
             }
-            if let Some(around) = &draft.around {
-                wait(start(index), start(around.switch));
-                wait(end(around.switch), end(index));
+            if let Some(outer) = draft.around.as_ref().and_then(|around| around.outer) {
+                wait(start(index), start(outer));
+                wait(end(outer), end(index));
             }
         }
         Moments { waits }

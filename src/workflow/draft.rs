@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Span;
 use crate::expression::Reference;
-use crate::plan::Step;
+use crate::plan::{HandlerKind, Step};
 
 /// A step whose edges are not known yet.
 #[derive(Debug)]
@@ -11,27 +11,82 @@ pub(super) struct Draft {
     pub(super) step: Step,
     /// Where its id stands.
     pub(super) id_span: Span,
+    /// Whether the id was made up for a step of a handler, so that nothing can refer to it.
+    pub(super) unnamed: bool,
     /// `needs:`, when written.
     pub(super) needs: Option<Vec<Named>>,
     /// `after:`, when written.
     pub(super) after: Option<Vec<Named>>,
+    /// `notebook.merge`.
+    pub(super) merge: Vec<Named>,
     /// The step before it in its list.
     pub(super) previous: Option<usize>,
-    /// The arm around it.
+    /// What stands around it.
     pub(super) around: Option<Around>,
     /// What its expressions refer to.
     pub(super) uses: Vec<Use>,
 }
 
-/// The arm around a nested step.
+impl Draft {
+    /// A draft of which only the step is known.
+    pub(super) fn new(step: Step, id_span: Span, around: Option<&Around>) -> Self {
+        Self {
+            step,
+            id_span,
+            unnamed: false,
+            needs: None,
+            after: None,
+            merge: Vec::new(),
+            previous: None,
+            around: around.cloned(),
+            uses: Vec::new(),
+        }
+    }
+}
+
+/// What stands around a nested step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Around {
-    /// The position of the switch among the drafts.
-    pub(super) switch: usize,
-    /// The position of the arm in the switch.
-    pub(super) arm: usize,
-    /// The name of the arm.
-    pub(super) name: String,
+    /// The position of the container among the drafts; none in a handler.
+    pub(super) outer: Option<usize>,
+    /// The position of the arm, the branch or the handler; 0 in a foreach and an until.
+    pub(super) part: usize,
+    /// What it is.
+    pub(super) block: Block,
+}
+
+/// What a list of nested steps is to the container around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Block {
+    /// The arm of a switch with this name.
+    Arm(String),
+    /// The branch of a parallel with this name.
+    Branch(String),
+    /// What a foreach does for every item; the item has this name.
+    Item(String),
+    /// What an until does in every round; the round has this name.
+    Round(String),
+    /// A handler.
+    Handler(HandlerKind),
+}
+
+impl Block {
+    /// The name of the arm, the branch or the handler; empty in a foreach and an until.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Arm(name) | Self::Branch(name) => name,
+            Self::Item(_) | Self::Round(_) => "",
+            Self::Handler(kind) => kind.as_str(),
+        }
+    }
+
+    /// The name that the steps can use in expressions, in a foreach and an until.
+    pub(super) fn loop_name(&self) -> Option<&str> {
+        match self {
+            Self::Item(name) | Self::Round(name) => Some(name),
+            Self::Arm(_) | Self::Branch(_) | Self::Handler(_) => None,
+        }
+    }
 }
 
 /// The id of a step, written somewhere.
@@ -60,6 +115,10 @@ pub(super) enum Site {
         /// The position of the arm in the switch.
         arm: usize,
     },
+    /// In `collect` and `condition` of a loop, which also see the steps inside and the loop's own name.
+    LoopBody,
+    /// In the `key` of a foreach, which also sees the item, but no step inside.
+    ItemKey,
     /// In `approve_code.when`, which also sees `check`.
     ApproveCode,
     /// In the default of an input, evaluated before the run begins.

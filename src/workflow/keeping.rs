@@ -4,7 +4,7 @@ use super::compiler::Compiler;
 use super::draft::{Draft, Site};
 use super::text::Uses;
 use super::yaml::{self, Fields, Kind, Node};
-use super::{keys, quantity, scope};
+use super::{keys, parts, quantity};
 use crate::code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::expression::Template;
@@ -16,28 +16,12 @@ pub(super) const ON_UNKNOWN: [(&str, OnUnknown); 3] = [
     ("fail", OnUnknown::Fail),
 ];
 
-/// Keys that mean something in some kinds of steps only.
-const BELONGS: [(&str, &[&str]); 5] = [
-    ("artifacts", &["python"]),
-    ("cache", &["python"]),
-    ("on_unknown", &["python", "http"]),
-    ("idempotency_key", &["python", "http", "notify"]),
-    (
-        "sensitive",
-        &[
-            "python", "set", "switch", "approval", "foreach", "until", "parallel", "workflow",
-            "wait", "http",
-        ],
-    ),
-];
-
 impl Compiler<'_, '_> {
-    /// Reads the keys of [`BELONGS`]. The kind of the step is known.
+    /// Reads the keys. The kind of the step is known.
     pub(super) fn keeping(&mut self, fields: Fields<'_>, draft: &mut Draft) {
         let Some(kind) = keys::KINDS.iter().find(|key| fields.get(key).is_some()) else {
             return;
         };
-        self.refuse_useless(fields, kind);
         let step = &mut draft.step;
         if let Some(node) = fields.get("artifacts") {
             step.artifacts = self.artifacts(node);
@@ -56,20 +40,6 @@ impl Compiler<'_, '_> {
             // A kind that could not be read has told so; what its outputs are is not known.
             let read = step.kind.as_str() == *kind;
             step.sensitive = self.sensitive(node, step, read);
-        }
-    }
-
-    fn refuse_useless(&mut self, fields: Fields<'_>, kind: &str) {
-        for (key, kinds) in BELONGS {
-            let Some(entry) = fields.entry(key).filter(|_| !kinds.contains(&kind)) else {
-                continue;
-            };
-            self.report.error_with(
-                code::USELESS_KEY,
-                entry.key_span,
-                format!("`{key}` does nothing in a step of kind `{kind}`"),
-                format!("it belongs to steps of kind {}", kinds.join(", ")),
-            );
         }
     }
 
@@ -137,7 +107,7 @@ impl Compiler<'_, '_> {
 
     fn sensitive(&mut self, node: &Node, step: &Step, read: bool) -> Vec<String> {
         let names = yaml::texts(&mut self.report, node).unwrap_or_default();
-        let Some(outputs) = scope::known_outputs(step).filter(|_| read) else {
+        let Some(outputs) = parts::known_outputs(step).filter(|_| read) else {
             return names;
         };
         for name in &names {

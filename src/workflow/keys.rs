@@ -18,10 +18,11 @@ pub(super) const WORKFLOW: Keys = Keys {
         "secrets",
         "defaults",
         "steps",
+        "handlers",
         "outputs",
         PRIVATE_KEYS,
     ],
-    later: &["handlers"],
+    later: &[],
 };
 
 pub(super) const DEFAULTS: Keys = Keys {
@@ -56,6 +57,17 @@ pub(super) const STEP: Keys = Keys {
         "set",
         "switch",
         "approval",
+        "foreach",
+        "until",
+        "parallel",
+        "workflow",
+        "wait",
+        "notify",
+        "http",
+        "notebook",
+        "fail",
+        "succeed",
+        "text",
         "with",
         "env",
         "outputs",
@@ -75,20 +87,127 @@ pub(super) const STEP: Keys = Keys {
         "idempotency_key",
         "on_unknown",
     ],
-    later: &[
-        "foreach", "until", "parallel", "workflow", "wait", "notify", "http", "notebook", "fail",
-        "succeed",
-    ],
+    later: &[],
 };
 
 /// Keys of a step that say what it does.
-pub(super) const KINDS: [&str; 4] = ["python", "set", "switch", "approval"];
-
-/// Kinds that are refused for now; a step with one of them does not lack a kind.
-pub(super) const LATER_KINDS: [&str; 10] = [
-    "foreach", "until", "parallel", "workflow", "wait", "notify", "http", "notebook", "fail",
-    "succeed",
+pub(super) const KINDS: [&str; 14] = [
+    "python", "set", "switch", "approval", "foreach", "until", "parallel", "workflow", "wait",
+    "http", "notify", "notebook", "fail", "succeed",
 ];
+
+/// Keys of a step that mean something for some kinds only.
+pub(super) const MEANT_FOR: [(&str, &[&str]); 12] = [
+    ("with", &["python", "workflow"]),
+    ("env", &["python"]),
+    ("outputs", &["python"]),
+    ("timeout", &["python", "http", "notify"]),
+    ("retry", &["python", "http", "notify"]),
+    ("approve_code", &["python"]),
+    ("text", &["notify"]),
+    ("artifacts", &["python"]),
+    ("cache", &["python"]),
+    ("on_unknown", &["python", "http"]),
+    ("idempotency_key", &["python", "http", "notify"]),
+    (
+        "sensitive",
+        &[
+            "python", "set", "switch", "approval", "foreach", "until", "parallel", "workflow",
+            "wait", "http",
+        ],
+    ),
+];
+
+/// Whether the map of this kind has a key of that name, so that it only stands in the wrong place.
+pub(super) fn has_own(kind: &str, key: &str) -> bool {
+    [WAIT, APPROVAL]
+        .iter()
+        .any(|table| table.what == format!("`{kind}`") && table.now.contains(&key))
+}
+
+pub(super) const FOREACH: Keys = Keys {
+    what: "`foreach`",
+    now: &[
+        "items",
+        "as",
+        "key",
+        "concurrency",
+        "tolerate",
+        "fail_fast",
+        "steps",
+        "collect",
+    ],
+    later: &[],
+};
+
+pub(super) const UNTIL: Keys = Keys {
+    what: "`until`",
+    now: &["condition", "every", "max", "as", "steps", "collect"],
+    later: &[],
+};
+
+pub(super) const BRANCH: Keys = Keys {
+    what: "a branch of `parallel`",
+    now: &["name", "steps"],
+    later: &[],
+};
+
+pub(super) const CHILD: Keys = Keys {
+    what: "`workflow`",
+    now: &["file", "wait"],
+    later: &[],
+};
+
+pub(super) const WAIT: Keys = Keys {
+    what: "`wait`",
+    now: &[
+        "duration",
+        "until",
+        "signal",
+        "payload",
+        "timeout",
+        "on_timeout",
+    ],
+    later: &[],
+};
+
+pub(super) const HTTP: Keys = Keys {
+    what: "`http`",
+    now: &["method", "url", "headers", "body", "expect"],
+    later: &[],
+};
+
+pub(super) const NOTIFY: Keys = Keys {
+    what: "`notify`",
+    now: &["channel", "webhook", "text"],
+    later: &[],
+};
+
+pub(super) const NOTEBOOK: Keys = Keys {
+    what: "`notebook`",
+    now: &["merge", "title"],
+    later: &[],
+};
+
+pub(super) const FAIL: Keys = Keys {
+    what: "`fail`",
+    now: &["message"],
+    later: &[],
+};
+
+pub(super) const SUCCEED: Keys = Keys {
+    what: "`succeed`",
+    now: &["message"],
+    later: &[],
+};
+
+pub(super) const HANDLERS: Keys = Keys {
+    what: "`handlers`",
+    now: &[
+        "waiting", "failure", "success", "reject", "cancel", "finish", "timeout",
+    ],
+    later: &[],
+};
 
 pub(super) const PYTHON: Keys = Keys {
     what: "`python`",

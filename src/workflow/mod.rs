@@ -1,23 +1,32 @@
 //! From the text of a workflow to a plan: YAML, what it means, and every fault with its place.
 //!
 //! - [`yaml`]: bytes to a tree of values that know where they stand
-//! - `top`, `step`, `python`, `switch`, `approval`, `field`, `retry`: the tree to drafts of steps, by the
+//! - `top`, `step`, `field`, `retry` and a file for each kind of step: the tree to drafts of steps, by the
 //!   tables of `keys`
 //! - `secrets`, `schedule`, `limits`, `keeping`, `ask`: the head of the file and what steps have in common
-//! - `resolve`, `scope`, `cycle`, `rewind`: what expressions refer to, and the edges that follow
+//! - `resolve`, `sight`, `scope`, `parts`, `cycle`, `rewind`: what expressions refer to, and the edges that follow
+//! - `child`: the files of `workflow` steps
 //!
 //! Nothing here reads a disk: files come through [`Sources`].
 
 mod approval;
 mod ask;
+mod child;
 mod compiler;
 mod cycle;
 mod draft;
+mod ending;
 mod field;
+mod handlers;
+mod http;
 mod keeping;
 mod keys;
+mod kinds;
 mod limits;
+mod loops;
 mod name;
+mod parallel;
+mod parts;
 mod python;
 pub mod quantity;
 mod resolve;
@@ -27,20 +36,24 @@ mod schedule;
 mod schema;
 mod scope;
 mod secrets;
+mod sight;
 mod sources;
 mod step;
 mod switch;
 mod text;
 mod top;
+mod wait;
 pub mod yaml;
 
+pub use child::WORKFLOW_DEPTH_MAX;
 pub use name::NAME_CHARS_MAX;
 pub use schema::schema;
 pub use sources::{NoSources, SourceError, Sources};
 
 use crate::diagnostic::Diagnostic;
 use crate::id::Digest;
-use crate::plan::{Handlers, Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
+use crate::plan::{Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
+use child::Setting;
 use compiler::Compiler;
 use yaml::Report;
 
@@ -57,7 +70,7 @@ pub struct CompileOptions {
 }
 
 /// The outcome of a compilation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Compilation {
     /// The plan; none when there are errors.
     pub plan: Option<Plan>,
@@ -68,6 +81,7 @@ pub struct Compilation {
 }
 
 /// Compiles the text of a workflow. `file` is its name as the person wrote it, for messages.
+/// The files of its `workflow` steps are compiled with it; their faults come after its own.
 #[must_use]
 pub fn compile(
     file: &str,
@@ -75,6 +89,11 @@ pub fn compile(
     sources: &dyn Sources,
     options: &CompileOptions,
 ) -> Compilation {
+    child::compile_all(file, text, sources, options)
+}
+
+/// Compiles one file; the ones that it names are looked up in the family.
+fn compile_one(file: &str, text: &[u8], setting: Setting<'_>) -> Compilation {
     let decoded = match yaml::decode(file, text) {
         Ok(decoded) => decoded,
         Err(fault) => {
@@ -85,7 +104,7 @@ pub fn compile(
             };
         }
     };
-    let mut compiler = Compiler::new(Report::new(file, decoded), sources, options);
+    let mut compiler = Compiler::new(Report::new(file, decoded), setting);
     let digest = compiler.blobs.add(text);
     let plan = yaml::tree(&mut compiler.report).map(|root| {
         let head = compiler.workflow(&root);
@@ -111,7 +130,7 @@ pub fn compile(
             secrets: compiler.secrets.sources(),
             schedules: head.schedules,
             retention: head.retention,
-            handlers: Handlers::default(),
+            handlers: head.handlers,
             steps: Steps::from(steps),
             outputs: head.outputs,
         }

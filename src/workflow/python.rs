@@ -49,7 +49,7 @@ impl Compiler<'_, '_> {
         let reach = self.reach(fields, &["file", "requirements"]);
         let mode = match fields.get("mode") {
             Some(node) => self.mode(node),
-            None => self.options.default_mode.or(self.defaults.mode),
+            None => self.setting.options.default_mode.or(self.defaults.mode),
         };
         let packages = match fields.get("packages") {
             Some(node) => yaml::texts(&mut self.report, node),

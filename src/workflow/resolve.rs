@@ -1,27 +1,21 @@
 //! Names to steps: every reference is looked up, and the edges of each step follow from them.
 
+use std::collections::HashMap;
+
 use super::compiler::Compiler;
-use super::draft::{Around, Named, Site, Use};
-use super::scope;
+use super::draft::{Around, Block, Named, Site, Use};
+use super::parts;
+use super::scope::{self, Here};
+use super::sight::Viewpoint;
 use super::top::Head;
 use crate::code;
-use crate::diagnostic::{Diagnostic, Span, did_you_mean};
+use crate::diagnostic::Span;
 use crate::expression::Reference;
-use crate::plan::{Edge, EdgeKind};
+use crate::id::StepPath;
+use crate::plan::{Edge, EdgeKind, StepKind};
 
 /// Parts of a step that are there even when it did not succeed: reading them waits for its end, not for success.
 const TOLD_IN_ANY_CASE: [&str; 3] = ["status", "attempts", "failure"];
-
-/// From where names are seen: a step, the inside of an arm, or the end of the run.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Viewpoint<'a> {
-    /// The expressions of the step at this position.
-    Step(usize),
-    /// The `set` of this arm.
-    Arm(&'a Around),
-    /// The outputs of the run.
-    End,
-}
 
 impl Compiler<'_, '_> {
     /// Resolves everything and writes the edges into the steps.
@@ -35,6 +29,7 @@ impl Compiler<'_, '_> {
                 draft.step.edges = edges;
             }
         }
+        self.hoist();
     }
 
     fn edges_of(&mut self, head: &Head, index: usize) -> Vec<Edge> {
@@ -42,42 +37,154 @@ impl Compiler<'_, '_> {
             return Vec::new();
         };
         let uses = std::mem::take(&mut draft.uses);
+        let merge = std::mem::take(&mut draft.merge);
         let (needs, after, previous) = (draft.needs.take(), draft.after.take(), draft.previous);
         let mut found: Vec<(usize, EdgeKind)> = Vec::new();
         for named in needs.iter().flatten() {
             found.extend(
-                self.named_step(index, named)
+                self.awaited_step(index, named)
                     .map(|at| (at, EdgeKind::Needs)),
             );
         }
         for used in &uses {
-            let around = match used.site {
-                Site::ArmSet { arm } => self.arm_of(index, arm),
-                Site::Step
-                | Site::ApproveCode
-                | Site::InputDefault
-                | Site::RunStart
-                | Site::RunOutput => None,
-            };
-            let from = around
-                .as_ref()
-                .map_or(Viewpoint::Step(index), Viewpoint::Arm);
-            if let Some((at, kind)) = self.resolve_use(head, used, from)
+            if let Some((at, kind)) = self.resolve_step_use(head, index, used)
                 && !self.is_inside(at, index)
             {
                 found.push((at, kind));
             }
+        }
+        for named in &merge {
+            found.extend(
+                self.merged_step(index, named)
+                    .map(|at| (at, EdgeKind::After)),
+            );
         }
         if needs.is_none() && after.is_none() {
             found.extend(previous.map(|at| (at, EdgeKind::Previous)));
         }
         for named in after.iter().flatten() {
             found.extend(
-                self.named_step(index, named)
+                self.awaited_step(index, named)
                     .map(|at| (at, EdgeKind::After)),
             );
         }
+        // A handler begins when it is called for, not when some step has ended.
+        if let Some(handler) = self.handler_of(Viewpoint::Step(index)) {
+            found.retain(|(at, _)| self.handler_of(Viewpoint::Step(*at)) == Some(handler));
+        }
         self.strongest(found)
+    }
+
+    fn resolve_step_use(
+        &mut self,
+        head: &Head,
+        index: usize,
+        used: &Use,
+    ) -> Option<(usize, EdgeKind)> {
+        let block = match used.site {
+            Site::ArmSet { arm } => self.block_of(index, arm),
+            Site::LoopBody | Site::ItemKey => self.block_of(index, 0),
+            Site::Step
+            | Site::ApproveCode
+            | Site::InputDefault
+            | Site::RunStart
+            | Site::RunOutput => None,
+        };
+        let from = match (&block, used.site) {
+            (Some(block), Site::ItemKey) => Viewpoint::Key(block),
+            (Some(block), _) => Viewpoint::Block(block),
+            // A loop without a step was refused; what its expressions may name can't be said.
+            (None, Site::LoopBody | Site::ItemKey) => return None,
+            (None, _) => Viewpoint::Step(index),
+        };
+        self.resolve_use(head, used, from)
+    }
+
+    /// A step in `needs` or `after`.
+    fn awaited_step(&mut self, index: usize, named: &Named) -> Option<usize> {
+        let from = Viewpoint::Step(index);
+        let at = self.visible_step(&named.id, named.span, from)?;
+        let handler = self.handler_of(from);
+        if handler.is_some() && handler != self.handler_of(Viewpoint::Step(at)) {
+            self.report.error_with(
+                code::STEP_OUT_OF_REACH,
+                named.span,
+                format!("a handler does not wait for `{}`", named.id),
+                "its steps wait only for each other; ask with `if`, for example ${{ failed('load') }}",
+            );
+            return None;
+        }
+        Some(at)
+    }
+
+    /// A step in `notebook.merge`; its path goes into the step.
+    fn merged_step(&mut self, index: usize, named: &Named) -> Option<usize> {
+        let at = self.visible_step(&named.id, named.span, Viewpoint::Step(index))?;
+        let merged = &self.drafts.get(at)?.step;
+        if !parts::has_notebook(&merged.kind) {
+            let kind = merged.kind.as_str();
+            self.report.error_with(
+                code::NO_NOTEBOOK,
+                named.span,
+                format!("`{}`, a step of kind {kind}, leaves no notebook", named.id),
+                "steps that run Python code leave one",
+            );
+            return None;
+        }
+        let path = merged.path.clone();
+        let draft = self.drafts.get_mut(index)?;
+        if let StepKind::Notebook(notebook) = &mut draft.step.kind {
+            if notebook.merge.contains(&path) {
+                let message = format!("`{}` is merged twice", named.id);
+                self.report.error(code::BAD_VALUE, named.span, message);
+                return None;
+            }
+            notebook.merge.push(path);
+        }
+        Some(at)
+    }
+
+    /// Everything outside that the inside of a loop waits for must have ended before the loop begins.
+    fn hoist(&mut self) {
+        let positions: HashMap<StepPath, usize> = self
+            .drafts
+            .iter()
+            .enumerate()
+            .map(|(index, draft)| (draft.step.path.clone(), index))
+            .collect();
+        for index in 0..self.drafts.len() {
+            let outer_loops: Vec<usize> = self
+                .blocks_from(self.around(index))
+                .filter(|around| around.block.loop_name().is_some())
+                .filter_map(|around| around.outer)
+                .collect();
+            let edges = self.drafts.get(index).map(|draft| &draft.step.edges);
+            let awaited: Vec<StepPath> = edges
+                .into_iter()
+                .flatten()
+                .map(|edge| edge.from.clone())
+                .collect();
+            for from in awaited {
+                for outer in &outer_loops {
+                    let at = positions.get(&from).copied();
+                    if at.is_none_or(|at| at == *outer || self.is_inside(at, *outer)) {
+                        continue;
+                    }
+                    self.add_hoisted(*outer, &from);
+                }
+            }
+        }
+    }
+
+    fn add_hoisted(&mut self, outer: usize, from: &StepPath) {
+        if let Some(draft) = self.drafts.get_mut(outer)
+            && draft.step.edges.iter().all(|edge| edge.from != *from)
+        {
+            draft.step.edges.push(Edge {
+                from: from.clone(),
+                kind: EdgeKind::After,
+            });
+        }
     }
 
     /// One edge for each step waited for: the one that asks most of it.
@@ -123,13 +230,22 @@ impl Compiler<'_, '_> {
                 guarded,
                 ..
             } => {
-                if !scope::knows(used.site, root) {
-                    let meant = self.meant(head, used.site, root);
-                    scope::unknown_root(&mut self.report, used, root, meant);
+                if let Some(around) = self.loop_called(root, from).cloned() {
+                    self.check_loop(used.span, &around, path);
+                    return None;
+                }
+                let here = Here {
+                    site: used.site,
+                    handler: self.handler_of(from),
+                };
+                if !here.knows(root) {
+                    let meant = self.meant(head, here, root);
+                    let loops = self.loop_names(from);
+                    here.unknown_root(&mut self.report, used.span, root, (meant, loops));
                     return None;
                 }
                 if root != "steps" {
-                    scope::check(&mut self.report, &head.inputs, used, root, path);
+                    here.check(&mut self.report, &head.inputs, used.span, (root, path));
                     return None;
                 }
                 let Some(id) = path.first() else {
@@ -143,7 +259,7 @@ impl Compiler<'_, '_> {
                 };
                 let at = self.visible_step(id, used.span, from)?;
                 let draft = self.drafts.get(at)?;
-                scope::check_step(&mut self.report, &draft.step, used.span, path);
+                parts::check_step(&mut self.report, &draft.step, used.span, path);
                 let told = path
                     .get(1)
                     .is_some_and(|part| TOLD_IN_ANY_CASE.contains(&part.as_str()));
@@ -157,125 +273,42 @@ impl Compiler<'_, '_> {
     }
 
     /// What somebody had in mind who wrote the bare name of an input or a step.
-    fn meant(&self, head: &Head, site: Site, root: &str) -> Option<String> {
-        if head.inputs.contains_key(root) && scope::knows(site, "inputs") {
+    fn meant(&self, head: &Head, here: Here, root: &str) -> Option<String> {
+        if head.inputs.contains_key(root) && here.knows("inputs") {
             return Some(format!("inputs.{root}"));
         }
-        let step = self.by_id.contains_key(root) && scope::knows(site, "steps");
+        let step = self.by_id.contains_key(root) && here.knows("steps");
         step.then(|| format!("steps.{root}"))
     }
 
-    fn named_step(&mut self, index: usize, named: &Named) -> Option<usize> {
-        self.visible_step(&named.id, named.span, Viewpoint::Step(index))
-    }
-
-    /// The step with this id, when it exists and can be seen from there.
-    fn visible_step(&mut self, id: &str, span: Span, from: Viewpoint<'_>) -> Option<usize> {
-        let Some(at) = self.by_id.get(id).copied() else {
-            self.unknown_step(id, span, from);
-            return None;
-        };
-        if self.waits_for_itself(at, from) {
-            let message = match from {
-                Viewpoint::Step(index) if index == at => {
-                    format!("the step `{id}` waits for itself")
-                }
-                Viewpoint::Step(_) | Viewpoint::Arm(_) | Viewpoint::End => {
-                    format!("a part of the switch `{id}` waits for the end of that switch")
-                }
-            };
-            self.report.error(code::SELF_REFERENCE, span, message);
-            return None;
-        }
-        let around = self.drafts.get(at)?.around.clone();
-        if around.is_none_or(|around| self.sees_into(from, &around)) {
-            return Some(at);
-        }
-        self.out_of_reach(at, span);
-        None
-    }
-
-    fn unknown_step(&mut self, id: &str, span: Span, from: Viewpoint<'_>) {
-        let mut known: Vec<&str> = Vec::new();
-        let candidates = self.drafts.iter().filter(|_| self.report.has_room());
-        for draft in candidates {
-            let reachable = match &draft.around {
-                None => true,
-                Some(around) => self.sees_into(from, around),
-            };
-            if reachable && !draft.step.id.is_empty() {
-                known.push(&draft.step.id);
-            }
-        }
-        let mut fault = Diagnostic::error(code::UNKNOWN_STEP, format!("there is no step `{id}`"));
-        if let Some(near) = did_you_mean(id, known.iter().copied()) {
-            fault = fault.help(format!("did you mean `{near}`?"));
-        }
-        self.report.add(span, fault);
-    }
-
-    /// Whether the step at `at` is the viewpoint itself or a switch around it.
-    fn waits_for_itself(&self, at: usize, from: Viewpoint<'_>) -> bool {
-        match from {
-            Viewpoint::Step(index) => at == index || self.is_inside(index, at),
-            Viewpoint::Arm(around) => at == around.switch || self.is_inside(around.switch, at),
-            Viewpoint::End => false,
-        }
-    }
-
-    /// Whether the step at `inner` stands, at any depth, in an arm of the switch at `outer`.
-    fn is_inside(&self, inner: usize, outer: usize) -> bool {
-        self.arms_around(inner).any(|around| around.switch == outer)
-    }
-
-    /// The arms around a step, the nearest first.
-    fn arms_around(&self, index: usize) -> impl Iterator<Item = &Around> {
-        let around = |index: usize| self.drafts.get(index)?.around.as_ref();
-        std::iter::successors(around(index), move |inner| around(inner.switch))
-    }
-
-    fn sees_into(&self, from: Viewpoint<'_>, arm: &Around) -> bool {
-        match from {
-            Viewpoint::Step(index) => self.arms_around(index).any(|around| around == arm),
-            Viewpoint::Arm(own) => {
-                own == arm || self.arms_around(own.switch).any(|around| around == arm)
-            }
-            Viewpoint::End => false,
-        }
-    }
-
-    fn arm_of(&self, switch: usize, arm: usize) -> Option<Around> {
-        self.drafts
-            .iter()
-            .filter_map(|draft| draft.around.as_ref())
-            .find(|around| around.switch == switch && around.arm == arm)
-            .cloned()
-    }
-
-    fn out_of_reach(&mut self, at: usize, span: Span) {
-        let Some((id, around)) = self
-            .drafts
-            .get(at)
-            .and_then(|draft| Some((draft.step.id.clone(), draft.around.clone()?)))
-        else {
+    /// Checks what is read of an item or a round: `path` is what stands behind the name.
+    fn check_loop(&mut self, span: Span, around: &Around, path: &[String]) {
+        let Block::Round(name) = &around.block else {
             return;
         };
-        let switch = self.drafts.get(around.switch).map(|draft| &draft.step);
-        let switch_id = switch.map(|step| step.id.clone()).unwrap_or_default();
-        let outputs = switch.and_then(scope::known_outputs).unwrap_or_default();
-        let help = if outputs.is_empty() {
-            format!("let the arms of `{switch_id}` hand it out with `set`")
-        } else {
-            format!("`{switch_id}` hands out: {}", outputs.join(", "))
+        let Some(part) = path.first() else {
+            return;
         };
-        self.report.error_with(
-            code::STEP_OUT_OF_REACH,
-            span,
-            format!(
-                "`{id}` stands in the arm `{}` of `{switch_id}` and can't be seen from here",
-                around.name
-            ),
-            help,
-        );
+        if !scope::ROUND.contains(&part.as_str()) {
+            let what = format!("`{name}` has no");
+            let known = scope::ROUND;
+            let of = (code::UNKNOWN_FIELD, what.as_str());
+            scope::unknown_part(&mut self.report, span, of, (part, &known));
+            return;
+        }
+        let (true, Some(id)) = (part == "previous", path.get(1)) else {
+            return;
+        };
+        let inner: Vec<&str> = self
+            .drafts
+            .iter()
+            .filter(|draft| draft.around.as_ref() == Some(around))
+            .map(|draft| draft.step.id.as_str())
+            .collect();
+        if !inner.contains(&id.as_str()) {
+            let what = "the round has no step";
+            let of = (code::UNKNOWN_STEP, what);
+            scope::unknown_part(&mut self.report, span, of, (id, &inner));
+        }
     }
 }

@@ -1,11 +1,11 @@
-//! One step: what all kinds have in common, and which kind it is.
+//! One step: what all kinds have in common.
 
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::compiler::Compiler;
-use super::draft::{Around, Draft, Named, Site};
+use super::draft::{Around, Block, Draft, Named, Site};
 use super::field::FieldRole;
 use super::text::Uses;
 use super::yaml::{self, Fields, Node};
@@ -13,7 +13,7 @@ use super::{STEPS_MAX, keys, name, quantity, retry};
 use crate::code;
 use crate::diagnostic::{Place, Span};
 use crate::id::StepPath;
-use crate::plan::{OnFailure, Parent, SetStep, Step, StepKind};
+use crate::plan::{HandlerKind, Handlers, Mode, OnFailure, Parent, SetStep, Step, StepKind};
 
 pub(super) const ON_FAILURE: [(&str, OnFailure); 3] = [
     ("fail", OnFailure::Fail),
@@ -21,8 +21,13 @@ pub(super) const ON_FAILURE: [(&str, OnFailure); 3] = [
     ("skip_dependents", OnFailure::SkipDependents),
 ];
 
-/// Keys that only mean something where code runs.
-const CODE_ONLY: [&str; 6] = ["with", "env", "outputs", "timeout", "retry", "approve_code"];
+/// The id of a step.
+struct StepId {
+    id: String,
+    span: Span,
+    /// Whether the author wrote it.
+    written: bool,
+}
 
 impl Compiler<'_, '_> {
     /// Reads a list of steps, at the top or in an arm; gives the paths of those that it could read.
@@ -63,31 +68,18 @@ impl Compiler<'_, '_> {
     ) -> Option<usize> {
         let fields = yaml::fields(&mut self.report, node, &keys::STEP)?;
         let index = self.drafts.len();
-        let (id, id_span) = self.step_id(fields, index);
-        let mut draft = Draft {
-            step: self.blank(&id, around),
-            id_span,
-            needs: None,
-            after: None,
-            previous,
-            around: around.cloned(),
-            uses: Vec::new(),
-        };
-        // The steps of a switch's arms come behind it and ask for its path, so its place is taken now.
-        self.drafts.push(Draft {
-            step: draft.step.clone(),
-            around: around.cloned(),
-            uses: Vec::new(),
-            needs: None,
-            after: None,
-            ..draft
-        });
+        let named = self.step_id(fields, index, around);
+        let step = self.blank(&named.id, around);
+        // The steps inside come behind it and ask for its path, so its place is taken now.
+        self.drafts
+            .push(Draft::new(step.clone(), named.span, around));
+        let mut draft = Draft::new(step, named.span, around);
+        draft.unnamed = !named.written;
+        draft.previous = previous;
         self.common(fields, &mut draft);
-        let mut uses = Vec::new();
-        if let Some(kind) = self.kind(fields, index, &mut uses) {
+        if let Some(kind) = self.kind(fields, index, &mut draft) {
             draft.step.kind = kind;
         }
-        draft.uses.append(&mut uses);
         self.code_only(fields, &mut draft);
         self.limits(fields, &mut draft);
         self.keeping(fields, &mut draft);
@@ -98,14 +90,38 @@ impl Compiler<'_, '_> {
         Some(index)
     }
 
-    fn step_id(&mut self, fields: Fields<'_>, index: usize) -> (String, Span) {
+    fn step_id(&mut self, fields: Fields<'_>, index: usize, around: Option<&Around>) -> StepId {
+        let unwritten = StepId {
+            id: String::new(),
+            span: fields.node().span,
+            written: true,
+        };
+        if let (None, Some(Block::Handler(kind))) = (fields.get("id"), around.map(|one| &one.block))
+        {
+            return StepId {
+                id: self.made_up_id(*kind, index),
+                written: false,
+                ..unwritten
+            };
+        }
         let Some(node) = fields.required(&mut self.report, &keys::STEP, "id") else {
-            return (String::new(), fields.node().span);
+            return unwritten;
         };
         let Some(id) = yaml::text(&mut self.report, node) else {
-            return (String::new(), node.span);
+            return StepId {
+                span: node.span,
+                ..unwritten
+            };
         };
         name::check(&mut self.report, "the id of a step", id, node.span);
+        if id == Handlers::PATH {
+            self.report.error_with(
+                code::NAME_TAKEN,
+                node.span,
+                format!("`{id}` can't be the id of a step"),
+                "the steps of handlers are shown below that word: take another one",
+            );
+        }
         if let Some(first) = self.by_id.get(id).and_then(|first| self.drafts.get(*first)) {
             let line = Place::locate("", self.report.text(), first.id_span).line;
             self.report.error_with(
@@ -117,21 +133,44 @@ impl Compiler<'_, '_> {
         } else {
             self.by_id.insert(id.to_owned(), index);
         }
-        (id.to_owned(), node.span)
+        StepId {
+            id: id.to_owned(),
+            span: node.span,
+            written: true,
+        }
+    }
+
+    /// An id for a step of a handler that has none: the kind of the handler and a number.
+    fn made_up_id(&mut self, kind: HandlerKind, index: usize) -> String {
+        let id = (1..=STEPS_MAX + 1)
+            .map(|number| format!("{}_{number}", kind.as_str()))
+            .find(|id| !self.by_id.contains_key(id))
+            .unwrap_or_default();
+        self.by_id.insert(id.clone(), index);
+        id
     }
 
     /// A step of which nothing but id and place is known.
     fn blank(&self, id: &str, around: Option<&Around>) -> Step {
         let parent = around.and_then(|around| {
-            let switch = &self.drafts.get(around.switch)?.step;
+            let step = match around.outer {
+                Some(outer) => self.drafts.get(outer)?.step.path.clone(),
+                None => StepPath::new(Handlers::PATH),
+            };
             Some(Parent {
-                step: switch.path.clone(),
-                arm: around.name.clone(),
+                step,
+                arm: around.block.name().to_owned(),
             })
         });
-        let path = match &parent {
-            Some(parent) => StepPath::new(format!("{}.{id}", parent.step)),
-            None => StepPath::new(id),
+        let path = match (&parent, around.map(|around| &around.block)) {
+            (Some(parent), Some(Block::Branch(part))) => {
+                StepPath::new(format!("{}.{part}.{id}", parent.step))
+            }
+            (Some(parent), Some(Block::Handler(kind))) => {
+                StepPath::new(format!("{}.{}.{id}", parent.step, kind.as_str()))
+            }
+            (Some(parent), _) => StepPath::new(format!("{}.{id}", parent.step)),
+            (None, _) => StepPath::new(id),
         };
         let blank = StepKind::Set(SetStep {
             values: IndexMap::new(),
@@ -172,7 +211,7 @@ impl Compiler<'_, '_> {
     }
 
     /// Ids of steps: one, or a list.
-    fn named(&mut self, node: &Node) -> Vec<Named> {
+    pub(super) fn named(&mut self, node: &Node) -> Vec<Named> {
         let one = |id: &str, node: &Node| Named {
             id: id.to_owned(),
             span: node.span,
@@ -185,56 +224,6 @@ impl Compiler<'_, '_> {
             .iter()
             .filter_map(|item| yaml::text(&mut self.report, item).map(|id| one(id, item)))
             .collect()
-    }
-
-    /// What the step does.
-    fn kind(
-        &mut self,
-        fields: Fields<'_>,
-        index: usize,
-        uses: &mut Vec<super::draft::Use>,
-    ) -> Option<StepKind> {
-        let mut written = keys::KINDS.iter().filter_map(|key| fields.entry(key));
-        let Some(first) = written.next() else {
-            let later = keys::LATER_KINDS
-                .iter()
-                .any(|key| fields.get(key).is_some());
-            let slip = keys::KINDS
-                .iter()
-                .any(|key| fields.has_slip_of(&keys::STEP, key));
-            if !later && !slip {
-                self.report.error_with(
-                    code::STEP_KIND,
-                    fields.node().span,
-                    "the step does not say what it does",
-                    format!("give it one of: {}", keys::KINDS.join(", ")),
-                );
-            }
-            return None;
-        };
-        if let Some(second) = written.next() {
-            self.report.error_with(
-                code::STEP_KIND,
-                second.key_span,
-                format!("the step is `{}` and `{}` at once", first.key, second.key),
-                "a step does one thing: make two steps",
-            );
-        }
-        let step_uses = &mut Uses::new(Site::Step, uses);
-        match first.key.as_str() {
-            "python" => {
-                let id = self.drafts.get(index).map(|draft| draft.step.id.clone());
-                let step = self.python(&first.node, &id.unwrap_or_default());
-                step.map(StepKind::Python)
-            }
-            "set" => Some(StepKind::Set(SetStep {
-                values: self.output_values(&first.node, step_uses),
-            })),
-            "switch" => self.switch(&first.node, index, uses).map(StepKind::Switch),
-            _ => self
-                .approval(&first.node, step_uses)
-                .map(StepKind::Approval),
-        }
     }
 
     /// A map of outputs and their values: their names must be readable in expressions.
@@ -254,20 +243,45 @@ impl Compiler<'_, '_> {
         self.templates(node, uses)
     }
 
-    /// Keys of steps that run code; on other steps they would do nothing.
+    /// Keys that mean something for some kinds only.
     fn code_only(&mut self, fields: Fields<'_>, draft: &mut Draft) {
+        self.refuse_useless(fields);
         let retry = fields.get("retry").and_then(|node| self.retry(node));
         let Draft { step, uses, .. } = draft;
-        let StepKind::Python(python) = &mut step.kind else {
-            if fields.get("python").is_none() {
-                self.refuse_code_only(fields, step.kind.as_str());
+        match &mut step.kind {
+            StepKind::Python(python) => {
+                let defaults = self.defaults.retry.as_ref();
+                step.retry = retry::policy(python.mode, defaults, retry.as_ref());
+                step.timeout = self.timeout(fields).or(self.defaults.timeout);
+                if let Some(node) = fields.get("approve_code") {
+                    python.approve_code = self.approve_code(node, uses);
+                }
             }
-            return;
-        };
-        step.retry = retry::policy(python.mode, self.defaults.retry.as_ref(), retry.as_ref());
-        step.timeout = self.timeout(fields);
-        if let Some(node) = fields.get("approve_code") {
-            python.approve_code = self.approve_code(node, uses);
+            StepKind::Http(http) => {
+                let mode = if http.writes() {
+                    Mode::WriteAccess
+                } else {
+                    Mode::ReadOnly
+                };
+                step.retry = retry::policy(mode, self.defaults.retry.as_ref(), retry.as_ref());
+                step.timeout = self.timeout(fields);
+            }
+            StepKind::Notify(_) => {
+                let defaults = self.defaults.retry.as_ref();
+                step.retry = retry::policy(Mode::ReadOnly, defaults, retry.as_ref());
+                step.timeout = self.timeout(fields);
+            }
+            StepKind::Set(_)
+            | StepKind::Switch(_)
+            | StepKind::Approval(_)
+            | StepKind::Foreach(_)
+            | StepKind::Until(_)
+            | StepKind::Parallel(_)
+            | StepKind::Workflow(_)
+            | StepKind::Wait(_)
+            | StepKind::Notebook(_)
+            | StepKind::Fail(_)
+            | StepKind::Succeed(_) => {}
         }
         let uses = &mut Uses::new(Site::Step, uses);
         if let Some(node) = fields.get("with") {
@@ -283,21 +297,30 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn refuse_code_only(&mut self, fields: Fields<'_>, kind: &str) {
-        for entry in CODE_ONLY.iter().filter_map(|key| fields.entry(key)) {
-            if !keys::KINDS.iter().any(|key| fields.get(key).is_some()) {
+    fn refuse_useless(&mut self, fields: Fields<'_>) {
+        let Some(kind) = keys::KINDS.iter().find(|key| fields.get(key).is_some()) else {
+            return;
+        };
+        for (key, kinds) in keys::MEANT_FOR {
+            let Some(entry) = fields.entry(key).filter(|_| !kinds.contains(kind)) else {
                 continue;
-            }
+            };
+            let inner = fields.get(kind).is_some_and(|_| keys::has_own(kind, key));
+            let help = match kinds {
+                _ if inner => format!("indent it below `{kind}:`"),
+                ["python"] => "it belongs to steps that run Python code".to_owned(),
+                [..] => format!("it belongs to steps of kind {}", kinds.join(", ")),
+            };
             self.report.error_with(
                 code::USELESS_KEY,
                 entry.key_span,
-                format!("`{}` does nothing in a step of kind `{kind}`", entry.key),
-                "it belongs to steps that run Python code",
+                format!("`{key}` does nothing in a step of kind `{kind}`"),
+                help,
             );
         }
     }
 
-    /// The longest time of an attempt: of the step, of its `python`, or the default of the file.
+    /// The longest time of an attempt: of the step, or of its `python`.
     fn timeout(&mut self, fields: Fields<'_>) -> Option<Duration> {
         let inner = fields
             .get("python")
@@ -315,7 +338,7 @@ impl Compiler<'_, '_> {
         };
         match own {
             Some(entry) => quantity::duration(&mut self.report, &entry.node),
-            None => self.defaults.timeout,
+            None => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::compiler::Compiler;
-use super::draft::{Around, Site, Use};
+use super::draft::{Around, Block, Site, Use};
 use super::text::Uses;
 use super::yaml::{self, Fields, Kind, Node};
 use super::{keys, name};
@@ -33,9 +33,9 @@ impl Compiler<'_, '_> {
             let name = self.arm_name(fields, &mut names);
             let when = self.arm_condition(fields, position + 1 == items.len(), uses);
             let around = Around {
-                switch: index,
-                arm: position,
-                name: name.clone(),
+                outer: Some(index),
+                part: position,
+                block: Block::Arm(name.clone()),
             };
             let steps = match fields.get("steps") {
                 Some(node) => self.steps(node, Some(&around)),

@@ -12,7 +12,7 @@ use super::yaml::{self, Fields, Kind, Node};
 use super::{LANGUAGE, keys, quantity};
 use crate::code;
 use crate::expression::Template;
-use crate::plan::{Concurrency, Field, Schedule};
+use crate::plan::{Concurrency, Field, Handlers, Schedule};
 
 /// What a workflow says beside its steps.
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub(super) struct Head {
     pub(super) schedules: Vec<Schedule>,
     pub(super) retention: Option<Duration>,
     pub(super) outputs: IndexMap<String, Template>,
+    pub(super) handlers: Handlers,
     /// References of inputs, outputs and what else stands here.
     pub(super) uses: Vec<Use>,
 }
@@ -49,6 +50,9 @@ impl Compiler<'_, '_> {
         }
         if let Some(node) = fields.required(&mut self.report, &keys::WORKFLOW, "steps") {
             self.steps(node, None);
+        }
+        if let Some(node) = fields.get("handlers") {
+            head.handlers = self.handlers(node);
         }
         if let Some(node) = fields.get("outputs") {
             let uses = &mut Uses::new(Site::RunOutput, &mut head.uses);

@@ -60,5 +60,6 @@ mod workflow_compile;
 mod workflow_fields;
 mod workflow_hostile;
 mod workflow_inputs;
+mod workflow_kinds;
 mod workflow_rules;
 mod workflow_secrets;

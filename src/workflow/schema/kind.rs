@@ -1,25 +1,23 @@
 //! The keys of what a step does, beside code and questions.
 
-use super::super::keys;
+use super::super::yaml::Keys;
+use super::super::{http, keys, loops, wait};
 use super::shape::Shape::{
-    Any, Bool, Condition, Duration, Either, Fields, List, Name, NamedValues, Share, Steps, Text,
-    Texts, True, Values, Whole, Words,
+    self, Any, Bool, Condition, Duration, Either, Expression, Fields, List, Name, NamedValues,
+    Percent, Steps, Text, True, Variables, Whole, Words,
 };
 use super::{Row, Table};
 
-/// Rounds and items that can be asked for.
-const MANY: u32 = 10_000;
-
-/// A map that the compiler has no table for yet.
-const fn to_come(
-    name: &'static str,
+/// A map with a table of the compiler.
+const fn read(
+    (name, keys): (&'static str, &'static Keys),
     about: &'static str,
     required: &'static [&'static str],
     rows: &'static [Row],
 ) -> Table {
     Table {
         name,
-        keys: None,
+        keys: Some(keys),
         about,
         required,
         one_of: &[],
@@ -36,59 +34,75 @@ pub(super) const TABLES: [Table; 11] = [
         one_of: &["when", "else"],
         rows: &ARM,
     },
-    to_come(
-        "foreach",
+    read(
+        ("foreach", &keys::FOREACH),
         "Does the same for every item of a list.",
-        &["items", "as", "steps"],
+        &["items", "steps"],
         &FOREACH,
     ),
-    to_come(
-        "until",
+    read(
+        ("until", &keys::UNTIL),
         "Repeats its steps until a condition holds.",
         &["condition", "max", "steps"],
         &UNTIL,
     ),
-    to_come(
-        "branch",
+    read(
+        ("branch", &keys::BRANCH),
         "One branch of `parallel`.",
         &["name", "steps"],
         &BRANCH,
     ),
-    to_come(
-        "child",
+    read(
+        ("child", &keys::CHILD),
         "Another workflow, run as a run of its own; `with` gives its inputs.",
         &["file"],
         &CHILD,
     ),
     Table {
         name: "wait",
-        keys: None,
+        keys: Some(&keys::WAIT),
         about: "What is waited for: a length of time, an instant, or a signal.",
         required: &[],
         one_of: &["duration", "until", "signal"],
         rows: &WAIT,
     },
-    to_come("notify", "Whom to tell.", &["webhook"], &NOTIFY),
-    to_come(
-        "http",
+    Table {
+        name: "notify",
+        keys: Some(&keys::NOTIFY),
+        about: "Whom to tell, and what.",
+        required: &["text"],
+        one_of: &["channel", "webhook"],
+        rows: &NOTIFY,
+    },
+    read(
+        ("http", &keys::HTTP),
         "One HTTP request; its outputs are status, headers and body.",
         &["url"],
         &HTTP,
     ),
-    to_come(
-        "notebook",
+    read(
+        ("notebook", &keys::NOTEBOOK),
         "Notebooks of steps in one.",
         &["merge"],
         &NOTEBOOK,
     ),
-    to_come("fail", "Fails, and so its block.", &["message"], &MESSAGE),
-    to_come(
-        "succeed",
+    read(
+        ("fail", &keys::FAIL),
+        "Fails, and so its block.",
+        &["message"],
+        &MESSAGE,
+    ),
+    read(
+        ("succeed", &keys::SUCCEED),
         "Ends the run, item or round at once, and well.",
         &[],
         &MESSAGE,
     ),
 ];
+
+fn on_timeout() -> Vec<&'static str> {
+    wait::ON_TIMEOUT.iter().map(|(word, _)| *word).collect()
+}
 
 const ARM: [Row; 5] = [
     ("name", Name, "Name of the arm, unique in the switch."),
@@ -107,7 +121,11 @@ const ARM: [Row; 5] = [
 ];
 
 const FOREACH: [Row; 8] = [
-    ("items", Any, "The list, as an expression; evaluated once."),
+    (
+        "items",
+        Either(&[Expression, List(&Any, 0)]),
+        "The list, as an expression; evaluated once.",
+    ),
     (
         "as",
         Name,
@@ -120,12 +138,12 @@ const FOREACH: [Row; 8] = [
     ),
     (
         "concurrency",
-        Whole(1, MANY),
+        Whole(1, loops::CONCURRENCY_MAX),
         "Items under way at the same time; 10 when nothing is written.",
     ),
     (
         "tolerate",
-        Either(&[Whole(0, MANY), Share]),
+        Either(&[Whole(0, loops::ITEMS_MAX), Percent]),
         "How many items may fail: a count or a share such as 10%.",
     ),
     (
@@ -152,7 +170,7 @@ const UNTIL: [Row; 6] = [
         Duration,
         "From the end of a round to the begin of the next one.",
     ),
-    ("max", Whole(1, MANY), "Most rounds."),
+    ("max", Whole(1, loops::ROUNDS_MAX), "Most rounds."),
     (
         "as",
         Name,
@@ -183,7 +201,7 @@ const WAIT: [Row; 6] = [
         "A length of time from when the step is ready, such as `10m`.",
     ),
     ("until", Text, "An instant; one in the past passes at once."),
-    ("signal", Text, "Name of a signal from outside."),
+    ("signal", Name, "Name of a signal from outside."),
     (
         "payload",
         Fields,
@@ -192,24 +210,31 @@ const WAIT: [Row; 6] = [
     ("timeout", Duration, "How long a signal is waited for."),
     (
         "on_timeout",
-        Words(|| vec!["fail", "continue"]),
+        Words(on_timeout),
         "What the end of that time means.",
     ),
 ];
 
-const NOTIFY: [Row; 2] = [
+const NOTIFY: [Row; 3] = [
+    ("channel", Text, "A channel of config.yml."),
     ("webhook", Text, "Address that the message is posted to."),
     ("text", Text, "The message."),
 ];
 
+const STATUS: Shape = Whole(http::STATUS.0, http::STATUS.1);
+
 const HTTP: [Row; 5] = [
     (
         "method",
-        Words(|| vec!["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]),
+        Words(|| http::METHODS.to_vec()),
         "The method; all but GET, HEAD and OPTIONS may write.",
     ),
     ("url", Text, "Where to."),
-    ("headers", Values, "Header fields; secrets may stand here."),
+    (
+        "headers",
+        Variables,
+        "Header fields; secrets may stand here.",
+    ),
     (
         "body",
         Any,
@@ -217,7 +242,7 @@ const HTTP: [Row; 5] = [
     ),
     (
         "expect",
-        List(&Whole(100, 599), 1),
+        Either(&[STATUS, List(&STATUS, 1)]),
         "Status codes that are a success; 200 to 299 when nothing is written.",
     ),
 ];
@@ -225,7 +250,7 @@ const HTTP: [Row; 5] = [
 const NOTEBOOK: [Row; 2] = [
     (
         "merge",
-        Texts,
+        Either(&[Text, List(&Text, 1)]),
         "The steps whose notebooks are put together, in this order.",
     ),
     ("title", Text, "Title of the notebook."),

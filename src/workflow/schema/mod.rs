@@ -99,6 +99,8 @@ impl Table {
         );
         let typed = self.keys.is_some_and(|keys| keys.what == keys::FIELD.what);
         put(&mut schema, "allOf", shape::typed_values(), typed);
+        let tells = self.keys.is_some_and(|keys| keys.what == keys::STEP.what);
+        put(&mut schema, "allOf", shape::told(), tells);
         schema
     }
 }

@@ -32,6 +32,12 @@ pub(super) enum Shape {
     Bool,
     /// Always that.
     True,
+    /// Nothing: `null`.
+    Nothing,
+    /// Text that is one expression.
+    Expression,
+    /// `20%`.
+    Percent,
     /// The version of the language.
     Version,
     /// A whole number between two bounds.
@@ -129,6 +135,9 @@ impl Shape {
             Self::Texts => json!({"type": "array", "items": {"type": "string"}}),
             Self::Bool => json!({"type": "boolean"}),
             Self::True => json!({"const": true}),
+            Self::Nothing => json!({"type": "null"}),
+            Self::Expression => json!({"type": "string", "pattern": CONDITION}),
+            Self::Percent => json!({"type": "string", "pattern": PERCENT}),
             Self::Version => json!({"const": super::super::LANGUAGE}),
             Self::Whole(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
             Self::Number(min, max) => number(min, max),
@@ -218,6 +227,15 @@ pub(super) fn typed_values() -> Value {
         })
         .collect();
     json!(rules)
+}
+
+/// What `notify` tells stands beside the name of a channel, and inside of a map.
+pub(super) fn told() -> Value {
+    let notify = |kind| json!({"properties": {"notify": {"type": kind}}, "required": ["notify"]});
+    json!([
+        {"if": notify("string"), "then": {"required": ["text"]}},
+        {"if": notify("object"), "then": {"properties": {"text": false}}},
+    ])
 }
 
 fn json_type(field_type: FieldType) -> &'static str {

@@ -2,8 +2,8 @@
 
 use super::super::{keys, step};
 use super::shape::Shape::{
-    Bool, Condition, Duration, Either, Fields, List, Name, NamedValues, Of, Size, Text, TextMap,
-    Texts, Values, Variables, Whole, Words,
+    Bool, Condition, Duration, Either, Fields, List, Name, NamedValues, Nothing, Of, Size, Text,
+    TextMap, Texts, True, Values, Variables, Whole, Words,
 };
 use super::top::{executions, modes, on_unknown};
 use super::{Row, Table};
@@ -11,12 +11,20 @@ use super::{Row, Table};
 /// Most generations that can be asked for.
 const GENERATIONS_MAX: u32 = 100;
 
-pub(super) const TABLES: [Table; 2] = [
+pub(super) const TABLES: [Table; 3] = [
     Table {
         name: "step",
         keys: Some(&keys::STEP),
         about: "A step: an id, what it does (exactly one of the kinds), and when.",
         required: &["id"],
+        one_of: &keys::KINDS,
+        rows: &STEP,
+    },
+    Table {
+        name: "handler_step",
+        keys: Some(&keys::STEP),
+        about: "A step of a handler; it needs no id.",
+        required: &[],
         one_of: &keys::KINDS,
         rows: &STEP,
     },
@@ -30,7 +38,7 @@ pub(super) const TABLES: [Table; 2] = [
     },
 ];
 
-const STEP: [Row; 38] = [
+const STEP: [Row; 39] = [
     (
         "id",
         Name,
@@ -82,7 +90,7 @@ const STEP: [Row; 38] = [
     ),
     (
         "workflow",
-        Of("child"),
+        Either(&[Text, Of("child")]),
         "Runs another workflow as a run of its own.",
     ),
     ("wait", Of("wait"), "Waits for a time or for a signal."),
@@ -93,9 +101,22 @@ const STEP: [Row; 38] = [
         Of("notebook"),
         "Puts notebooks of steps together.",
     ),
-    ("fail", Of("fail"), "Fails."),
-    ("succeed", Of("succeed"), "Ends the run at once, and well."),
-    ("with", Values, "What the code sees as `context`."),
+    ("fail", Either(&[Text, Of("fail")]), "Fails."),
+    (
+        "succeed",
+        Either(&[True, Nothing, Text, Of("succeed")]),
+        "Ends the run at once, and well.",
+    ),
+    (
+        "text",
+        Text,
+        "What is told, beside `notify` with the name of a channel.",
+    ),
+    (
+        "with",
+        Values,
+        "What the code sees as `context`; the inputs of another workflow.",
+    ),
     (
         "env",
         Variables,

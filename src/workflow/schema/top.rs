@@ -1,6 +1,7 @@
 //! The keys of the file itself, of defaults, fields, schedules, handlers.
 
 use super::super::{field, keeping, keys, limits, python, schedule};
+use super::shape::Shape;
 use super::shape::Shape::{
     Any, Bool, Duration, Fields, Items, List, MapOf, Name, NamedValues, Number, Of, Pattern, Share,
     Size, Steps, Text, TextMap, Texts, Values, Version, Whole, Words,
@@ -93,7 +94,7 @@ pub(super) const TABLES: [Table; 10] = [
     },
     Table {
         name: "handlers",
-        keys: None,
+        keys: Some(&keys::HANDLERS),
         about: "Steps that run when something happens to the run. They cannot change its result.",
         required: &[],
         one_of: &[],
@@ -319,19 +320,22 @@ const CONCURRENCY: [Row; 4] = [
     ),
 ];
 
+/// The steps of a handler.
+const HANDLER: Shape = List(&Of("handler_step"), 1);
+
 const HANDLERS: [Row; 7] = [
-    ("waiting", Steps, "A question to people has opened."),
-    ("failure", Steps, "The run has failed."),
-    ("success", Steps, "The run has succeeded."),
+    ("waiting", HANDLER, "A question to people has opened."),
+    ("failure", HANDLER, "The run has failed."),
+    ("success", HANDLER, "The run has succeeded."),
     (
         "reject",
-        Steps,
+        HANDLER,
         "A person said no and the run ends with it.",
     ),
-    ("cancel", Steps, "The run was cancelled."),
+    ("cancel", HANDLER, "The run was cancelled."),
     (
         "finish",
-        Steps,
+        HANDLER,
         "The run ends, whatever its result; after the others.",
     ),
     ("timeout", Duration, "Longest time of one handler."),
