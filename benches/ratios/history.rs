@@ -138,7 +138,11 @@ impl History {
                 result: result(step, attempt),
                 failure: None,
             }),
-            owed @ (Effect::Kill { .. } | Effect::WakeAt { .. }) => panic!("{owed:?}"),
+            owed @ (Effect::Kill { .. }
+            | Effect::WakeAt { .. }
+            | Effect::StartChild { .. }
+            | Effect::AttendChild { .. }
+            | Effect::CancelChild { .. }) => panic!("{owed:?}"),
         }
     }
 

@@ -247,6 +247,9 @@ impl Simulation {
                     .unwrap();
             }
             Effect::WakeAt { at, .. } => self.clock = self.clock.max(at.as_micros()),
+            child @ (Effect::StartChild { .. }
+            | Effect::AttendChild { .. }
+            | Effect::CancelChild { .. }) => panic!("{child:?}"),
         }
     }
 
