@@ -36,9 +36,27 @@ fn a_secret_may_stand_in_env_alone_and_inside_text() {
 }
 
 #[test]
+fn a_secret_may_stand_in_the_headers_of_a_request() {
+    let (_, said) = plan_and_words(&format!(
+        "{TOKEN}steps:
+  - id: a
+    http: {{method: GET, url: \"https://logbook.example/\", headers: {{Authorization: \"Bearer ${{{{ secrets.token }}}}\"}}}}
+"
+    ));
+    assert_eq!(said, "");
+}
+
+#[test]
 fn a_secret_flows_nowhere_else() {
     const S: &str = "\"${{ secrets.token }}\"";
     let places = [
+        format!("steps: [{{id: a, http: {{method: GET, url: {S}}}}}]"),
+        "steps: [{id: a, http: {method: GET, url: \"https://x.example/?t=${{ secrets.token }}\"}}]".to_owned(),
+        format!("steps: [{{id: a, http: {{method: POST, url: \"https://x.example/\", body: {{t: {S}}}}}}}]"),
+        format!("steps: [{{id: a, notify: ops, text: {S}}}]"),
+        format!("steps: [{{id: a, fail: {{message: {S}}}}}]"),
+        format!("steps: [{{id: a, foreach: {{items: [1], steps: [{{id: b, set: {{x: {S}}}}}]}}}}]"),
+        format!("steps: [{{id: a, set: {{x: 1}}}}]\nhandlers: {{failure: [{{notify: ops, text: {S}}}]}}"),
         format!("steps: [{{id: a, python: {{file: a.py}}, with: {{x: {S}}}}}]"),
         format!("steps: [{{id: a, python: {{file: a.py}}, with: {{x: {{y: [1, {S}]}}}}}}]"),
         format!("steps: [{{id: a, set: {{x: {S}}}}}]"),
