@@ -233,6 +233,8 @@ codes! {
     ATTEMPT_INTERRUPTED = "attempt_interrupted",
     OUTCOME_UNKNOWN = "outcome_unknown",
     REJECTED = "rejected",
+    UNKNOWN_CHANNEL = "unknown_channel",
+    HANDLER_TIMED_OUT = "handler_timed_out",
     HISTORY_UNREADABLE = "history_unreadable",
     INTERNAL = "internal",
 

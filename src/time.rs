@@ -50,6 +50,15 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Reads a date as mails and HTTP write it, `Wed, 21 Oct 2015 07:28:00 GMT`.
+    #[must_use]
+    pub fn parse_mail_date(text: &str) -> Option<Self> {
+        let stamp = jiff::fmt::rfc2822::DateTimeParser::new()
+            .parse_timestamp(text)
+            .ok()?;
+        Some(Self(stamp.as_microsecond()))
+    }
+
     /// The calendar date in UTC, `2026-11-22`.
     #[must_use]
     pub fn date(self) -> String {

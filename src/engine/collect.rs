@@ -7,7 +7,7 @@ use super::{Error, Shared, files, notebook};
 use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
-use crate::plan::{Mode, Step, StepKind};
+use crate::plan::Step;
 use crate::run::payload::{FileRef, ResultRecorded};
 use crate::run::{Command, RunState};
 
@@ -32,10 +32,9 @@ pub(super) async fn ended(
 }
 
 /// The code ran, and what it left could not be kept. A read may be done again; a write must not be by itself.
-fn not_kept(step: &Step, path: &StepPath, attempt: u32, error: &Error) -> Command {
+pub(super) fn not_kept(step: &Step, path: &StepPath, attempt: u32, error: &Error) -> Command {
     let message = format!("what the attempt left could not be kept: {error}");
-    let write = matches!(&step.kind, StepKind::Python(python) if python.mode == Mode::WriteAccess);
-    if write {
+    if step.kind.writes() {
         return Command::AttemptLost {
             step: path.clone(),
             attempt,

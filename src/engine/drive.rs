@@ -14,7 +14,7 @@ use super::task::{Driver, Input};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
-use crate::run::{Actor, Command, Refusal, RunState, effects};
+use crate::run::{Actor, Command, Effect, Refusal, RunState, effects};
 use crate::time::BoxFuture;
 
 /// Inputs that may wait for the driver.
@@ -28,7 +28,7 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
         inputs: sender,
     };
     let mut tasks: JoinSet<(Key, Option<Command>)> = JoinSet::new();
-    let mut under_way: HashMap<Key, AbortHandle> = HashMap::new();
+    let mut under_way: UnderWay = HashMap::new();
     // Runs inside this one that only people can move on: they are not looked at again and again.
     let mut resting: HashSet<Key> = HashSet::new();
     history.submit_unless_ended(Command::Start).await?;
@@ -40,12 +40,7 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
             if under_way.contains_key(&key) || resting.contains(&key) {
                 continue;
             }
-            if let Key::CancelChild(step) = &key
-                && let Some(driving) = under_way.remove(&Key::Child(step.clone()))
-            {
-                // Whoever drives it lets go; what it has under way is taken over by whoever cancels it.
-                driving.abort();
-            }
+            let_go(&effect, history.state(), &mut under_way);
             let work = perform(driver.clone(), Arc::clone(history.state()), effect);
             let named = key.clone();
             let handle = tasks.spawn(async move { (named, work.await) });
@@ -82,6 +77,31 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
 /// Drives a run inside another. Its type is spelled out, since a run may hold runs that hold runs.
 pub(super) fn drive_inside(history: History) -> BoxFuture<'static, Result<RunState, Error>> {
     Box::pin(drive(history))
+}
+
+/// What goes on for the run.
+type UnderWay = HashMap<Key, AbortHandle>;
+
+/// Ends the task that an effect is to put an end to, where that is a matter of the task alone.
+fn let_go(effect: &Effect, state: &RunState, under_way: &mut UnderWay) {
+    let is_action = |path: &StepPath| {
+        let step = state.step(path);
+        step.is_some_and(|(step, _)| step.kind.is_action())
+    };
+    let key = if let Effect::CancelChild { step, .. } = effect {
+        // Whoever drives it lets go; what it has under way is taken over by whoever cancels it.
+        Key::Child(step.clone())
+    } else if let Effect::Kill { step, attempt } = effect
+        && is_action(step)
+    {
+        // An act goes on nowhere but in its task.
+        Key::Work(step.clone(), *attempt)
+    } else {
+        return;
+    };
+    if let Some(task) = under_way.remove(&key) {
+        task.abort();
+    }
 }
 
 impl History {
@@ -126,7 +146,7 @@ fn settle(
 /// The end of a task; one that panicked leaves an internal failure, not a run without a reason to wait.
 fn ended(
     done: Result<(Key, Option<Command>), JoinError>,
-    under_way: &HashMap<Key, AbortHandle>,
+    under_way: &UnderWay,
     state: &RunState,
 ) -> Option<Input> {
     Some(match done {

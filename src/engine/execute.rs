@@ -7,7 +7,7 @@ use super::analyse::{self, Prepared};
 use super::folder::RunFolder;
 use super::progress::{Note, Progress};
 use super::task::Driver;
-use super::{Shared, collect};
+use super::{Shared, act, collect};
 use crate::code;
 use crate::executor::{Adoption, Job, NanPolicy, Outcome};
 use crate::failure::Failure;
@@ -49,8 +49,8 @@ pub(super) async fn execute(
         attempt,
         executor: "local".to_owned(),
         effect: effect_class(python.mode),
-        environment: prepared.identity.digest,
-        subject: prepared.subject,
+        environment: Some(prepared.identity.digest),
+        subject: Some(prepared.subject),
     };
     if let Err(refusal) = driver.submit(Command::BeginAttempt(started)).await {
         tracing::debug!(run = %state.run, step = %path, %refusal, "an attempt was not begun");
@@ -180,6 +180,9 @@ pub(super) async fn adopt(
 ) -> Option<Command> {
     let shared = &driver.shared;
     let (step, _) = state.step(path)?;
+    if step.kind.is_action() {
+        return Some(act::lost(path, attempt));
+    }
     let folder = attempt_folder(shared, state, path, attempt);
     Some(match shared.ports.executor.adopt(&folder).await {
         Adoption::Finished(outcome) => {
@@ -203,6 +206,14 @@ pub(super) async fn kill(
 ) -> Option<Command> {
     let folder = attempt_folder(&driver.shared, state, path, attempt);
     let shared = &driver.shared;
+    let (step, _) = state.step(path)?;
+    if step.kind.is_action() {
+        // The driver has dropped whatever was under way.
+        return Some(Command::AttemptKilled {
+            step: path.clone(),
+            attempt,
+        });
+    }
     match shared.ports.executor.kill(&folder).await {
         Ok(()) => Some(Command::AttemptKilled {
             step: path.clone(),

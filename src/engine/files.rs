@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::act::Place;
 use super::options::blocking;
 use super::{Error, Shared};
 use crate::artifact::{self, DiskError, disk};
@@ -39,10 +40,37 @@ pub(super) async fn keep(
     Ok(kept)
 }
 
+/// Keeps bytes that an act left, as a blob and as a file named `name` in the folder of the attempt. The blob is
+/// what counts, so a file that can't be written is only noted.
+pub(super) async fn keep_bytes(
+    place: &Place<'_>,
+    (name, media_type): (&str, &str),
+    bytes: Vec<u8>,
+    notes: &mut Vec<String>,
+) -> Result<FileRef, Error> {
+    let (folder, path) = (place.folder(), &place.step_state.path);
+    let relative = folder.attempt_relative(path, place.attempt);
+    let target = folder.attempt(path, place.attempt).join(name);
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let digest = place.shared.ports.put_blob(bytes.clone()).await?;
+    if let Err(error) = write(target, bytes).await {
+        notes.push(format!("{name}: {error}"));
+    }
+    Ok(FileRef {
+        path: format!("{relative}/{name}"),
+        digest,
+        bytes: length,
+        media_type: media_type.to_owned(),
+        title: String::new(),
+        description: String::new(),
+    })
+}
+
 /// Writes a file for people, its folder first; only its owner reads it.
-pub(super) async fn write(path: PathBuf, text: String) -> Result<(), Error> {
+pub(super) async fn write(path: PathBuf, text: impl Into<Vec<u8>>) -> Result<(), Error> {
+    let bytes = text.into();
     blocking(move || {
-        disk::write_private(&path, text.as_bytes()).map_err(|source| {
+        disk::write_private(&path, &bytes).map_err(|source| {
             Error::Blob(artifact::Error::Disk(DiskError::new(
                 "write", &path, source,
             )))

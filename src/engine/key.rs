@@ -31,9 +31,9 @@ impl Key {
     pub(super) fn of(effect: &Effect) -> Self {
         match effect {
             Effect::Analyse { step } => Self::Work(step.clone(), 0),
-            Effect::Execute { step, attempt } | Effect::Attend { step, attempt } => {
-                Self::Work(step.clone(), *attempt)
-            }
+            Effect::Execute { step, attempt }
+            | Effect::Act { step, attempt }
+            | Effect::Attend { step, attempt } => Self::Work(step.clone(), *attempt),
             Effect::StartChild { step } | Effect::AttendChild { step, .. } => {
                 Self::Child(step.clone())
             }

@@ -3,6 +3,7 @@
 //! A run that is waited for here is driven by one task that owns its state. A run that nobody drives is
 //! just a history: a command to it is decided and appended, and what it owes is owed until somebody drives it.
 
+mod act;
 mod analyse;
 mod child;
 mod collect;
@@ -12,7 +13,9 @@ mod execute;
 mod files;
 mod folder;
 mod history;
+mod http;
 mod key;
+mod merge;
 mod modules;
 mod notebook;
 mod options;

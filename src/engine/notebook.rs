@@ -323,6 +323,10 @@ async fn step_notebook(
     step: &Step,
     step_state: &StepState,
 ) -> Option<Value> {
+    if matches!(step.kind, StepKind::Notebook(_)) {
+        // Its cells are those of the steps that it merged, which stand here already.
+        return None;
+    }
     let recorded = step_state
         .result
         .as_ref()

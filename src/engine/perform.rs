@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::task::Driver;
-use super::{analyse, child, execute};
+use super::{act, analyse, child, execute};
 use crate::run::{Command, Effect, RunState};
 
 /// Performs one effect of the run as it stood when the effect was owed.
@@ -17,6 +17,7 @@ pub(super) async fn perform(
         Effect::Execute { step, attempt } => {
             execute::execute(&driver, &state, &step, attempt).await
         }
+        Effect::Act { step, attempt } => act::act(&driver, &state, &step, attempt).await,
         Effect::Attend { step, attempt } => execute::adopt(&driver, &state, &step, attempt).await,
         Effect::StartChild { step } => child::start(&driver, &state, &step).await,
         Effect::AttendChild { step, run } => child::attend(&driver, &state, &step, run).await,

@@ -123,6 +123,15 @@ impl Step {
         }
     }
 
+    /// What its failure does to the rest: telling somebody never fails a run.
+    #[must_use]
+    pub fn failure_means(&self) -> OnFailure {
+        match (&self.kind, self.on_failure) {
+            (StepKind::Notify(_), OnFailure::Fail) => OnFailure::Continue,
+            (_, on_failure) => on_failure,
+        }
+    }
+
     /// What people read: the name, or the path.
     #[must_use]
     pub fn title(&self) -> &str {
@@ -303,6 +312,22 @@ impl StepKind {
             return until.steps.clone();
         }
         self.children().into_iter().cloned().collect()
+    }
+
+    /// Whether it is one act on the outside, tried and retried like code, but without code.
+    #[must_use]
+    pub fn is_action(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Notify(_) | Self::Notebook(_))
+    }
+
+    /// Whether an attempt of it may change something outside.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        if let Self::Http(http) = self {
+            return http.writes();
+        }
+        self.as_python()
+            .is_some_and(|python| python.mode == Mode::WriteAccess)
     }
 
     /// Whether it has steps inside.

@@ -3,7 +3,9 @@
 //! Every consequence is derived here and none is only ever written beside its cause, so a history that was
 //! cut off at any event goes on from there.
 
+mod action;
 mod approval;
+mod attempts;
 mod block;
 mod child;
 mod enter;
@@ -85,7 +87,7 @@ fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment)
             | StepKind::Fail(_)
             | StepKind::Succeed(_) => approval::close(state, step_state, false),
         },
-        StepStatus::Unknown => python::unknown(state, step_state),
+        StepStatus::Unknown => attempts::unknown(state, step, step_state),
         StepStatus::Succeeded
         | StepStatus::Failed
         | StepStatus::Skipped
@@ -145,7 +147,9 @@ fn ready(
         // A wait has begun with its readiness; the run of a workflow step is started by an effect.
         StepKind::Wait(_) | StepKind::Workflow(_) => Ok(Vec::new()),
         StepKind::Http(_) | StepKind::Notify(_) | StepKind::Notebook(_) => {
-            Err(internal("steps of this kind do not run yet"))
+            Ok(attempts::follow(step, step_state, moment)
+                .into_iter()
+                .collect())
         }
     }
 }
@@ -166,7 +170,7 @@ fn running(state: &RunState, step: &Step, step_state: &StepState, moment: Moment
         | StepKind::Notify(_)
         | StepKind::Notebook(_)
         | StepKind::Fail(_)
-        | StepKind::Succeed(_) => python::running(step, step_state),
+        | StepKind::Succeed(_) => attempts::running(step, step_state),
     }
 }
 

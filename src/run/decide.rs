@@ -20,7 +20,7 @@ use crate::approval::Verdict;
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{ApprovalId, StepPath};
-use crate::plan::{OnReject, Step, StepKind};
+use crate::plan::{OnReject, OnUnknown, Step, StepKind};
 
 /// How often the engine may die while the code of one step runs before the step fails instead of being tried again.
 pub const INTERRUPTIONS_MAX: usize = 10;
@@ -92,8 +92,8 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             started,
             evidence,
         } => {
-            let (_, step_state) = open_attempt(state, &step, attempt)?;
-            Ok(vec![lost(step_state, step, attempt, started, evidence)])
+            let at = open_attempt(state, &step, attempt)?;
+            Ok(vec![lost(at, attempt, started, evidence)])
         }
         Command::AttemptKilled { step, attempt } => killed(state, step, attempt),
     }
@@ -158,20 +158,17 @@ pub(super) fn next_approval(state: &RunState, path: &StepPath, step: &StepState)
 }
 
 fn begin(state: &RunState, started: AttemptStarted) -> Result<Vec<Event>, Refusal> {
-    let (_, step_state) = find(state, &started.step)?;
+    let (step, step_state) = find(state, &started.step)?;
     expect(&started.step, step_state, &[StepStatus::Ready])?;
-    if state.cancel.is_some() {
-        return Err(Refusal::Stale("the run is being cancelled".to_owned()));
-    }
     if state.stop_of(step_state.node).is_some() || state.paused.is_some() {
         let why = format!("step `{}` is not to begin now", started.step);
         return Err(Refusal::Stale(why));
     }
     let allowed = step_state.analysis.as_ref().is_some_and(|analysis| {
-        analysis.subject == started.subject
+        started.subject == Some(analysis.subject)
             && (analysis.decision.verdict == Verdict::Pass || step_state.code_approved)
     });
-    if !allowed {
+    if !allowed && !step.kind.is_action() {
         return Err(Refusal::Stale(format!(
             "step `{}` has no yes for exactly this code, inputs, mode, environment and policy",
             started.step
@@ -200,25 +197,34 @@ fn ended(
     ])
 }
 
-/// What an attempt is whose engine died: of unknown outcome when it may have written, else interrupted.
+/// What an attempt is whose engine died: of unknown outcome when it may have written or the author wants that
+/// to be known, else interrupted.
 fn lost(
-    step_state: &StepState,
-    step: StepPath,
+    (step, step_state): (&Step, &StepState),
     attempt: u32,
     started: bool,
     evidence: String,
 ) -> Event {
     let open = step_state.open_attempt();
     let write = open.is_some_and(|open| open.effect == EffectClass::Write);
-    if write && started {
+    let wished = match step.on_unknown {
+        Some(OnUnknown::Ask | OnUnknown::Fail) => true,
+        Some(OnUnknown::Retry) | None => false,
+    };
+    let step = step_state.path.clone();
+    if started && (write || wished) {
         return Event::AttemptOutcomeUnknown(AttemptOutcomeUnknown {
             step,
             attempt,
             evidence,
         });
     }
-    let failure = interrupted(&evidence).detail(json!({STARTED: started}));
-    attempt_failed(step, attempt, failure, false)
+    attempt_failed(step, attempt, interrupted_after(&evidence, started), false)
+}
+
+/// The failure of an interrupted attempt; `started` = its work may have begun.
+pub(super) fn interrupted_after(evidence: &str, started: bool) -> Failure {
+    interrupted(evidence).detail(json!({STARTED: started}))
 }
 
 /// Detail of an interrupted attempt: whether its code may have begun.

@@ -23,6 +23,13 @@ pub enum Effect {
         /// Number of the attempt.
         attempt: u32,
     },
+    /// Begin an attempt of a step that is one act on the outside: a request, a message, a notebook.
+    Act {
+        /// The step.
+        step: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+    },
     /// See an attempt to its end: by whoever began it, or, after a crash, by finding out what became of it.
     Attend {
         /// The step.
@@ -127,6 +134,9 @@ fn owed_by(
     if matches!(step.kind, StepKind::Workflow(_)) {
         return Some(Effect::StartChild { step: path });
     }
+    if step.kind.is_action() {
+        return Some(attempt(step_state, now, true));
+    }
     step.kind.as_python()?;
     code(step_state, now)
 }
@@ -164,16 +174,23 @@ fn code(step_state: &StepState, now: Timestamp) -> Option<Effect> {
     if analysis.decision.verdict != Verdict::Pass && !step_state.code_approved {
         return None;
     }
+    Some(attempt(step_state, now, false))
+}
+
+/// The next attempt of a ready step, or the time until it; an act or code.
+fn attempt(step_state: &StepState, now: Timestamp, act: bool) -> Effect {
+    let step = step_state.path.clone();
     let attempt = u32::try_from(step_state.attempts.len())
         .unwrap_or(u32::MAX)
         .saturating_add(1);
     match &step_state.retry {
-        Some(retry) if retry.at > now => Some(Effect::WakeAt {
+        Some(retry) if retry.at > now => Effect::WakeAt {
             at: retry.at,
             step,
             idle: false,
-        }),
-        Some(_) | None => Some(Effect::Execute { step, attempt }),
+        },
+        Some(_) | None if act => Effect::Act { step, attempt },
+        Some(_) | None => Effect::Execute { step, attempt },
     }
 }
 

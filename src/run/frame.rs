@@ -318,6 +318,38 @@ impl RunState {
         }
     }
 
+    /// The step itself when nothing stands in it, else the steps inside that have none inside, in reading order:
+    /// the items of a foreach in their order. A container in which nothing came to life stands for itself.
+    #[must_use]
+    pub fn work_inside(&self, node: NodeId) -> Vec<NodeId> {
+        let Some((step, state)) = self.node(node) else {
+            return Vec::new();
+        };
+        let in_frame = step.kind.children().into_iter().filter_map(|path| {
+            let (_, place) = self.plan.steps.home(self.plan.steps.position(path)?)?;
+            let frame = node.frame;
+            Some(NodeId { frame, place })
+        });
+        let mut inside: Vec<NodeId> = in_frame.collect();
+        for frame in state.inner_frames() {
+            let here = self.frames.get(frame).filter(|frame| !frame.abandoned);
+            let places = here.map_or(0, |frame| frame.steps.len());
+            let all = (0..places).map(|place| NodeId { frame, place });
+            // What stands in a switch or a parallel comes with that.
+            inside.extend(all.filter(|inner| {
+                self.around(*inner)
+                    .is_none_or(|around| around.frame != frame)
+            }));
+        }
+        if inside.is_empty() {
+            return vec![node];
+        }
+        inside
+            .into_iter()
+            .flat_map(|inner| self.work_inside(inner))
+            .collect()
+    }
+
     /// All steps of the run in reading order: a container, then what it runs.
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeId> {

@@ -29,7 +29,7 @@ pub use effect::{Effect, effects};
 pub use event::{Empty, Event, EventError, REGISTRY, Recorded};
 pub use frame::{Frame, FrameKind, NodeId, Stop, key_text};
 pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
-pub use retry::Moment;
+pub use retry::{Moment, RETRY_AFTER_MS};
 pub use scope::{RunScope, check_json};
 pub use state::{
     ApprovalState, Attempt, AttemptStatus, ChildState, Ending, MapState, RoundsState, RunState,

@@ -162,14 +162,17 @@ pub struct AttemptStarted {
     pub step: StepPath,
     /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// What runs it, for example `local`.
+    /// What runs it: `local` for Python, else the word of the step's kind.
     pub executor: String,
     /// What it may do.
     pub effect: EffectClass,
-    /// The environment it runs in.
-    pub environment: Digest,
-    /// What was approved, or would have been asked: code, inputs, mode, environment, policy.
-    pub subject: Digest,
+    /// The environment that the code runs in; none when no code runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Digest>,
+    /// What was approved, or would have been asked: code, inputs, mode, environment, policy. None when no
+    /// code runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Digest>,
 }
 
 /// An attempt and nothing else to say.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::payload::RetryScheduled;
 use super::state::StepState;
 use crate::code;
-use crate::failure::Failure;
-use crate::plan::{RetryPolicy, Step};
+use crate::failure::{Failure, FailureKind};
+use crate::plan::{RetryPolicy, Step, StepKind};
 use crate::time::Timestamp;
 
 /// What a decision needs of the world, taken down before it is made.
@@ -41,10 +41,11 @@ pub(super) fn next(
     let policy = &step.retry;
     let counted = state.counted_attempts();
     let given_up = failure.code == code::OUTCOME_UNKNOWN.as_str();
-    if given_up || counted >= policy.max_attempts || !policy.kinds.contains(&failure.kind) {
+    let again = policy.kinds.contains(&failure.kind) || may_be_told_twice(step, failure);
+    if given_up || counted >= policy.max_attempts || !again {
         return None;
     }
-    let delay = delay(policy, counted + 1, moment.draw);
+    let delay = delay(policy, counted + 1, moment.draw).max(asked_delay(failure));
     Some(RetryScheduled {
         step: state.path.clone(),
         attempt: u32::try_from(state.attempts.len())
@@ -59,6 +60,23 @@ pub(super) fn next(
             failure.kind.as_str()
         ),
     })
+}
+
+/// Fact of a failure: how long the other side wants to be left alone, in milliseconds.
+pub const RETRY_AFTER_MS: &str = "retry_after_ms";
+
+/// The longest delay that the other side can ask for: an hour.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+
+fn asked_delay(failure: &Failure) -> Duration {
+    let asked = failure.detail.get(RETRY_AFTER_MS);
+    let asked = asked.and_then(serde_json::Value::as_u64);
+    Duration::from_millis(asked.unwrap_or_default()).min(RETRY_AFTER_MAX)
+}
+
+/// A message carries a key by which whoever gets it twice knows it, so one that took too long is sent again.
+fn may_be_told_twice(step: &Step, failure: &Failure) -> bool {
+    matches!(step.kind, StepKind::Notify(_)) && failure.kind == FailureKind::Timeout
 }
 
 #[cfg(test)]

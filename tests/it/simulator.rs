@@ -219,7 +219,7 @@ impl Simulation {
                 let report = self.analysis(&step, world);
                 self.submit(Command::Analysed(report)).unwrap();
             }
-            Effect::Execute { step, attempt } => {
+            Effect::Execute { step, attempt } | Effect::Act { step, attempt } => {
                 let started = self.started(&step, attempt);
                 self.submit(Command::BeginAttempt(started)).unwrap();
                 begun.push((step, attempt));
@@ -292,7 +292,19 @@ impl Simulation {
     pub(crate) fn started(&self, path: &StepPath, attempt: u32) -> AttemptStarted {
         let (step, state) = self.state.step(path).unwrap();
         let StepKind::Python(python) = &step.kind else {
-            panic!("{path} is no Python step")
+            let writes = step.kind.writes();
+            return AttemptStarted {
+                step: path.clone(),
+                attempt,
+                executor: step.kind.as_str().to_owned(),
+                effect: if writes {
+                    EffectClass::Write
+                } else {
+                    EffectClass::Read
+                },
+                environment: None,
+                subject: None,
+            };
         };
         AttemptStarted {
             step: path.clone(),
@@ -302,8 +314,8 @@ impl Simulation {
                 Mode::ReadOnly => EffectClass::Read,
                 Mode::WriteAccess => EffectClass::Write,
             },
-            environment: Digest::of(b"environment"),
-            subject: state.analysis.as_ref().unwrap().subject,
+            environment: Some(Digest::of(b"environment")),
+            subject: Some(state.analysis.as_ref().unwrap().subject),
         }
     }
 

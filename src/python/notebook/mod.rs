@@ -9,6 +9,7 @@
 mod attempt;
 mod cell;
 mod figure;
+mod merge;
 mod output;
 mod parameters;
 mod run;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use attempt::attempt;
+pub use merge::merged;
 pub use run::run;
 
 use crate::failure::Failure;
@@ -187,6 +189,19 @@ pub struct StepSection<'a> {
     pub notebook: Option<Value>,
     /// Its outputs; shown when there is no notebook, which shows the results itself.
     pub outputs: Option<&'a Value>,
+}
+
+/// Several steps in one notebook.
+#[derive(Debug, Clone)]
+pub struct MergedNotebook<'a> {
+    /// Title of the notebook.
+    pub title: &'a str,
+    /// Name of the workflow.
+    pub workflow: &'a str,
+    /// The run.
+    pub run: &'a str,
+    /// The steps, in the order to be read.
+    pub steps: Vec<StepSection<'a>>,
 }
 
 /// The bytes of a notebook file as Jupyter writes them: sorted keys, indented by one blank, a line end last.

@@ -6,7 +6,7 @@ use super::cell::{Cells, role};
 use super::{RunNotebook, StepSection, parameters, table, text};
 
 /// Attempts beyond this sum are left to their own notebooks, in bytes of text.
-const EMBEDDED_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(super) const EMBEDDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Makes the notebook of a run, in any status.
 #[must_use]
@@ -53,7 +53,7 @@ fn title(run: &RunNotebook<'_>) -> String {
     out
 }
 
-fn section(cells: &mut Cells, number: usize, step: &StepSection<'_>, left: &mut usize) {
+pub(super) fn section(cells: &mut Cells, number: usize, step: &StepSection<'_>, left: &mut usize) {
     let weight = step.notebook.as_ref().map_or(0, weight);
     let fits = weight <= *left;
     let mut heading = format!(

@@ -78,7 +78,7 @@ pub(super) fn ended(state: &RunState, frame: usize, paths: &[StepPath]) -> Optio
 
 /// What a step that ended badly does to the steps around it; `None` when it is tolerated.
 pub(super) fn broken(step: &Step, state: &StepState) -> Option<Ended> {
-    if state.status == StepStatus::Failed && step.on_failure == OnFailure::Fail {
+    if state.status == StepStatus::Failed && step.failure_means() == OnFailure::Fail {
         let failure = state
             .failure
             .clone()

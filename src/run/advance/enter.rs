@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
-use super::evaluate::{evaluate, text, truth, values};
-use super::wait;
+use super::evaluate::{evaluate, text, truth};
+use super::{action, wait};
 use crate::expression::Expression;
 use crate::failure::Failure;
 use crate::plan::{Edge, EdgeKind, OnFailure, Step, StepKind};
@@ -65,7 +65,7 @@ fn blocked(state: &RunState, frame: usize, edges: &[Edge]) -> Option<(String, bo
         };
         let only_skips = match from_state.status {
             StepStatus::Succeeded => continue,
-            StepStatus::Failed if from.on_failure == OnFailure::Continue => continue,
+            StepStatus::Failed if from.failure_means() == OnFailure::Continue => continue,
             StepStatus::Skipped => true,
             StepStatus::NotRun => from_state.only_skips,
             StepStatus::Pending
@@ -128,7 +128,7 @@ fn admit(
             | StepKind::Notify(_)
             | StepKind::Notebook(_)
             | StepKind::Fail(_)
-            | StepKind::Succeed(_) => values(&step.with, &scope, "with")?,
+            | StepKind::Succeed(_) => action::inputs(step, &scope)?,
         },
         env,
         condition: step

@@ -51,7 +51,7 @@ fn first_failure(state: &RunState) -> Option<(StepPath, Failure)> {
 fn warn_of_tolerated(state: &RunState, warnings: &mut Vec<String>) {
     for (step, step_state) in state.steps() {
         let path = &step_state.path;
-        if step_state.status == StepStatus::Failed && step.on_failure != OnFailure::Fail {
+        if step_state.status == StepStatus::Failed && step.failure_means() != OnFailure::Fail {
             let failure = step_state.failure.as_ref();
             let message = failure.map_or("", |failure| failure.message.as_str());
             warnings.push(format!("step `{path}` failed: {message}"));

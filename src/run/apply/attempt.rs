@@ -3,11 +3,12 @@
 use super::Applied;
 use crate::approval::Verdict;
 use crate::id::StepPath;
+use crate::plan::{Step, StepKind};
 use crate::run::event::Recorded;
 use crate::run::payload::{
     AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, ResultRecorded, RetryScheduled,
 };
-use crate::run::state::{Attempt, AttemptStatus, RunState, StepStatus};
+use crate::run::state::{Attempt, AttemptStatus, RunState, StepState, StepStatus};
 use crate::time::Timestamp;
 
 impl RunState {
@@ -24,16 +25,11 @@ impl RunState {
                 started.attempt
             ));
         }
-        let Some(analysis) = &state.analysis else {
-            return Err("its code was not analysed".to_owned());
-        };
-        // Invariant 7: nothing that needs an approval starts without one for exactly this subject.
-        if analysis.subject != started.subject {
-            return Err("it is not what was analysed".to_owned());
+        let node = state.node;
+        if let Some((step, state)) = self.node(node) {
+            may_start(step, state, started)?;
         }
-        if analysis.decision.verdict != Verdict::Pass && !state.code_approved {
-            return Err("its code was not approved".to_owned());
-        }
+        let state = self.expect(&started.step, &[StepStatus::Ready])?;
         state.status = StepStatus::Running;
         state.retry = None;
         state.attempts.push(Attempt {
@@ -108,4 +104,27 @@ impl RunState {
         state.result = Some(result.clone());
         Ok(())
     }
+}
+
+/// Invariant 7: no code that needs an approval starts without one for exactly this subject.
+fn may_start(step: &Step, state: &StepState, started: &AttemptStarted) -> Applied {
+    if !matches!(step.kind, StepKind::Python(_)) {
+        return if !step.kind.is_action() {
+            Err("a step of its kind has no attempts".to_owned())
+        } else if started.subject.is_some() {
+            Err("it runs no code".to_owned())
+        } else {
+            Ok(())
+        };
+    }
+    let Some(analysis) = &state.analysis else {
+        return Err("its code was not analysed".to_owned());
+    };
+    if started.subject != Some(analysis.subject) {
+        return Err("it is not what was analysed".to_owned());
+    }
+    if analysis.decision.verdict != Verdict::Pass && !state.code_approved {
+        return Err("its code was not approved".to_owned());
+    }
+    Ok(())
 }

@@ -142,7 +142,7 @@ impl RunState {
         let node = self.find(path).ok_or_else(|| unknown(path))?;
         let fatal = node.frame == 0
             && self.node(node).is_some_and(|(step, _)| {
-                step.parent.is_none() && step.on_failure == OnFailure::Fail
+                step.parent.is_none() && step.failure_means() == OnFailure::Fail
             });
         if fatal {
             let step = path.clone();
