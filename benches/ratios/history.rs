@@ -130,8 +130,8 @@ impl History {
                     attempt,
                     executor: "local".to_owned(),
                     effect: EffectClass::Read,
-                    environment: Digest::of(b"environment"),
-                    subject,
+                    environment: Some(Digest::of(b"environment")),
+                    subject: Some(subject),
                 }));
             }
             Effect::Attend { step, attempt } => self.submit(Command::AttemptEnded {

@@ -47,7 +47,7 @@ impl Rig {
         self.engine_with(executor, |_| {})
     }
 
-    fn engine_with(
+    pub(crate) fn engine_with(
         &self,
         executor: &Arc<FakeExecutor>,
         change: impl FnOnce(&mut Options),
@@ -65,7 +65,7 @@ impl Rig {
     }
 
     /// The same store under a new writer: what a second process finds.
-    fn restarted(&mut self) {
+    pub(crate) fn restarted(&mut self) {
         self.store = self.store.reopen();
     }
 }

@@ -15,6 +15,7 @@
     reason = "a test that can't go on has failed, and says so by stopping"
 )]
 
+mod actions;
 mod analysis_corpus;
 mod cli_approve;
 mod cli_errors;

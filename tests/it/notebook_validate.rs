@@ -17,8 +17,8 @@ use stepwell::code;
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::Digest;
 use stepwell::python::notebook::{
-    self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, NotebookState,
-    RunNotebook, StepSection,
+    self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, MergedNotebook,
+    NotebookState, RunNotebook, StepSection,
 };
 use stepwell::time::Timestamp;
 
@@ -162,6 +162,28 @@ fn hostile(context: &Value) -> Value {
     })
 }
 
+fn merged(context: &Value, inner: &[Value]) -> Value {
+    let ran = inner.iter().cloned().map(Some);
+    let steps = ran.chain([None]).map(|notebook| StepSection {
+        heading: EVIL,
+        kind: "python",
+        status: if notebook.is_some() {
+            "succeeded"
+        } else {
+            "skipped"
+        },
+        note: EVIL,
+        notebook,
+        outputs: Some(context),
+    });
+    notebook::merged(&MergedNotebook {
+        title: EVIL,
+        workflow: EVIL,
+        run: "run_0",
+        steps: steps.collect(),
+    })
+}
+
 fn whole_run(context: &Value, inner: &[Value]) -> Value {
     let steps = inner.iter().map(|notebook| StepSection {
         heading: "sum",
@@ -241,7 +263,11 @@ fn jupyter_accepts_every_notebook_and_would_write_the_same_bytes() {
         bare,
     ];
     let folder = tempfile::tempdir().unwrap();
-    for (number, notebook) in all.iter().chain([&whole_run(&context, &all)]).enumerate() {
+    for (number, notebook) in all
+        .iter()
+        .chain([&whole_run(&context, &all), &merged(&context, &all)])
+        .enumerate()
+    {
         let path = folder.path().join(format!("{number}.ipynb"));
         std::fs::write(path, notebook::to_text(notebook)).unwrap();
     }
@@ -256,7 +282,7 @@ for path in sorted(glob.glob("*.ipynb")):
 "#;
     assert_eq!(
         run_script(&python, script, folder.path()).lines().count(),
-        7
+        8
     );
 }
 
