@@ -569,7 +569,7 @@ fn code_with_write_access_does_not_start_without_its_approval() {
     run.submit(Command::Vote(vote(&asked, Answer::Approve, Values::new())))
         .unwrap();
     let mut changed = run.started(&path, 1);
-    changed.subject = stepwell::id::Digest::of(b"edited");
+    changed.subject = Some(stepwell::id::Digest::of(b"edited"));
     assert!(matches!(
         run.submit(Command::BeginAttempt(changed)),
         Err(Refusal::Stale(_))
