@@ -94,7 +94,7 @@ async fn a_request_is_fixed_when_the_step_is_ready_and_its_answer_is_its_outputs
         .on_request(|_| FakeAnswer::json(200, &json!({"beam": [1, 2.5, null]})));
     let (rig, engine) = rig(transport);
     let made = with_kinds(
-        "steps:\n  - id: a\n    set: {x: 7}\n  - id: b\n    set: {x: 1}\n  - id: c\n    set: {got: \"${{ steps.b.outputs.body.beam[1] }}\"}\n    needs: [b]\n",
+        "steps:\n  - id: a\n    set: {x: 7}\n  - id: b\n    python: {code: 'results = {}'}\n  - id: c\n    set: {got: \"${{ steps.b.outputs.body.beam[1] }}\"}\n    needs: [b]\n",
         &[(
             "b",
             json!({"http": {
@@ -472,7 +472,7 @@ async fn notebooks_are_merged_in_order_and_say_what_did_not_run() {
     let engine = rig.engine(&executor);
     let yaml = "steps:\n  - id: load\n    python: {code: 'results = {}'}\n  - id: never\n    if: ${{ 1 > 2 }}\n    \
         python: {code: 'results = {}'}\n  - id: each\n    set: {x: 1}\n  - id: fit\n    python: {code: 'results = 1'}\n  \
-        - id: book\n    set: {x: 1}\n  - id: last\n    set: {path: \"${{ steps.book.notebook }}\"}\n    needs: [book]\n";
+        - id: book\n    python: {code: 'results = {}'}\n  - id: last\n    set: {path: \"${{ steps.book.notebook }}\"}\n    needs: [book]\n";
     let (plan, blobs) = with_kinds(
         yaml,
         &[
