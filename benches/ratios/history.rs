@@ -140,6 +140,7 @@ impl History {
             }),
             owed @ (Effect::Kill { .. }
             | Effect::WakeAt { .. }
+            | Effect::Act { .. }
             | Effect::StartChild { .. }
             | Effect::AttendChild { .. }
             | Effect::CancelChild { .. }) => panic!("{owed:?}"),

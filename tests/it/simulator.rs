@@ -246,9 +246,6 @@ impl Simulation {
                 self.submit(Command::AttemptKilled { step, attempt })
                     .unwrap();
             }
-            Effect::StartChild { step }
-            | Effect::AttendChild { step, .. }
-            | Effect::CancelChild { step, .. } => panic!("{step}: one run alone is simulated"),
             Effect::WakeAt { at, .. } => self.clock = self.clock.max(at.as_micros()),
             child @ (Effect::StartChild { .. }
             | Effect::AttendChild { .. }
