@@ -57,6 +57,7 @@ pub(super) enum Command {
     List(command::list::Arguments),
     Show(command::show::Arguments),
     Events(command::events::Arguments),
+    Diff(command::diff::Arguments),
     Logs(command::logs::Arguments),
     Results(command::results::Arguments),
     Notebook(command::notebook::Arguments),

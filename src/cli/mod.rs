@@ -156,6 +156,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::List(arguments) => command::list::perform(context, &arguments).await,
         Command::Show(arguments) => command::show::perform(context, &arguments).await,
         Command::Events(arguments) => command::events::perform(context, &arguments).await,
+        Command::Diff(arguments) => command::diff::perform(context, &arguments).await,
         Command::Logs(arguments) => command::logs::perform(context, &arguments).await,
         Command::Results(arguments) => command::results::perform(context, &arguments).await,
         Command::Notebook(arguments) => command::notebook::perform(context, &arguments).await,

@@ -18,6 +18,7 @@
 mod actions;
 mod analysis_corpus;
 mod cli_approve;
+mod cli_diff;
 mod cli_errors;
 mod cli_look;
 mod cli_rig;
