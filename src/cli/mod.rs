@@ -150,7 +150,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Validate(arguments) => command::validate::perform(context, &arguments),
         Command::Graph(arguments) => command::graph::perform(context, &arguments),
         Command::Analyze(arguments) => command::analyze::perform(context, &arguments),
-        Command::Explain(arguments) => command::explain::perform(context, &arguments),
+        Command::Explain(arguments) => command::explain::perform(context, &arguments).await,
         Command::Schema(arguments) => command::schema::perform(context, &arguments),
         Command::Run(arguments) => command::run::perform(context, arguments).await,
         Command::List(arguments) => command::list::perform(context, &arguments).await,

@@ -20,6 +20,7 @@ mod analysis_corpus;
 mod cli_approve;
 mod cli_diff;
 mod cli_errors;
+mod cli_explain;
 mod cli_look;
 mod cli_rig;
 mod cli_run;

@@ -54,7 +54,8 @@ pub(in crate::cli) async fn perform(
     Ok(Exit::Succeeded)
 }
 
-async fn records(opened: &Opened, run: RunId) -> Result<Vec<Record>, Error> {
+/// The whole history of a run.
+pub(super) async fn records(opened: &Opened, run: RunId) -> Result<Vec<Record>, Error> {
     let mut records: Vec<Record> = Vec::new();
     loop {
         let from = records.last().map_or(1, |last| last.seq + 1);

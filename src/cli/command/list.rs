@@ -1,12 +1,17 @@
 //! `stepwell list`: runs, newest first.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::error::Error;
+use super::super::open::Opened;
 use super::super::view::table::table;
 use super::super::view::text::{line, time};
 use super::super::{Context, Exit, find};
+use crate::id::Digest;
+use crate::plan::Plan;
 use crate::run::{RunStatus, RunSummary};
 use crate::store::ListQuery;
 
@@ -19,6 +24,9 @@ pub(in crate::cli) struct Arguments {
     /// Only runs of this workflow
     #[arg(long, value_name = "NAME")]
     workflow: Option<String>,
+    /// Only runs whose workflow has this label; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    label: Vec<(String, String)>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
@@ -34,7 +42,13 @@ pub(in crate::cli) async fn perform(
         ..ListQuery::default()
     };
     let rows = match context.open_existing()? {
-        Some(opened) => find::pages(&opened, query, arguments.limit).await?,
+        Some(opened) if arguments.label.is_empty() => {
+            find::pages(&opened, query, arguments.limit).await?
+        }
+        Some(opened) => {
+            let rows = find::pages(&opened, query, usize::MAX).await?;
+            labelled(&opened, rows, arguments).await?
+        }
         None => Vec::new(),
     };
     context.output.result(
@@ -42,6 +56,35 @@ pub(in crate::cli) async fn perform(
         || text(&rows),
     );
     Ok(Exit::Succeeded)
+}
+
+/// The first rows whose plans have the labels. Labels stand in plans, which many runs share.
+async fn labelled(
+    opened: &Opened,
+    rows: Vec<RunSummary>,
+    arguments: &Arguments,
+) -> Result<Vec<RunSummary>, Error> {
+    let mut known: HashMap<Digest, bool> = HashMap::new();
+    let mut found = Vec::new();
+    for row in rows {
+        let fits = match known.get(&row.plan) {
+            Some(fits) => *fits,
+            None => {
+                let plan = Plan::from_bytes(&opened.engine.blob(row.plan).await?);
+                let fits = plan.is_ok_and(|plan| {
+                    let has =
+                        |(name, value): &(String, String)| plan.labels.get(name) == Some(value);
+                    arguments.label.iter().all(has)
+                });
+                known.insert(row.plan, fits);
+                fits
+            }
+        };
+        if fits && found.len() < arguments.limit {
+            found.push(row);
+        }
+    }
+    Ok(found)
 }
 
 fn text(rows: &[RunSummary]) -> String {
@@ -97,6 +140,16 @@ fn status(word: &str) -> Result<RunStatus, StatusError> {
         .find(|status| status.as_str() == word)
         .ok_or(StatusError)
 }
+
+fn label(word: &str) -> Result<(String, String), LabelError> {
+    let (name, value) = word.split_once('=').ok_or(LabelError)?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A word that is no label.
+#[derive(Debug, thiserror::Error)]
+#[error("a label is written NAME=VALUE")]
+struct LabelError;
 
 /// A word that is no status of a run.
 #[derive(Debug, thiserror::Error)]
