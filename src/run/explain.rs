@@ -238,6 +238,7 @@ fn sentence(told: &Told) -> String {
             shown("/delay_ms"),
             shown("/rule")
         ),
+        "RunFailed" => "its failure is that of the run".to_owned(),
         "ResultRecorded" => format!("attempt {} left its results", shown("/attempt")),
         "BranchChosen" => branch(told),
         _ => told.body.to_string(),

@@ -88,7 +88,7 @@ fn attempts_and_the_line_of_the_policy_are_told() {
     place.python("fails", settings, "raise ValueError('no beam')");
     let run = place.json(1, &["run", "fails.yml"]);
     let told = reasons(&place, text(&run["run_id"]), "work");
-    has(&told, "AnalysisReported: the policy says allow by ");
+    has(&told, "AnalysisReported: the policy says pass by approval.");
     has(&told, "AttemptFailed: attempt 1 failed: ");
     has(&told, "RetryScheduled: attempt 2 was due at ");
     has(&told, "AttemptFailed: attempt 2 failed: ");

@@ -11,7 +11,7 @@ use crate::code::{self, Code};
 use crate::diagnostic::did_you_mean;
 use crate::run::{self, Reason, decided_at};
 
-/// Explain a step of a run, or a code of an error or a warning; without either, list the codes
+/// Explain a step of a run, or a code of an error; without either, list the codes
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
     /// The word between the brackets of `error[…]`; or a run, when a step follows
