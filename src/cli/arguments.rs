@@ -72,5 +72,6 @@ pub(super) enum Command {
     Verify(command::verify::Arguments),
     Doctor(command::doctor::Arguments),
     Explain(command::explain::Arguments),
+    Schedule(command::schedule::Arguments),
     Schema(command::schema::Arguments),
 }

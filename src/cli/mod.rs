@@ -151,6 +151,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Graph(arguments) => command::graph::perform(context, &arguments),
         Command::Analyze(arguments) => command::analyze::perform(context, &arguments),
         Command::Explain(arguments) => command::explain::perform(context, &arguments).await,
+        Command::Schedule(arguments) => command::schedule::perform(context, &arguments),
         Command::Schema(arguments) => command::schema::perform(context, &arguments),
         Command::Run(arguments) => command::run::perform(context, arguments).await,
         Command::List(arguments) => command::list::perform(context, &arguments).await,

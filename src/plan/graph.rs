@@ -1,6 +1,11 @@
-//! A plan as a drawing: lines of text for a terminal, Mermaid for a page.
+//! A plan as a drawing: lines of text for a terminal, Mermaid for a page, SVG for everything else.
+
+mod layout;
+mod svg;
 
 use std::fmt::Write as _;
+
+pub use svg::to_svg;
 
 use super::{EdgeKind, Plan, Step, StepKind};
 use crate::expression::Expression;

@@ -39,6 +39,18 @@ pub enum ClockChange {
     Second,
 }
 
+impl ClockChange {
+    /// What it means, for people.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Moved { wanted } => format!("the clock jumps over {}", wanted.strftime("%H:%M")),
+            Self::First => "the first of two, the clock goes back".to_owned(),
+            Self::Second => "the second of two, the clock goes back".to_owned(),
+        }
+    }
+}
+
 /// The first slot after an instant. `None`: the pattern does not come in the next 50 years (a 30 February).
 #[must_use]
 pub fn next_after(cron: &Cron, zone: &Zone, after: Timestamp) -> Option<Slot> {

@@ -72,6 +72,20 @@ impl Zone {
     }
 }
 
+impl Zone {
+    /// The same for people: `Mon 2026-11-23 02:30 -08:00`.
+    #[must_use]
+    pub fn wall(&self, at: Timestamp) -> String {
+        match jiff::Timestamp::from_microsecond(at.as_micros()) {
+            Ok(stamp) => stamp
+                .to_zoned(self.rules.clone())
+                .strftime("%a %Y-%m-%d %H:%M %:z")
+                .to_string(),
+            Err(_) => at.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)

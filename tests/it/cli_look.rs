@@ -320,3 +320,32 @@ fn damage(place: &Place, digest: &str) {
     std::fs::remove_file(&blob).unwrap();
     std::fs::write(&blob, "{}").unwrap();
 }
+
+#[test]
+fn a_picture_goes_to_a_file_or_to_standard_output() {
+    let place = Place::new();
+    assert_eq!(
+        place.text(0, &["graph", "plain.yml", "--svg", "-o", "out.svg"]),
+        "wrote out.svg\n"
+    );
+    let written = std::fs::read_to_string(place.path("out.svg")).unwrap();
+    assert!(written.starts_with("<svg ") && written.contains(">double<"));
+    assert_eq!(place.run(&["graph", "plain.yml", "--svg"]).out, written);
+    assert_eq!(place.json(0, &["graph", "plain.yml"])["svg"], written);
+    place.text(2, &["graph", "plain.yml", "-o", "out.svg"]);
+    place.text(4, &["graph", "plain.yml", "--svg", "-o", "none/out.svg"]);
+}
+
+#[test]
+fn a_workflow_without_schedules_says_so_and_an_instant_must_be_one() {
+    let place = Place::new();
+    assert_eq!(
+        place.text(0, &["schedule", "next", "plain.yml"]),
+        "plain has no schedules\n"
+    );
+    let document = place.json(0, &["schedule", "next", "plain.yml"]);
+    assert_eq!(document, json!({"workflow": "plain", "schedules": []}));
+    let ran = place.run(&["schedule", "next", "plain.yml", "--after", "noon"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("`noon` is no instant"), "{}", ran.err);
+}

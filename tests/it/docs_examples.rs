@@ -190,8 +190,14 @@ fn help(args: &[&str]) -> String {
 
 /// The commands that `--help` lists.
 fn commands() -> BTreeSet<String> {
-    let text = help(&["--help"]);
-    let (_, list) = text.split_once("Commands:").expect("a list of commands");
+    let found = listed(&help(&["--help"]));
+    assert!(!found.is_empty());
+    found
+}
+
+/// The commands in a text of help.
+fn listed(text: &str) -> BTreeSet<String> {
+    let (_, list) = text.split_once("Commands:").unwrap_or_default();
     list.lines()
         .skip(1)
         .take_while(|line| line.starts_with("  "))
@@ -226,6 +232,16 @@ fn options(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The options of a command and of the commands below it.
+fn options_of(command: &str) -> BTreeSet<String> {
+    let text = help(&[command, "--help"]);
+    let mut found = options(&text);
+    for below in listed(&text) {
+        found.extend(options(&help(&[command, &below, "--help"])));
+    }
+    found
+}
+
 #[test]
 fn the_page_of_commands_names_every_option_and_no_other() {
     const GLOBAL: [&str; 7] = [
@@ -238,7 +254,7 @@ fn the_page_of_commands_names_every_option_and_no_other() {
         "--version",
     ];
     for (command, body) in sections() {
-        let known = options(&help(&[&command, "--help"]));
+        let known = options_of(&command);
         let described = options(&body);
         for option in &known {
             let told = described.contains(option) || GLOBAL.contains(&option.as_str());
@@ -248,7 +264,7 @@ fn the_page_of_commands_names_every_option_and_no_other() {
         for option in described.difference(&known) {
             let elsewhere = commands()
                 .iter()
-                .any(|other| options(&help(&[other, "--help"])).contains(option));
+                .any(|other| options_of(other).contains(option));
             assert!(elsewhere, "`{command}`: there is no option `{option}`");
         }
     }

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::super::compile::compile;
 use super::super::error::Error;
+use super::super::view::text::line;
 use super::super::{Context, Exit};
 use crate::plan::{Plan, graph};
 
-/// Draw a workflow as text or as a Mermaid flowchart
+/// Draw a workflow as text, as a Mermaid flowchart or as SVG
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
     /// The workflow file
@@ -19,16 +20,34 @@ pub(in crate::cli) struct Arguments {
     /// As a Mermaid flowchart
     #[arg(long)]
     mermaid: bool,
+    /// As an SVG picture
+    #[arg(long, conflicts_with = "mermaid")]
+    svg: bool,
+    /// Write the picture into this file
+    #[arg(short, long, value_name = "FILE", requires = "svg")]
+    output: Option<PathBuf>,
 }
 
 pub(in crate::cli) fn perform(context: &Context, arguments: &Arguments) -> Result<Exit, Error> {
     let compiled = compile(context, &arguments.file, None)?;
     let plan = &compiled.plan;
     context.output.diagnostics(&compiled.warnings);
+    if let Some(file) = &arguments.output {
+        let path = context.settings.absolute(file);
+        std::fs::write(&path, graph::to_svg(plan))
+            .map_err(|error| Error::unwritable(file, &error))?;
+        context.output.result(
+            || json!({"workflow": plan.name, "file": file.display().to_string()}),
+            || format!("wrote {}\n", line(&file.display().to_string())),
+        );
+        return Ok(Exit::Succeeded);
+    }
     context.output.result(
         || document(plan),
         || {
-            if arguments.mermaid {
+            if arguments.svg {
+                graph::to_svg(plan)
+            } else if arguments.mermaid {
                 graph::to_mermaid(plan)
             } else {
                 graph::to_text(plan)
@@ -46,5 +65,6 @@ fn document(plan: &Plan) -> Value {
         "workflow": plan.name,
         "steps": steps.collect::<Vec<_>>(),
         "mermaid": graph::to_mermaid(plan),
+        "svg": graph::to_svg(plan),
     })
 }

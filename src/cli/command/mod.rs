@@ -18,6 +18,7 @@ pub(super) mod reject;
 pub(super) mod results;
 pub(super) mod resume;
 pub(super) mod run;
+pub(super) mod schedule;
 pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod signal;
