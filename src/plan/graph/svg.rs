@@ -44,7 +44,7 @@ text{fill:#e6edf3}.small{fill:#9198a1}.edge{stroke:#9198a1}.tip{fill:#9198a1}}";
 pub fn to_svg(plan: &Plan) -> String {
     let top: Vec<usize> = (0..plan.steps.len())
         .filter(|index| {
-            let step = plan.steps.iter().nth(*index);
+            let step = plan.steps.get(*index);
             step.is_some_and(|step| step.parent.is_none())
         })
         .collect();
@@ -140,7 +140,7 @@ impl Group {
     fn of(plan: &Plan, title: Option<Title>, members: &[usize], depth: usize) -> Self {
         let nodes: Vec<Node> = members
             .iter()
-            .filter_map(|index| plan.steps.iter().nth(*index))
+            .filter_map(|index| plan.steps.get(*index))
             .map(|step| Node::of(plan, step, depth))
             .collect();
         let (pairs, links) = links(plan, members);
@@ -280,7 +280,7 @@ fn positions(plan: &Plan, paths: &[crate::id::StepPath]) -> Vec<usize> {
 fn links(plan: &Plan, members: &[usize]) -> (Vec<(usize, usize)>, Vec<Link>) {
     let mut home: HashMap<&str, usize> = HashMap::new();
     for (place, index) in members.iter().enumerate() {
-        if let Some(step) = plan.steps.iter().nth(*index) {
+        if let Some(step) = plan.steps.get(*index) {
             home.insert(step.path.as_str(), place);
         }
     }
