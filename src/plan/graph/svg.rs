@@ -463,6 +463,3 @@ fn escape(text: &str) -> String {
     }
     out
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,8 @@
-//! What must hold of every picture.
+//! The picture of a plan: well formed, complete, the same every time.
 
-use super::*;
-use crate::plan::{Branch, ParallelStep};
-use crate::workflow::{CompileOptions, NoSources, compile};
+use stepwell::plan::graph::to_svg;
+use stepwell::plan::{Branch, ParallelStep, Plan, Step, StepKind};
+use stepwell::workflow::{CompileOptions, NoSources, compile};
 
 const TEXT: &str = r#"
 version: 1
