@@ -75,9 +75,7 @@ async fn create(
         run: state.run,
         step: step_state.path.clone(),
     };
-    let engine = Engine {
-        shared: Arc::clone(shared),
-    };
+    let engine = Engine::over(shared);
     engine
         .create_as(run, new, trigger)
         .await

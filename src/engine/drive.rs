@@ -35,8 +35,20 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
     loop {
         history.advance().await?;
         let now = driver.shared.ports.clock.now();
-        for effect in effects(history.state(), now) {
-            let key = Key::of(&effect);
+        let owed: Vec<(Key, Effect)> = effects(history.state(), now)
+            .into_iter()
+            .map(|effect| (Key::of(&effect), effect))
+            .collect();
+        let needed: HashSet<&Key> = owed.iter().map(|(key, _)| key).collect();
+        under_way.retain(|key, task| {
+            let keep = needed.contains(key) || !key.only_waits();
+            if !keep {
+                task.abort();
+            }
+            keep
+        });
+        drop(needed);
+        for (key, effect) in owed {
             if under_way.contains_key(&key) || resting.contains(&key) {
                 continue;
             }
@@ -179,6 +191,7 @@ fn ended(
                 }),
                 Key::Child(_)
                 | Key::CancelChild(_)
+                | Key::Acquire(_)
                 | Key::Kill(..)
                 | Key::Sleep(..)
                 | Key::Doze(..) => None,

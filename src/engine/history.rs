@@ -155,6 +155,7 @@ impl History {
             expected = last_seq;
             rest = later;
         }
+        self.shared.queue.release();
         Ok(())
     }
 }

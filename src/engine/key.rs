@@ -15,6 +15,8 @@ pub(super) enum Key {
     Child(StepPath),
     /// Cancelling it.
     CancelChild(StepPath),
+    /// Waiting for places and locks.
+    Acquire(Option<StepPath>),
     /// Sleeping until something is due.
     Sleep(StepPath, Timestamp),
     /// The same, when nobody need stay up for it.
@@ -22,6 +24,11 @@ pub(super) enum Key {
 }
 
 impl Key {
+    /// Whether it only waits: it may be broken off as soon as nobody needs it.
+    pub(super) fn only_waits(&self) -> bool {
+        matches!(self, Self::Acquire(_) | Self::Sleep(..) | Self::Doze(..))
+    }
+
     /// Whether nobody need stay up for it.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self, Self::Doze(..))
@@ -38,6 +45,7 @@ impl Key {
                 Self::Child(step.clone())
             }
             Effect::CancelChild { step, .. } => Self::CancelChild(step.clone()),
+            Effect::Acquire { step } => Self::Acquire(step.clone()),
             Effect::Kill { step, attempt } => Self::Kill(step.clone(), *attempt),
             Effect::WakeAt {
                 step,

@@ -22,6 +22,8 @@ mod options;
 mod perform;
 mod plans;
 mod progress;
+mod queue;
+mod slots;
 mod task;
 
 use std::sync::Arc;
@@ -36,11 +38,12 @@ pub use progress::{Note, Progress};
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
 use crate::run::payload::{RunCreated, Trigger, Values};
-use crate::run::{Actor, Command, Event, Moment, Recorded, RunState, RunStatus, Seq};
+use crate::run::{Actor, Command, Event, Moment, Recorded, RunState, RunStatus, RunSummary, Seq};
 use crate::store::ListQuery;
 use crate::time::Timestamp;
 use history::History;
 use plans::Plans;
+use queue::Queue;
 
 /// Capacity of the progress channel, in messages. A slow listener loses the oldest, never an event of the log.
 const PROGRESS_MESSAGES_MAX: usize = 4_096;
@@ -59,6 +62,7 @@ struct Shared {
     progress: broadcast::Sender<Progress>,
     slots: Semaphore,
     plans: Plans,
+    queue: Queue,
 }
 
 /// A run to be created.
@@ -91,7 +95,15 @@ impl Engine {
                 progress,
                 slots,
                 plans: Plans::default(),
+                queue: Queue::default(),
             }),
+        }
+    }
+
+    /// The engine that these tasks belong to.
+    fn over(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
         }
     }
 
@@ -205,6 +217,12 @@ impl Engine {
     /// # Errors
     /// The store can't be read.
     pub async fn unfinished(&self) -> Result<Vec<RunId>, Error> {
+        let rows = self.unfinished_rows().await?;
+        Ok(rows.into_iter().map(|row| row.run).collect())
+    }
+
+    /// The rows of runs that have not ended, oldest first.
+    async fn unfinished_rows(&self) -> Result<Vec<RunSummary>, Error> {
         let statuses = [
             RunStatus::Pending,
             RunStatus::Running,
@@ -216,7 +234,7 @@ impl Engine {
         let mut runs = Vec::new();
         loop {
             let page = self.list(query.clone()).await?;
-            runs.extend(page.rows.iter().map(|row| row.run));
+            runs.extend(page.rows);
             query.after = page.next;
             if query.after.is_none() {
                 runs.reverse();

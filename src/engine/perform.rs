@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::task::Driver;
-use super::{act, analyse, child, execute};
+use super::{act, analyse, child, execute, slots};
 use crate::run::{Command, Effect, RunState};
 
 /// Performs one effect of the run as it stood when the effect was owed.
@@ -19,6 +19,7 @@ pub(super) async fn perform(
         }
         Effect::Act { step, attempt } => act::act(&driver, &state, &step, attempt).await,
         Effect::Attend { step, attempt } => execute::adopt(&driver, &state, &step, attempt).await,
+        Effect::Acquire { step } => slots::acquire(&driver, &state, step.as_ref()).await,
         Effect::StartChild { step } => child::start(&driver, &state, &step).await,
         Effect::AttendChild { step, run } => child::attend(&driver, &state, &step, run).await,
         Effect::CancelChild { step, run } => child::cancel(&driver, &step, run).await,

@@ -15,6 +15,7 @@ mod leave;
 mod map;
 mod parallel;
 mod python;
+mod queue;
 mod switch;
 mod time;
 mod until;
@@ -51,6 +52,22 @@ pub fn advance(state: &RunState, moment: Moment) -> Vec<Event> {
     if let Some(event) = time::run_is_over(state, moment) {
         return vec![event];
     }
+    let gate = match queue::run(state) {
+        Ok(Some(event)) => return vec![event],
+        Ok(None) => None,
+        Err(failure) => Some(failure),
+    };
+    if let Some(failure) = gate {
+        // Without a group nothing may begin: every step that would fails with the reason.
+        let due = state.frontier().filter(|(_, step)| step.node.frame == 0);
+        let due = due.filter(|(_, step)| state.stop_of(step.node).is_none());
+        let failed: Vec<Event> = due
+            .map(|(_, step)| leave::failed(step, failure.clone()))
+            .collect();
+        if !failed.is_empty() {
+            return failed;
+        }
+    }
     state
         .frontier()
         .flat_map(|(step, step_state)| follow(state, step, step_state, moment))
@@ -66,7 +83,9 @@ fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment)
     }
     match step_state.status {
         // A paused run begins nothing new; what is under way comes to its end.
-        StepStatus::Pending | StepStatus::Ready if state.paused.is_some() => Vec::new(),
+        StepStatus::Pending | StepStatus::Ready if state.is_held_back(step_state.node) => {
+            Vec::new()
+        }
         StepStatus::Pending => enter::enter(state, step, step_state, moment),
         StepStatus::Ready => ready(state, step, step_state, moment)
             .unwrap_or_else(|failure| vec![leave::failed(step_state, failure)]),
@@ -125,8 +144,29 @@ fn ready(
     moment: Moment,
 ) -> Result<Vec<Event>, Failure> {
     let scope = RunScope::at(state, step_state.node.frame);
+    if let StepKind::Python(_) = &step.kind {
+        let events = python::ready(state, step, step_state, moment);
+        // Code queues when nothing else stands in its way, so that nobody waits for people with a lock in hand.
+        let queued = if events.is_empty() && python::may_begin(step_state) {
+            queue::step(state, step, step_state)?
+        } else {
+            None
+        };
+        return Ok(events.into_iter().chain(queued).collect());
+    }
+    if let Some(event) = queue::step(state, step, step_state)? {
+        return Ok(vec![event]);
+    }
+    if step_state
+        .slots
+        .as_ref()
+        .is_some_and(|slots| !slots.admitted)
+    {
+        return Ok(Vec::new());
+    }
     match &step.kind {
-        StepKind::Python(_) => Ok(python::ready(state, step, step_state, moment)),
+        // Above.
+        StepKind::Python(_) => Ok(Vec::new()),
         StepKind::Set(set) => {
             let outputs = values(&set.values, &scope, "set")?;
             Ok(vec![succeeded(step_state, outputs)])
@@ -156,6 +196,9 @@ fn ready(
 
 /// What a step that is under way does without help: it ends, or what stands inside it goes on.
 fn running(state: &RunState, step: &Step, step_state: &StepState, moment: Moment) -> Vec<Event> {
+    if let Some(event) = queue::rest(state, step, step_state) {
+        return vec![event];
+    }
     match &step.kind {
         StepKind::Switch(switch) => switch::running(state, step, step_state, switch),
         StepKind::Foreach(foreach) => map::running(state, step, step_state, foreach),

@@ -4,6 +4,7 @@ mod attempt;
 mod child;
 mod flow;
 mod question;
+mod queue;
 mod time;
 
 use std::collections::BTreeSet;
@@ -65,6 +66,8 @@ impl RunState {
             seq: 1,
             cancel: None,
             paused: None,
+            slots: None,
+            holding: BTreeSet::new(),
             clock: RunClock::default(),
             signals: Vec::new(),
             ending: None,
@@ -175,6 +178,11 @@ impl RunState {
             Event::MapItemClosed(closed) => self.map_item_closed(closed),
             Event::RoundStarted(started) => self.round_started(started, at),
             Event::RoundClosed(closed) => self.round_closed(closed),
+            Event::RunQueued(queued) => self.run_queued(&queued.wishes),
+            Event::RunAdmitted(_) => self.run_admitted(),
+            Event::StepQueued(queued) => self.step_queued(queued),
+            Event::StepAdmitted(admitted) => self.step_admitted(&admitted.step),
+            Event::SlotsReleased(released) => self.slots_released(released),
             Event::ChildRunStarted(started) => self.child_started(started),
             Event::ChildRunWaiting(waiting) => self.child_waits(waiting),
             Event::ChildRunClosed(closed) => self.child_closed(closed),
@@ -277,6 +285,7 @@ impl RunState {
             return Err(format!("steps inside `{path}` have not settled"));
         }
         self.frontier.remove(&node);
+        self.lets_go(node);
         self.settled += 1;
         if let Some(frame) = self.frame_mut(node.frame) {
             frame.unsettled = frame.unsettled.saturating_sub(1);

@@ -47,6 +47,20 @@ pub enum Command {
         /// Why.
         failure: Failure,
     },
+    /// A run or a step can have the places and locks that it waits for.
+    Admit {
+        /// The step; none = the run itself.
+        step: Option<StepPath>,
+        /// For each wish, how many places other runs leave free.
+        room: Vec<u32>,
+    },
+    /// A group is full, and the step says that it then does not run.
+    SlotRefused {
+        /// The step.
+        step: StepPath,
+        /// Why.
+        why: String,
+    },
     /// A step's own run exists.
     ChildStarted(ChildRunStarted),
     /// Only people can move that run on.

@@ -2,6 +2,7 @@
 //! bookkeeping ([`super::advance`]).
 
 mod child;
+mod queue;
 mod signal;
 mod vote;
 
@@ -42,6 +43,8 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             | Command::Signal { .. }
             | Command::Analysed { .. }
             | Command::AnalysisFailed { .. }
+            | Command::Admit { .. }
+            | Command::SlotRefused { .. }
             | Command::ChildStarted(_)
             | Command::ChildWaits(_)
             | Command::ChildEnded(_)
@@ -73,6 +76,8 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             expect(&step, step_state, &[StepStatus::Ready])?;
             Ok(vec![Event::StepFailed(StepFailed { step, failure })])
         }
+        Command::Admit { step, room } => queue::admit(state, step, &room),
+        Command::SlotRefused { step, why } => queue::refuse(state, step, why),
         Command::ChildStarted(started) => child::started(state, started),
         Command::ChildWaits(waiting) => child::waits(state, waiting),
         Command::ChildEnded(closed) => child::ended(state, closed),

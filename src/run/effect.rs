@@ -1,7 +1,7 @@
 //! Work that a run owes now: derived from its state, never queued beside it, so a crash can't lose it.
 
 use super::advance::deadline;
-use super::state::{RunState, StepState, StepStatus};
+use super::state::{RunState, Slots, StepState, StepStatus};
 use super::summary::RunStatus;
 use crate::approval::Verdict;
 use crate::id::{RunId, StepPath};
@@ -63,6 +63,11 @@ pub enum Effect {
         /// Its run.
         run: RunId,
     },
+    /// Wait for places in groups and for locks, and take them.
+    Acquire {
+        /// The step; none = the run itself.
+        step: Option<StepPath>,
+    },
     /// Look again at this time.
     WakeAt {
         /// When.
@@ -92,7 +97,17 @@ pub fn effects(state: &RunState, now: Timestamp) -> Vec<Effect> {
         .and_then(|at| wake(at, StepPath::new("")))
         .into_iter()
         .collect();
+    let waits = |slots: &Option<Slots>| slots.as_ref().is_some_and(|slots| !slots.admitted);
+    if waits(&state.slots) && !idle && state.cancel.is_none() && state.paused.is_none() {
+        owed.push(Effect::Acquire { step: None });
+    }
     for (step, step_state) in state.frontier() {
+        let node = step_state.node;
+        if waits(&step_state.slots) && state.stop_of(node).is_none() && !state.is_held_back(node) {
+            let step = Some(step_state.path.clone());
+            owed.push(Effect::Acquire { step });
+            continue;
+        }
         owed.extend(owed_by(state, step, step_state, now));
         if state.stop_of(step_state.node).is_none() {
             let due = deadline(step, step_state);
@@ -128,7 +143,12 @@ fn owed_by(
         let step = path;
         return (at > now).then_some(Effect::WakeAt { at, step, idle });
     }
-    if state.paused.is_some() || step_state.status != StepStatus::Ready {
+    if state.is_held_back(step_state.node) || step_state.status != StepStatus::Ready {
+        return None;
+    }
+    let wants = !step.locks.is_empty() || step.concurrency.is_some();
+    if wants && step_state.slots.is_none() && step_state.analysis.is_some() {
+        // The bookkeeping queues it first.
         return None;
     }
     if matches!(step.kind, StepKind::Workflow(_)) {

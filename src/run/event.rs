@@ -10,7 +10,8 @@ use super::payload::{
     AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, ChildRunClosed,
     ChildRunStarted, ChildRunWaiting, DeadlinePassed, MapExpanded, MapItemClosed, MapItemStarted,
     ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunEnded, RunFailed,
-    RunPaused, SignalConsumed, SignalReceived, StepBlocked, StepFailed, StepReady, StepSucceeded,
+    RunPaused, RunQueued, SignalConsumed, SignalReceived, SlotsReleased, StepAdmitted, StepBlocked,
+    StepFailed, StepQueued, StepReady, StepSucceeded,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -98,6 +99,8 @@ events! {
     8 1 RunPaused(RunPaused): "An operator holds it: nothing new begins.",
     9 1 RunUnpaused(Empty): "It goes on.",
     13 1 RunTimedOut(Empty): "Its time is over; what runs is stopped.",
+    14 1 RunQueued(RunQueued): "It waits for a place in its group.",
+    15 1 RunAdmitted(Empty): "It has its place.",
 
     20 1 StepReady(StepReady): "Its inputs are evaluated, once.",
     21 1 StepSkipped(StepBlocked): "Its condition was false, or no arm was chosen.",
@@ -107,7 +110,10 @@ events! {
     25 1 StepRejected(StepBlocked): "A person said no.",
     26 1 StepCancelled(StepNamed): "It was stopped.",
 
+    27 1 StepQueued(StepQueued): "It waits for places or locks.",
+    28 1 StepAdmitted(StepAdmitted): "It has them.",
     31 1 DeadlinePassed(DeadlinePassed): "The deadline of a step has passed; what runs of it is stopped.",
+    34 1 SlotsReleased(SlotsReleased): "A run or a step gave up what it held while people are waited for.",
 
     40 1 AttemptStarted(AttemptStarted): "An attempt is about to begin; written before anything runs.",
     41 1 AttemptSucceeded(AttemptEnded): "The attempt ended well.",

@@ -37,7 +37,7 @@ pub use retry::{Moment, RETRY_AFTER_MS};
 pub use scope::{RunScope, check_json};
 pub use state::{
     ApprovalState, Attempt, AttemptStatus, ChildState, Ending, MapState, RoundsState, RunState,
-    Signal, StepState, StepStatus,
+    Signal, Slots, StepState, StepStatus,
 };
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
 pub use view::{approval_json, run_json, summary};

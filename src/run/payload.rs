@@ -2,6 +2,7 @@
 
 mod child;
 mod flow;
+mod queue;
 mod time;
 
 use indexmap::IndexMap;
@@ -13,6 +14,7 @@ pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
 };
 
+pub use queue::{RunQueued, SlotWish, SlotsReleased, StepAdmitted, StepQueued};
 pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
 use crate::approval::Decision;

@@ -1,6 +1,7 @@
 //! The state of a run: what the fold over its history gives, and nothing that is not in there.
 
 mod flow;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use flow::has_room;
 pub use flow::{ChildState, MapState, RoundsState, Signal};
+pub use slots::Slots;
 
 use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
@@ -181,6 +183,8 @@ pub struct StepState {
     pub rounds: Option<RoundsState>,
     /// The runs that it started; the last one is the one that counts.
     pub children: Vec<ChildState>,
+    /// The places and locks that it waits for or has.
+    pub slots: Option<Slots>,
     /// Why neither it nor what it runs goes on.
     pub stop: Option<Stop>,
     /// Place in the history of the signal that it took.
@@ -218,6 +222,7 @@ impl StepState {
             map: None,
             rounds: None,
             children: Vec::new(),
+            slots: None,
             stop: None,
             signal: None,
             result: None,
@@ -311,6 +316,10 @@ pub struct RunState {
     pub cancel: Option<Option<String>>,
     /// Whether an operator holds it.
     pub paused: Option<RunPaused>,
+    /// The place in its group that it waits for or has.
+    pub slots: Option<Slots>,
+    /// Steps that hold places or locks.
+    pub(super) holding: BTreeSet<NodeId>,
     /// How long it has been running.
     pub clock: RunClock,
     /// Signals that came, in order.

@@ -115,6 +115,9 @@ pub struct RunSummary {
     pub steps_done: u32,
     /// See `steps_done`.
     pub steps_total: u32,
+    /// Whether it holds a place in a group or a lock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds: bool,
 }
 
 impl RunSummary {

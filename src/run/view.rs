@@ -30,6 +30,7 @@ pub fn summary(state: &RunState) -> RunSummary {
         questions: questions.collect(),
         steps_done: u32::try_from(state.settled_count()).unwrap_or(u32::MAX),
         steps_total: u32::try_from(state.step_count()).unwrap_or(u32::MAX),
+        holds: state.holds(),
     }
 }
 

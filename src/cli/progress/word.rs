@@ -7,7 +7,7 @@ use crate::cli::view::text::{elapsed, line};
 use crate::failure::FailureKind;
 use crate::id::StepPath;
 use crate::run::Event;
-use crate::run::payload::{AnalysisReported, AttemptStarted};
+use crate::run::payload::{AnalysisReported, AttemptStarted, SlotWish};
 
 /// What an event is to somebody who watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,9 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         | Event::AttemptSucceeded(_)
         | Event::ApprovalVoted(_)
         | Event::SignalConsumed(_)
+        | Event::RunAdmitted(_)
+        | Event::StepAdmitted(_)
+        | Event::SlotsReleased(_)
         | Event::ChildRunWaiting(_)
         | Event::ChildRunClosed(_)
         | Event::MapItemStarted(_)
@@ -95,6 +98,8 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
             &format!("decided by {}", closed.by),
         ),
         Event::ChildRunStarted(child) => remark("→", child.step.as_str(), &child.run.to_string()),
+        Event::RunQueued(queued) => remark("·", "the run", &waits_for(&queued.wishes)),
+        Event::StepQueued(queued) => remark("·", queued.step.as_str(), &waits_for(&queued.wishes)),
         Event::RunPaused(_) => remark("·", "the run", "is paused"),
         Event::RunUnpaused(_) => remark("·", "the run", "goes on"),
         Event::RunTimedOut(_) => remark("✗", "the run", "its time is over"),
@@ -108,6 +113,11 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         }
         Event::BranchChosen(chosen) => remark("→", chosen.step.as_str(), &chosen.arm),
     }
+}
+
+fn waits_for(wishes: &[SlotWish]) -> String {
+    let keys: Vec<&str> = wishes.iter().map(|wish| wish.key.as_str()).collect();
+    format!("needs {}", keys.join(", "))
 }
 
 fn begins(started: &AttemptStarted) -> Said<'_> {

@@ -118,7 +118,11 @@ pub(super) fn running(
         return Vec::new();
     };
     let stopped = state.stop_of(step_state.node).is_some();
-    let held = stopped || state.paused.is_some();
+    let waits = step_state
+        .slots
+        .as_ref()
+        .is_some_and(|slots| !slots.admitted);
+    let held = stopped || waits || state.is_held_back(step_state.node);
     let mut events: Vec<Event> = map
         .open
         .iter()

@@ -39,6 +39,14 @@ pub(super) fn ready(
     }
 }
 
+/// Whether nothing but a place or a time keeps the code from beginning.
+pub(super) fn may_begin(step_state: &StepState) -> bool {
+    let analysis = step_state.analysis.as_ref();
+    analysis.is_some_and(|analysis| {
+        analysis.decision.verdict == Verdict::Pass || step_state.code_approved
+    })
+}
+
 /// Whether the question was about exactly this code and the answer was no.
 fn is_no_to(asked: &ApprovalState, analysis: &AnalysisReported) -> bool {
     asked.request.subject == Subject::Code

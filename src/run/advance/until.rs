@@ -65,7 +65,7 @@ pub(super) fn running(
         })];
     }
     match last.next_at {
-        Some(at) if at > moment.now || state.paused.is_some() => Vec::new(),
+        Some(at) if at > moment.now || state.is_held_back(step_state.node) => Vec::new(),
         Some(_) => vec![begin(step_state, last.number.saturating_add(1))],
         None => vec![leave::failed(step_state, exhausted(until))],
     }

@@ -25,6 +25,9 @@ impl RunState {
                 started.attempt
             ));
         }
+        if state.slots.as_ref().is_some_and(|slots| !slots.admitted) {
+            return Err("it waits for a place or a lock".to_owned());
+        }
         let node = state.node;
         if let Some((step, state)) = self.node(node) {
             may_start(step, state, started)?;

@@ -43,6 +43,7 @@ fn row() -> RunSummary {
         }],
         steps_done: 2,
         steps_total: 3,
+        holds: false,
     }
 }
 

@@ -59,6 +59,7 @@ pub fn row(number: u32, last_seq: Seq) -> RunSummary {
         questions: Vec::new(),
         steps_done: 0,
         steps_total: 3,
+        holds: false,
     }
 }
 

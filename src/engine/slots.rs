@@ -1,0 +1,143 @@
+//! Places in groups and locks, across all runs of a data folder: who holds what stands in the histories, and
+//! a file lock makes looking and taking one act for all processes.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::options::blocking;
+use super::queue::Ticket;
+use super::task::Driver;
+use super::{Engine, Error, Shared};
+use crate::id::{RunId, StepPath};
+use crate::plan::WhenFull;
+use crate::run::payload::SlotWish;
+use crate::run::{Actor, Command, RunState};
+
+/// How long a queued step waits at most before it looks again; somebody who lets go in this process wakes it at once.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Name of the lock file in the data folder.
+const LOCK_FILE: &str = "slots.lock";
+
+/// Waits until the run, or a step of it, can have all that it wishes, and takes it.
+pub(super) async fn acquire(
+    driver: &Driver,
+    state: &RunState,
+    step: Option<&StepPath>,
+) -> Option<Command> {
+    let shared = &driver.shared;
+    let slots = match step {
+        None => state.slots.as_ref()?,
+        Some(path) => state.step(path)?.1.slots.as_ref()?,
+    };
+    let ticket = shared.queue.enter(&slots.wishes);
+    loop {
+        let released = shared.queue.released();
+        match attempt(driver, state.run, (step, &slots.wishes), &ticket).await {
+            Ok(Attempt::Taken) => return None,
+            Ok(Attempt::Refused(why)) => {
+                return Some(match step {
+                    None => Command::Cancel { reason: Some(why) },
+                    Some(step) => Command::SlotRefused {
+                        step: step.clone(),
+                        why,
+                    },
+                });
+            }
+            Ok(Attempt::Full) => {}
+            Err(error) => tracing::warn!(run = %state.run, %error, "the groups can't be looked at"),
+        }
+        let again = shared.ports.clock.now().plus(LOOK_AGAIN);
+        tokio::select! {
+            () = released => {}
+            () = shared.ports.clock.sleep_until(again) => {}
+        }
+    }
+}
+
+enum Attempt {
+    Taken,
+    Full,
+    Refused(String),
+}
+
+async fn attempt(
+    driver: &Driver,
+    run: RunId,
+    (step, wishes): (Option<&StepPath>, &[SlotWish]),
+    ticket: &Ticket<'_>,
+) -> Result<Attempt, Error> {
+    if !ticket.is_first() {
+        return Ok(Attempt::Full);
+    }
+    let shared = &driver.shared;
+    let path = shared.options.data.join(LOCK_FILE);
+    let lock = blocking(move || {
+        let file = File::create(&path).and_then(|file| file.lock().map(|()| file));
+        file.map_err(|error| Error::Internal(format!("{}: {error}", path.display())))
+    })
+    .await?;
+    let others = holders(shared, run).await?;
+    let mut room = Vec::new();
+    for wish in wishes {
+        let held: Vec<RunId> = others
+            .iter()
+            .filter(|(_, key)| *key == wish.key)
+            .map(|(run, _)| *run)
+            .collect();
+        let taken = u32::try_from(held.len()).unwrap_or(u32::MAX);
+        if taken < wish.limit {
+            room.push(wish.limit - taken);
+            continue;
+        }
+        match wish.when_full {
+            WhenFull::Queue => return Ok(Attempt::Full),
+            WhenFull::CancelNew => {
+                let name = wish.key.trim_start_matches("group:");
+                return Ok(Attempt::Refused(format!("the group `{name}` is full")));
+            }
+            WhenFull::CancelRunning => {
+                drop(lock);
+                cancel_oldest(shared, &held, &wish.key).await;
+                return Ok(Attempt::Full);
+            }
+        }
+    }
+    let step = step.cloned();
+    // Whether other steps of the same run hold it the run itself knows best.
+    let taken = driver.submit(Command::Admit { step, room }).await.is_ok();
+    drop(lock);
+    Ok(if taken { Attempt::Taken } else { Attempt::Full })
+}
+
+/// What every other unfinished run holds.
+async fn holders(shared: &Arc<Shared>, run: RunId) -> Result<Vec<(RunId, String)>, Error> {
+    let engine = Engine::over(shared);
+    let mut held = Vec::new();
+    for other in engine.unfinished_rows().await? {
+        if other.run == run || !other.holds {
+            continue;
+        }
+        let state = super::history::replay(shared, other.run, crate::run::Seq::MAX).await?;
+        held.extend(state.held().map(|(_, wish)| (other.run, wish.key.clone())));
+    }
+    Ok(held)
+}
+
+/// Asks the run that has held the key longest to stop.
+async fn cancel_oldest(shared: &Arc<Shared>, held: &[RunId], key: &str) {
+    let Some(oldest) = held.iter().min() else {
+        return;
+    };
+    let reason = Some(format!(
+        "a newer run took its place in `{}`",
+        key.trim_start_matches("group:")
+    ));
+    let engine = Engine::over(shared);
+    if let Err(error) = engine
+        .command(*oldest, Actor::Engine, Command::Cancel { reason })
+        .await
+    {
+        tracing::warn!(run = %oldest, %error, "a run could not be cancelled for a newer one");
+    }
+}
