@@ -120,6 +120,10 @@ impl RunState {
         Ok(())
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table: one arm for each kind of event"
+    )]
     fn apply_event(&mut self, recorded: &Recorded) -> Applied {
         let at = recorded.time;
         match &recorded.event {

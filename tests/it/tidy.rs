@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const FILE_LINES_MAX: usize = 500;
 /// Longest function of `src/`, in lines of its body.
 const FUNCTION_LINES_MAX: usize = 70;
+/// Tables in the form of a function: one arm for each kind of event or command, so that none is forgotten.
+const TABLES: [&str; 3] = ["apply_event", "said", "decide"];
 
 /// What each room may name of ours, beside itself and the vocabulary.
 const EDGES: &[(&str, &[&str])] = &[
@@ -299,7 +301,7 @@ fn long_functions(source: &Source) -> Vec<String> {
         let ends = indent == *column
             && (trimmed.starts_with('}') || trimmed.ends_with(';') || trimmed.ends_with('}'));
         if ends {
-            if line - start > FUNCTION_LINES_MAX + 8 {
+            if line - start > FUNCTION_LINES_MAX + 8 && !TABLES.contains(&name.as_str()) {
                 faults.push(format!(
                     "{}:{start}: `{name}` has {} lines",
                     source.path,
