@@ -83,7 +83,7 @@ fn crash_and_go_on(base: &Simulation, kept: usize, world: &mut World) {
         .state
         .steps()
         .filter(|(_, state)| state.open_attempt().is_some())
-        .map(|(step, _)| step.path.clone())
+        .map(|(_, state)| state.path.clone())
         .collect();
     let mut run = base.crashed(kept);
     run.rest(world);
@@ -111,7 +111,7 @@ fn crash_and_go_on(base: &Simulation, kept: usize, world: &mut World) {
 
 fn finished(state: &RunState) -> Vec<StepPath> {
     let settled = state.steps().filter(|(_, state)| state.status.is_settled());
-    settled.map(|(step, _)| step.path.clone()).collect()
+    settled.map(|(_, state)| state.path.clone()).collect()
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn every_phase_of_every_workflow_may_fail_once() {
 
 /// A random workflow as YAML: a list of steps with random needs, conditions, kinds and failures.
 fn random_workflow() -> impl Strategy<Value = (String, Vec<bool>, bool)> {
-    let step = (0..5_u8, any::<u16>(), 0..6_u8, 0..3_u8, any::<bool>());
+    let step = (0..9_u8, any::<u16>(), 0..6_u8, 0..3_u8, any::<bool>());
     (
         prop::collection::vec(step, 1..9),
         prop::collection::vec(any::<bool>(), 9),
@@ -218,7 +218,28 @@ fn text_of(steps: &[(u8, u16, u8, u8, bool)]) -> String {
                  - id: m{index}\n            set: {{v: 1}}\n        set: {{v: 1}}\n      \
                  - name: two\n        else: true\n        set: {{v: 2}}\n"
             ),
-            _ => "    approval: {title: go on}\n".to_owned(),
+            4 => "    approval: {title: go on}\n".to_owned(),
+            5 => format!(
+                "    foreach:\n      items: [1, 2, 3]\n      concurrency: 2\n      fail_fast: false\n      {}steps:\n        \
+                 - id: f{index}\n          python: {{code: 'results = {{}}'}}\n        \
+                 - id: g{index}\n          set: {{v: '${{{{ item }}}}'}}\n",
+                if needs % 2 == 0 {
+                    "tolerate: 50%\n      "
+                } else {
+                    ""
+                }
+            ),
+            6 => format!(
+                "    until:\n      condition: ${{{{ round.index >= 2 }}}}\n      max: 3\n      every: 1m\n      steps:\n        \
+                 - id: u{index}\n          python: {{code: 'results = {{}}'}}\n"
+            ),
+            7 => format!(
+                "    parallel:\n      - name: left\n        steps:\n          - id: l{index}\n            \
+                 python: {{code: 'results = {{}}'}}\n      - name: right\n        steps:\n          \
+                 - id: r{index}\n            wait: {{duration: 5m}}\n          - id: q{index}\n            \
+                 set: {{v: 1}}\n"
+            ),
+            _ => "    wait: {duration: 1h}\n".to_owned(),
         };
         let list: Vec<String> = (0..index)
             .filter(|bit| needs & (1 << bit) != 0)

@@ -10,12 +10,12 @@ use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
 use stepwell::run::payload::{
-    AnalysisReported, Answer, AttemptStarted, EffectClass, ResultRecorded, RunCreated, Trigger,
-    Values,
+    AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, EffectClass,
+    ResultRecorded, RunCreated, Trigger, Values,
 };
 use stepwell::run::{
-    Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, Vote,
-    advance, decide, effects,
+    Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, RunStatus,
+    Vote, advance, decide, effects,
 };
 use stepwell::time::Timestamp;
 
@@ -192,8 +192,21 @@ impl Simulation {
             if self.state.ending.is_some() {
                 return;
             }
-            let owed = effects(&self.state, self.moment().now);
-            if let Some(effect) = owed.into_iter().next() {
+            let (naps, work): (Vec<Effect>, Vec<Effect>) = effects(&self.state, self.moment().now)
+                .into_iter()
+                .partition(|effect| matches!(effect, Effect::WakeAt { .. }));
+            // Time passes only when nothing else is to be done, and nobody stays up for limits on people.
+            let nap = naps
+                .into_iter()
+                .filter(|nap| !matches!(nap, Effect::WakeAt { idle: true, .. }));
+            let next = work.into_iter().next();
+            let next = next.or_else(|| {
+                nap.min_by_key(|nap| match nap {
+                    Effect::WakeAt { at, .. } => *at,
+                    _ => Timestamp::from_micros(0),
+                })
+            });
+            if let Some(effect) = next {
                 self.perform(effect, world, &mut begun);
                 continue;
             }
@@ -247,10 +260,46 @@ impl Simulation {
                     .unwrap();
             }
             Effect::WakeAt { at, .. } => self.clock = self.clock.max(at.as_micros()),
-            child @ (Effect::StartChild { .. }
-            | Effect::AttendChild { .. }
-            | Effect::CancelChild { .. }) => panic!("{child:?}"),
+            Effect::Acquire { step } => {
+                let slots = match &step {
+                    None => self.state.slots.as_ref(),
+                    Some(path) => self.state.step(path).unwrap().1.slots.as_ref(),
+                };
+                let room = slots
+                    .unwrap()
+                    .wishes
+                    .iter()
+                    .map(|wish| wish.limit)
+                    .collect();
+                // Somebody else of this run may hold it: then the next effect is somebody else's.
+                if self.submit(Command::Admit { step, room }).is_err() {
+                    self.others(world, begun);
+                }
+            }
+            Effect::StartChild { step } => {
+                let run = RunId::derive(self.moment().now, RUN, &step, 0);
+                self.submit(Command::ChildStarted(ChildRunStarted { step, run }))
+                    .unwrap();
+            }
+            Effect::AttendChild { step, .. } => {
+                *world.ledger.entry(step.clone()).or_default() += 1;
+                self.submit(child_ended(step, RunStatus::Succeeded))
+                    .unwrap();
+            }
+            Effect::CancelChild { step, .. } => {
+                self.submit(child_ended(step, RunStatus::Cancelled))
+                    .unwrap();
+            }
         }
+    }
+
+    /// What is owed beside the places that are waited for.
+    fn others(&mut self, world: &mut World, begun: &mut Vec<(StepPath, u32)>) {
+        let owed = effects(&self.state, self.moment().now);
+        let other = owed
+            .into_iter()
+            .find(|effect| !matches!(effect, Effect::Acquire { .. }));
+        self.perform(other.expect("somebody holds it"), world, begun);
     }
 
     fn end(&mut self, path: &StepPath, attempt: u32, world: &World) {
@@ -324,9 +373,9 @@ impl Simulation {
         let steps: serde_json::Map<String, Value> = self
             .state
             .steps()
-            .map(|(step, state)| {
+            .map(|(_, state)| {
                 (
-                    step.path.to_string(),
+                    state.path.to_string(),
                     json!({"status": state.status, "outputs": state.outputs}),
                 )
             })
@@ -354,6 +403,16 @@ pub(crate) fn vote(asked: &ApprovalState, answer: Answer, form: Values) -> Vote 
         comment: Some("as agreed".to_owned()),
         seen: Some(asked.request.subject_digest),
     }
+}
+
+fn child_ended(step: StepPath, status: RunStatus) -> Command {
+    Command::ChildEnded(ChildRunClosed {
+        step,
+        status,
+        outputs: Values::from_iter([("v".to_owned(), json!(1))]),
+        failure: None,
+        reason: None,
+    })
 }
 
 pub(crate) fn result(path: &StepPath, attempt: u32, results: Option<Value>) -> ResultRecorded {
