@@ -141,6 +141,7 @@ impl History {
             owed @ (Effect::Kill { .. }
             | Effect::WakeAt { .. }
             | Effect::Act { .. }
+            | Effect::Acquire { .. }
             | Effect::StartChild { .. }
             | Effect::AttendChild { .. }
             | Effect::CancelChild { .. }) => panic!("{owed:?}"),

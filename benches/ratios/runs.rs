@@ -96,6 +96,7 @@ fn append(number: usize) -> Append {
             questions: Vec::new(),
             steps_done: 10,
             steps_total: 10,
+            holds: false,
         },
     }
 }
