@@ -149,6 +149,7 @@ codes! {
 
     // -- store and artifacts (src/store, src/artifact) --
     STORE_LOCKED = "store_locked",
+    RUN_DRIVEN = "run_driven",
     STORE_DAMAGED = "store_damaged",
     STORE_NEWER = "store_newer",
     STORE_CORRUPT = "store_corrupt",

@@ -1,5 +1,6 @@
 //! Files that survive a power loss, and disk errors sorted by what a person can do about them.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -16,7 +17,7 @@ use crate::code::{self, Code};
 #[error("cannot {doing} {}: {source}", path.display())]
 pub struct DiskError {
     /// What was tried, as a verb: `write`, `sync`, `open`.
-    pub doing: &'static str,
+    pub doing: Cow<'static, str>,
     /// The file or folder.
     pub path: PathBuf,
     /// What the system answered.
@@ -25,9 +26,9 @@ pub struct DiskError {
 
 impl DiskError {
     /// The error of trying to do that with that path.
-    pub fn new(doing: &'static str, path: &Path, source: io::Error) -> Self {
+    pub fn new(doing: impl Into<Cow<'static, str>>, path: &Path, source: io::Error) -> Self {
         Self {
-            doing,
+            doing: doing.into(),
             path: path.to_owned(),
             source: Arc::new(source),
         }

@@ -36,7 +36,7 @@ pub(super) async fn answer(
     answer: Answer,
     form: &[String],
 ) -> Result<Exit, Error> {
-    let opened = context.open_for_run()?;
+    let opened = context.open_for_run().await?;
     let (state, approval) = find::approval(context, &opened, &question.id).await?;
     let asked = state.approvals.get(&approval);
     let typist = person::name();
@@ -59,13 +59,14 @@ pub(super) async fn answer(
         context.output.remark(&recorded(&state, &vote));
         return drive::drive_and_tell(context, &opened, after.run).await;
     }
-    told(context, &after, &vote);
+    let driver = opened.store.driver(after.run);
+    told(context, &after, &vote, driver.as_deref());
     Ok(Exit::Succeeded)
 }
 
-fn told(context: &Context, after: &RunState, vote: &Vote) {
+fn told(context: &Context, after: &RunState, vote: &Vote, driver: Option<&str>) {
     let status = after.status();
-    let next = next(context, after);
+    let next = next(context, after).filter(|_| driver.is_none());
     context.output.result(
         || {
             json!({
@@ -76,14 +77,20 @@ fn told(context: &Context, after: &RunState, vote: &Vote) {
                 "typed_by": vote.typed_by,
                 "status": status,
                 "next": next,
+                "driven_by": driver,
             })
         },
-        || match &next {
-            Some(command) => format!(
+        || match (&next, driver) {
+            (_, Some(driver)) => format!(
+                "{}\nthe run goes on in {}",
+                recorded(after, vote),
+                line(driver)
+            ),
+            (Some(command), None) => format!(
                 "{}\nnothing goes on by itself; continue with\n  {command}",
                 recorded(after, vote)
             ),
-            None => format!("{}\nthe run is {}", recorded(after, vote), status.as_str()),
+            (None, None) => format!("{}\nthe run is {}", recorded(after, vote), status.as_str()),
         },
     );
 }

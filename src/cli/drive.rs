@@ -69,12 +69,12 @@ pub(super) async fn tell(
     Ok(Exit::of(state.status()))
 }
 
-/// Drives one run, showing progress.
+/// Drives one run, or follows it while another process drives it, showing progress.
 pub(super) async fn drive(context: &Context, opened: &Opened, run: RunId) -> Result<Driven, Error> {
     let mut interrupts = listen()?;
     let mut messages = opened.engine.listen();
     let mut watcher = Watcher::new(&context.output);
-    let mut driving = pin!(opened.engine.drive(run));
+    let mut driving = pin!(opened.engine.settle(run));
     let driven = loop {
         tokio::select! {
             biased;

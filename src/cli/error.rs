@@ -105,11 +105,23 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         let code = error.code();
-        let told = Self::new(Exit::Internal, code, with_causes(&error));
+        let exit = match &error {
+            store::Error::Driven { .. } => Exit::Failed,
+            store::Error::Locked { .. }
+            | store::Error::Damaged { .. }
+            | store::Error::Newer { .. }
+            | store::Error::Corrupt(_)
+            | store::Error::Body(_)
+            | store::Error::Disk(_)
+            | store::Error::Closed => Exit::Internal,
+        };
+        let told = Self::new(exit, code, with_causes(&error));
         match error {
             store::Error::Locked { .. } => {
-                told.help("wait until that command has ended, or name another folder with --data")
+                told.help("wait until that process has ended, or end it: its runs can be resumed; or name another folder with --data")
             }
+            store::Error::Driven { .. } => told
+                .help("it goes on there; to drive it from here, stop that process with Ctrl-C first"),
             store::Error::Disk(_) => {
                 told.help("check the rights and the free space of the data folder")
             }

@@ -13,7 +13,8 @@ use crate::code;
 use crate::config::{self, Config, ModeSettings};
 use crate::engine::{self, Engine, ModeEnvironment, Ports};
 use crate::executor::local::{self, LocalExecutor};
-use crate::store::sled::{Options as StoreOptions, SledStore};
+use crate::store::share::SharedStore;
+use crate::store::sled::Options as StoreOptions;
 use crate::time::SystemClock;
 use crate::transport::network::NetworkTransport;
 
@@ -27,22 +28,24 @@ const BLOBS: &str = "blobs";
 pub(super) struct Opened {
     pub(super) engine: Engine,
     pub(super) blobs: Arc<Blobs>,
+    /// The same store that the engine has.
+    pub(super) store: Arc<SharedStore>,
 }
 
 impl Context {
-    /// Opens the data folder and makes it when it is missing.
+    /// Opens the data folder and makes it when it is missing. When another process has it open, that one is asked.
     ///
     /// # Errors
     /// The configuration is invalid, or the store can't be opened.
-    pub(super) fn open(&self) -> Result<Opened, Error> {
+    pub(super) async fn open(&self) -> Result<Opened, Error> {
         let config = self.config()?;
         let data = &self.settings.data;
         make_private(data)?;
-        let store = SledStore::open(data, StoreOptions::default())?;
+        let store = Arc::new(SharedStore::open(data, StoreOptions::default()).await?);
         let blobs = Arc::new(Blobs::open(&data.join(BLOBS))?);
         let executor = self.executor()?;
         let ports = Ports {
-            store: Arc::new(store),
+            store: Arc::clone(&store) as _,
             blobs: Arc::clone(&blobs),
             executor: Arc::new(executor),
             clock: Arc::new(SystemClock),
@@ -51,6 +54,7 @@ impl Context {
         Ok(Opened {
             engine: Engine::new(ports, self.options(&config)),
             blobs,
+            store,
         })
     }
 
@@ -58,9 +62,9 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::open`].
-    pub(super) fn open_existing(&self) -> Result<Option<Opened>, Error> {
+    pub(super) async fn open_existing(&self) -> Result<Option<Opened>, Error> {
         if self.settings.data.is_dir() {
-            self.open().map(Some)
+            self.open().await.map(Some)
         } else {
             Ok(None)
         }
@@ -70,8 +74,8 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::open`]; or there is no data folder.
-    pub(super) fn open_for_run(&self) -> Result<Opened, Error> {
-        self.open_existing()?.ok_or_else(|| {
+    pub(super) async fn open_for_run(&self) -> Result<Opened, Error> {
+        self.open_existing().await?.ok_or_else(|| {
             let folder = self.settings.shown(&self.settings.data);
             Error::usage(
                 code::UNKNOWN_RUN,

@@ -1,8 +1,9 @@
 //! Runs inside runs: started once, driven with the run around them, cancelled with it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::drive::drive_inside;
+use super::follow::settle;
 use super::history::History;
 use super::task::Driver;
 use super::{Engine, Error, NewRun, Shared};
@@ -12,7 +13,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::{RunId, StepPath};
 use crate::plan::{Plan, WorkflowStep, resolve_inputs};
 use crate::run::payload::{ChildRunClosed, ChildRunStarted, ChildRunWaiting, Trigger, Values};
-use crate::run::{Actor, Command, RunState, StepState, summary};
+use crate::run::{Actor, Command, RunState, RunStatus, StepState, summary};
 use crate::time::Timestamp;
 
 /// Starts the run of a step. Its id follows from the step, so that it is started once, whatever happens.
@@ -155,16 +156,55 @@ pub(super) async fn cancel(driver: &Driver, path: &StepPath, run: RunId) -> Opti
 }
 
 async fn drive_child(driver: &Driver, run: RunId, cancelled: bool) -> Result<RunState, Error> {
-    let mut history = History::load(Arc::clone(&driver.shared), run).await?;
-    if cancelled && history.state().ending.is_none() {
-        let reason = Some("the run around it was stopped".to_owned());
-        history
-            .submit(Command::Cancel { reason }, Actor::Engine)
-            .await?;
+    if cancelled {
+        let mut history = History::load(Arc::clone(&driver.shared), run).await?;
+        if history.state().ending.is_none() {
+            let reason = Some("the run around it was stopped".to_owned());
+            history
+                .submit(Command::Cancel { reason }, Actor::Engine)
+                .await?;
+        }
     }
-    let child = drive_inside(history).await?;
-    super::notebook::write_run(&driver.shared, &child).await;
-    Ok(child)
+    settle(Arc::clone(&driver.shared), run).await
+}
+
+/// How long after a run inside could not be driven it is tried again.
+const DRIVE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Returns when somebody moved the run of a step on.
+pub(super) async fn news(driver: Driver, state: Arc<RunState>, path: StepPath) -> Option<Command> {
+    let run = state
+        .step(&path)
+        .and_then(|(_, step_state)| step_state.children.last())
+        .map(|child| child.run);
+    if let Some(run) = run
+        && let Err(error) = moved(&driver.shared, run).await
+    {
+        tracing::error!(%run, %error, "a run inside this run can't be listened to");
+        std::future::pending::<()>().await;
+    }
+    None
+}
+
+async fn moved(shared: &Arc<Shared>, run: RunId) -> Result<(), Error> {
+    let mut watch = shared.ports.store.watch(run).await?;
+    let mut history = History::load(Arc::clone(shared), run).await?;
+    if !rests(history.state().status()) {
+        // It moved on just now, or could not be driven: then not again at once, lest it spin.
+        let clock = &shared.ports.clock;
+        clock.sleep_until(clock.now().plus(DRIVE_AGAIN)).await;
+    }
+    while rests(history.state().status()) {
+        if watch.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        history.refresh().await?;
+    }
+    Ok(())
+}
+
+fn rests(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Waiting | RunStatus::Paused)
 }
 
 /// Its history can't be read or written now: nothing is recorded, so that whoever resumes finds it as it is.

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::Error;
+use super::child;
 use super::history::History;
 use super::key::Key;
 use super::perform::perform;
@@ -15,58 +16,53 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
 use crate::run::{Actor, Command, Effect, Refusal, RunState, effects};
-use crate::time::BoxFuture;
+use crate::store::Watch;
 
 /// Inputs that may wait for the driver.
 const INPUTS_MAX: usize = 64;
 
-/// Drives until the run has ended or only people can move it on.
-pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
+/// Drives until the run has ended or only people can move it on. The caller has the lease of the run; `foreign` tells
+/// what others append to it meanwhile.
+pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<RunState, Error> {
     let (sender, mut inputs) = mpsc::channel(INPUTS_MAX);
     let driver = Driver {
         shared: Arc::clone(history.shared()),
         inputs: sender,
     };
     let mut tasks: JoinSet<(Key, Option<Command>)> = JoinSet::new();
-    let mut under_way: UnderWay = HashMap::new();
+    let mut under_way: HashMap<Key, AbortHandle> = HashMap::new();
     // Runs inside this one that only people can move on: they are not looked at again and again.
     let mut resting: HashSet<Key> = HashSet::new();
     history.submit_unless_ended(Command::Start).await?;
     loop {
         history.advance().await?;
+        if history.state().ending.is_some() {
+            // Nothing of an ended run is alive; a task that still sleeps or looks at code has nothing to do.
+            return Ok(history.into_state());
+        }
         let now = driver.shared.ports.clock.now();
-        let owed: Vec<(Key, Effect)> = effects(history.state(), now)
-            .into_iter()
-            .map(|effect| (Key::of(&effect), effect))
-            .collect();
-        let needed: HashSet<&Key> = owed.iter().map(|(key, _)| key).collect();
-        under_way.retain(|key, task| {
-            let keep = needed.contains(key) || !key.only_waits();
-            if !keep {
-                task.abort();
-            }
-            keep
-        });
-        drop(needed);
-        for (key, effect) in owed {
-            if under_way.contains_key(&key) || resting.contains(&key) {
+        let owed = effects(history.state(), now);
+        give_up(&under_way, &owed);
+        for effect in owed {
+            let key = Key::of(&effect);
+            let waits = under_way.keys().any(|other| key.waits_for(other));
+            if waits || under_way.contains_key(&key) || resting.contains(&key) {
                 continue;
             }
-            let_go(&effect, history.state(), &mut under_way);
             let work = perform(driver.clone(), Arc::clone(history.state()), effect);
-            let named = key.clone();
-            let handle = tasks.spawn(async move { (named, work.await) });
-            under_way.insert(key, handle);
+            begin(&mut tasks, &mut under_way, key, work);
+        }
+        if *foreign.borrow_and_update() > history.state().seq {
+            history.refresh().await?;
+            continue;
         }
         if under_way.keys().all(Key::is_idle) {
             return Ok(history.into_state());
         }
         let input = tokio::select! {
             Some(input) = inputs.recv() => input,
-            Some(done) = tasks.join_next() => match ended(done, &under_way, history.state()) {
-                Some(input) => input,
-                None => continue,
-            },
+            Some(done) = tasks.join_next() => ended(done, &under_way, history.state()),
+            Ok(()) = foreign.changed() => continue,
         };
         match input {
             Input::Submit { command, reply } => {
@@ -75,44 +71,43 @@ pub(super) async fn drive(mut history: History) -> Result<RunState, Error> {
             }
             Input::Done { key, command } => {
                 under_way.remove(&key);
-                if command.is_none() && matches!(key, Key::Child(_)) {
-                    resting.insert(key);
+                if let Key::News(step) = &key {
+                    resting.remove(&Key::Child(step.clone()));
                 }
                 if let Some(command) = command {
                     take(&mut history, command).await?;
+                } else if let Key::Child(step) = &key {
+                    let news =
+                        child::news(driver.clone(), Arc::clone(history.state()), step.clone());
+                    begin(&mut tasks, &mut under_way, Key::News(step.clone()), news);
+                    resting.insert(key);
                 }
             }
         }
     }
 }
 
-/// Drives a run inside another. Its type is spelled out, since a run may hold runs that hold runs.
-pub(super) fn drive_inside(history: History) -> BoxFuture<'static, Result<RunState, Error>> {
-    Box::pin(drive(history))
+/// Begins a task of that name.
+fn begin(
+    tasks: &mut JoinSet<(Key, Option<Command>)>,
+    under_way: &mut HashMap<Key, AbortHandle>,
+    key: Key,
+    work: impl Future<Output = Option<Command>> + Send + 'static,
+) {
+    let named = key.clone();
+    let handle = tasks.spawn(async move { (named, work.await) });
+    under_way.insert(key, handle);
 }
 
-/// What goes on for the run.
-type UnderWay = HashMap<Key, AbortHandle>;
-
-/// Ends the task that an effect is to put an end to, where that is a matter of the task alone.
-fn let_go(effect: &Effect, state: &RunState, under_way: &mut UnderWay) {
-    let is_action = |path: &StepPath| {
-        let step = state.step(path);
-        step.is_some_and(|(step, _)| step.kind.is_action())
-    };
-    let key = if let Effect::CancelChild { step, .. } = effect {
-        // Whoever drives it lets go; what it has under way is taken over by whoever cancels it.
-        Key::Child(step.clone())
-    } else if let Effect::Kill { step, attempt } = effect
-        && is_action(step)
-    {
-        // An act goes on nowhere but in its task.
-        Key::Work(step.clone(), *attempt)
-    } else {
-        return;
-    };
-    if let Some(task) = under_way.remove(&key) {
-        task.abort();
+/// Stops tasks that have nothing to do any more, perhaps since somebody else appended: waits that nobody needs, and work
+/// that is to be stopped, which must not start a process afterwards.
+fn give_up(under_way: &HashMap<Key, AbortHandle>, owed: &[Effect]) {
+    let owed: Vec<Key> = owed.iter().map(Key::of).collect();
+    for (key, task) in under_way {
+        let idle = key.only_waits() && !owed.contains(key);
+        if idle || owed.iter().any(|owed| owed.waits_for(key)) {
+            task.abort();
+        }
     }
 }
 
@@ -158,18 +153,20 @@ fn settle(
 /// The end of a task; one that panicked leaves an internal failure, not a run without a reason to wait.
 fn ended(
     done: Result<(Key, Option<Command>), JoinError>,
-    under_way: &UnderWay,
+    under_way: &HashMap<Key, AbortHandle>,
     state: &RunState,
-) -> Option<Input> {
-    Some(match done {
+) -> Input {
+    match done {
         Ok((key, command)) => Input::Done { key, command },
-        Err(error) if error.is_cancelled() => return None,
         Err(error) => {
             let found = under_way
                 .iter()
                 .find(|(_, handle)| handle.id() == error.id())
                 .map(|(key, _)| key.clone());
             let key = found.unwrap_or_else(|| Key::Work(StepPath::new(""), 0));
+            if error.is_cancelled() {
+                return Input::Done { key, command: None };
+            }
             let evidence = format!("a task of the engine died: {error}");
             let open = |step: &StepPath| {
                 let (_, step_state) = state.step(step)?;
@@ -190,6 +187,7 @@ fn ended(
                     failure: Failure::new(FailureKind::Internal, code::INTERNAL, evidence),
                 }),
                 Key::Child(_)
+                | Key::News(_)
                 | Key::CancelChild(_)
                 | Key::Acquire(_)
                 | Key::Kill(..)
@@ -198,5 +196,5 @@ fn ended(
             };
             Input::Done { key, command }
         }
-    })
+    }
 }

@@ -10,7 +10,7 @@ use crate::run::{
     self, Actor, Command, Event, Moment, NewRecord, Recorded, RunState, RunStatus, RunSummary, Seq,
     advance, decide,
 };
-use crate::store::Append;
+use crate::store::{Append, AppendError};
 
 /// Rounds of bookkeeping that share one durable write.
 const ROUNDS_PER_COMMIT: usize = 2;
@@ -18,6 +18,8 @@ const ROUNDS_PER_COMMIT: usize = 2;
 const COMMIT_RECORDS_MAX: usize = 512;
 /// Bytes of event bodies of one durable write, unless a single one is larger: 8 MiB.
 const COMMIT_BYTES_MAX: usize = 8 << 20;
+/// How often a command is decided anew because somebody else appended first; each time means that they got on.
+const CONFLICTS_MAX: usize = 1_000;
 /// Records read at a time.
 const READ_RECORDS: usize = 4_096;
 
@@ -26,6 +28,8 @@ const READ_RECORDS: usize = 4_096;
 pub(super) struct History {
     shared: Arc<Shared>,
     state: Arc<RunState>,
+    /// The last event that is known to be durable, and was told to listeners.
+    durable: Seq,
 }
 
 impl History {
@@ -43,6 +47,7 @@ impl History {
         let mut history = Self {
             shared,
             state: Arc::new(state),
+            durable: 0,
         };
         history.append(vec![first], 0).await?;
         Ok(history)
@@ -53,6 +58,7 @@ impl History {
         let state = replay(&shared, run, Seq::MAX).await?;
         Ok(Self {
             shared,
+            durable: state.seq,
             state: Arc::new(state),
         })
     }
@@ -69,15 +75,26 @@ impl History {
         Arc::unwrap_or_clone(self.state)
     }
 
-    /// Decides a command; when it returns without an error, the events are durable.
+    /// Decides a command; when it returns without an error, the events are durable. When somebody else appended
+    /// first, it is decided anew from what stands there now.
     pub(super) async fn submit(&mut self, command: Command, actor: Actor) -> Result<(), Error> {
+        for _ in 0..CONFLICTS_MAX {
+            match self.submit_once(command.clone(), &actor).await {
+                Err(Error::Append(AppendError::Conflict { .. })) => self.reload().await?,
+                other => return other,
+            }
+        }
+        self.submit_once(command, &actor).await
+    }
+
+    async fn submit_once(&mut self, command: Command, actor: &Actor) -> Result<(), Error> {
         let moment = self.shared.moment();
         let events = decide(&self.state, command)?;
         if events.is_empty() {
             return Ok(());
         }
         let expected = self.state.seq;
-        let mut batch = self.fold(events, moment, &actor)?;
+        let mut batch = self.fold(events, moment, actor)?;
         batch.extend(self.rounds(moment)?);
         self.append(batch, expected).await
     }
@@ -91,8 +108,40 @@ impl History {
             if batch.is_empty() {
                 return Ok(());
             }
-            self.append(batch, expected).await?;
+            match self.append(batch, expected).await {
+                Err(Error::Append(AppendError::Conflict { .. })) => self.reload().await?,
+                other => other?,
+            }
         }
+    }
+
+    /// Takes in what others have appended. What is here must be durable.
+    pub(super) async fn refresh(&mut self) -> Result<(), Error> {
+        loop {
+            let (shared, run) = (&self.shared, self.state.run);
+            let records = shared
+                .ports
+                .store
+                .read(run, self.durable + 1, READ_RECORDS)
+                .await?;
+            let state = Arc::make_mut(&mut self.state);
+            for record in &records {
+                let recorded = Recorded::from_record(record)?;
+                state.apply(&recorded)?;
+                self.durable = recorded.seq;
+                shared.tell_event(run, &recorded);
+            }
+            if records.len() < READ_RECORDS {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the run anew, since the state is ahead of the log: what was to be appended was not.
+    async fn reload(&mut self) -> Result<(), Error> {
+        let run = self.state.run;
+        self.state = Arc::new(replay(&self.shared, run, self.durable).await?);
+        self.refresh().await
     }
 
     /// The bookkeeping of one commit: a step's end and the next one's start share it.
@@ -106,7 +155,7 @@ impl History {
     }
 
     /// Folds events before they are written: what can't follow is never appended. After an error of the
-    /// append the state is ahead of the log, so the caller gives this history up and loads it again.
+    /// append the state is ahead of the log, so this history is read again or given up.
     fn fold(
         &mut self,
         events: Vec<Event>,
@@ -129,6 +178,7 @@ impl History {
         let summary = run::summary(&self.state);
         let mut expected = expected;
         let mut rest = batch.as_slice();
+        let mut other_writer = false;
         while !rest.is_empty() {
             let (records, taken) = commit_of(rest)?;
             let (now, later) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
@@ -147,15 +197,22 @@ impl History {
                 records,
                 summary,
             };
-            self.shared.ports.store.append(append).await?;
+            let appended = self.shared.ports.store.append(append).await?;
             for recorded in now {
                 tracing::debug!(%run, seq = recorded.seq, event = recorded.event.name(), "appended");
                 self.shared.tell_event(run, recorded);
             }
+            self.durable = appended.last;
+            let writer = appended.records.first().map(|record| record.epoch);
+            other_writer |= writer != now.first().map(|folded| folded.epoch);
             expected = last_seq;
             rest = later;
         }
         self.shared.queue.release();
+        if other_writer {
+            // The store changed hands on the way: the records carry another writer than was folded.
+            self.state = Arc::new(replay(&self.shared, run, self.durable).await?);
+        }
         Ok(())
     }
 }

@@ -13,6 +13,8 @@ pub(super) enum Key {
     Kill(StepPath, u32),
     /// Starting or driving the run of a step.
     Child(StepPath),
+    /// Waiting for news of it, when only people can move it on.
+    News(StepPath),
     /// Cancelling it.
     CancelChild(StepPath),
     /// Waiting for places and locks.
@@ -31,7 +33,28 @@ impl Key {
 
     /// Whether nobody need stay up for it.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(self, Self::Doze(..))
+        matches!(self, Self::Doze(..) | Self::News(_))
+    }
+
+    /// Whether this work must not begin before that has ended: an attempt is stopped when nobody here carries it out
+    /// any more.
+    pub(super) fn waits_for(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Kill(step, attempt), Self::Work(other, of)) => step == other && attempt == of,
+            // Whoever cancels it takes over what its driver has under way.
+            (Self::CancelChild(step), Self::Child(other) | Self::News(other)) => step == other,
+            (
+                Self::Kill(..)
+                | Self::CancelChild(_)
+                | Self::Work(..)
+                | Self::Child(_)
+                | Self::News(_)
+                | Self::Acquire(_)
+                | Self::Sleep(..)
+                | Self::Doze(..),
+                _,
+            ) => false,
+        }
     }
 
     /// The name of the work that an effect is.

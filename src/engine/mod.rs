@@ -12,6 +12,7 @@ mod error;
 mod execute;
 mod files;
 mod folder;
+mod follow;
 mod history;
 mod http;
 mod key;
@@ -243,7 +244,7 @@ impl Engine {
         }
     }
 
-    /// Records a command to a run that nobody drives here, and the bookkeeping that follows from it.
+    /// Records a command to a run, and the bookkeeping that follows from it. Whoever drives the run hears of it.
     ///
     /// # Errors
     /// The command is refused, or the store can't be written.
@@ -267,12 +268,17 @@ impl Engine {
     /// as it is: resumable, its attempts running on.
     ///
     /// # Errors
-    /// The history can't be read or written. The run is as the log says.
+    /// Somebody else drives it; or the history can't be read or written. The run is as the log says.
     pub async fn drive(&self, run: RunId) -> Result<RunState, Error> {
-        let history = History::load(Arc::clone(&self.shared), run).await?;
-        let state = drive::drive(history).await?;
-        notebook::write_run(&self.shared, &state).await;
-        Ok(state)
+        follow::drive(Arc::clone(&self.shared), run).await
+    }
+
+    /// As [`Engine::drive`]; while somebody else drives the run, waits for what comes of it, and drives it when they stop.
+    ///
+    /// # Errors
+    /// The history can't be read or written. The run is as the log says.
+    pub async fn settle(&self, run: RunId) -> Result<RunState, Error> {
+        follow::settle(Arc::clone(&self.shared), run).await
     }
 
     /// Blob bytes by digest.

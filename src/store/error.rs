@@ -3,13 +3,15 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::artifact::{self, DiskError};
 use crate::code::{self, Code};
 use crate::id::RunId;
 use crate::run::{Epoch, Seq};
 
 /// Something stored that is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The run it belongs to; none when it concerns the store as a whole.
     pub run: Option<RunId>,
@@ -72,6 +74,14 @@ pub enum Error {
         /// Process number, command and since when, as the holder wrote them.
         holder: String,
     },
+    /// Another process drives the run.
+    #[error("run {run} is driven by {by}")]
+    Driven {
+        /// The run.
+        run: RunId,
+        /// Process number, since when, and command, as the driver wrote them.
+        by: String,
+    },
     /// The database under it could not be opened or broke down. Nothing was deleted.
     #[error("the store at {} is damaged: {what}", folder.display())]
     Damaged {
@@ -110,6 +120,7 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Locked { .. } => code::STORE_LOCKED,
+            Self::Driven { .. } => code::RUN_DRIVEN,
             Self::Damaged { .. } => code::STORE_DAMAGED,
             Self::Newer { .. } => code::STORE_NEWER,
             Self::Corrupt(_) => code::STORE_CORRUPT,
@@ -198,7 +209,7 @@ impl From<Error> for AppendError {
             Error::Corrupt(_) | Error::Body(_) | Error::Damaged { .. } | Error::Newer { .. } => {
                 Self::Corrupt(error)
             }
-            Error::Disk(_) | Error::Locked { .. } => Self::Io(error),
+            Error::Disk(_) | Error::Locked { .. } | Error::Driven { .. } => Self::Io(error),
             Error::Closed => Self::Closed,
         }
     }

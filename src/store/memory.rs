@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::watch::Watches;
 use super::{
-    Append, AppendError, Appended, Cursor, Error, EventStore, Fault, LAST, ListQuery, Page, Report,
-    check_link, limit, seal,
+    Append, AppendError, Appended, Cursor, Error, EventStore, Fault, LAST, Lease, ListQuery, Page,
+    Report, Watch, check_link, limit, seal,
 };
 use crate::artifact::DiskError;
 use crate::id::RunId;
@@ -25,6 +26,7 @@ pub enum Break {
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     shared: Arc<Mutex<Shared>>,
+    watches: Arc<Watches>,
     epoch: Epoch,
     breaks: Option<Break>,
 }
@@ -76,6 +78,7 @@ impl MemoryStore {
         });
         Self {
             shared: Arc::clone(&self.shared),
+            watches: Arc::clone(&self.watches),
             epoch,
             breaks: None,
         }
@@ -118,6 +121,7 @@ impl MemoryStore {
         Self {
             epoch: shared.epoch,
             shared: Arc::new(Mutex::new(shared)),
+            watches: Arc::default(),
             breaks: None,
         }
     }
@@ -155,6 +159,7 @@ impl MemoryStore {
                 return Err(broken());
             }
             shared.keep(records.clone(), summary);
+            self.watches.tell(append.run, actual + records.len() as u64);
             if shared.broken {
                 return Err(broken());
             }
@@ -298,6 +303,14 @@ impl EventStore for MemoryStore {
 
     fn verify(&self, run: Option<RunId>) -> BoxFuture<'_, Result<Report, Error>> {
         Box::pin(async move { Ok(self.verify_now(run)) })
+    }
+
+    fn watch(&self, run: RunId) -> BoxFuture<'_, Result<Watch, Error>> {
+        Box::pin(async move { Ok(self.watches.watch(run)) })
+    }
+
+    fn lease(&self, _run: RunId) -> BoxFuture<'_, Result<Lease, Error>> {
+        Box::pin(async { Ok(Lease::unshared()) })
     }
 }
 

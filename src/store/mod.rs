@@ -4,24 +4,33 @@
 mod codec;
 pub mod conformance;
 mod error;
+mod lease;
 mod limit;
+mod lock;
 pub mod memory;
 mod query;
+pub mod share;
 pub mod sled;
+mod watch;
 
 use std::fmt::Debug;
 
+use serde::{Deserialize, Serialize};
+
 pub use error::{AppendError, Error, Fault};
+pub use lease::Lease;
 pub use limit::{
     ACTOR_BYTES_MAX, APPEND_BYTES_MAX, APPEND_RECORDS_MAX, BODY_BYTES_MAX, SUMMARY_BYTES_MAX,
 };
 pub use query::{Cursor, ListQuery, PAGE_MAX, Page, ParseCursorError};
+pub use watch::Watch;
 
 use crate::id::RunId;
 use crate::run::{Epoch, NewRecord, Record, RunSummary, Seq};
 use crate::time::BoxFuture;
 
-/// Keeps the history of every run, and one row per run for lists.
+/// Keeps the history of every run, and one row per run for lists. Writers may be many: the expected place of an append
+/// decides between them.
 pub trait EventStore: Send + Sync + Debug {
     /// The number of this writer. One more at each open, and durable before the first append.
     fn epoch(&self) -> Epoch;
@@ -56,6 +65,12 @@ pub trait EventStore: Send + Sync + Debug {
 
     /// Checks everything that is stored of one run, or of all.
     fn verify(&self, run: Option<RunId>) -> BoxFuture<'_, Result<Report, Error>>;
+
+    /// Hears of every append to a run from now on, by whomever. An append that was durable before may be heard of too.
+    fn watch(&self, run: RunId) -> BoxFuture<'_, Result<Watch, Error>>;
+
+    /// The right to drive a run: nobody else gets it while it is held. [`Error::Driven`] names who has it.
+    fn lease(&self, run: RunId) -> BoxFuture<'_, Result<Lease, Error>>;
 }
 
 /// How many runs an abbreviation by its end is compared with.
@@ -87,7 +102,7 @@ pub struct Appended {
 }
 
 /// What a verification saw.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Runs looked at.
     pub runs: u64,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::Fault;
 use crate::id::RunId;
 use crate::run::{RunStatus, RunSummary};
@@ -12,7 +14,7 @@ use crate::time::Timestamp;
 pub const PAGE_MAX: usize = 1_000;
 
 /// Which runs to list. Newest first, by time of creation.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ListQuery {
     /// Only runs of these statuses; empty for all.
     pub statuses: Vec<RunStatus>,
@@ -59,7 +61,7 @@ impl ListQuery {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Page {
     /// The rows, newest first. Fewer than asked for doesn't mean that there are no more: `next` says so.
     pub rows: Vec<RunSummary>,
@@ -71,7 +73,7 @@ pub struct Page {
 
 /// A place in a list: the last run that was looked at. A run's place never changes, so pages have no gaps and no
 /// doubles while runs come, go on and end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cursor {
     /// When that run was created.
     pub created_at: Timestamp,

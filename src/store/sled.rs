@@ -3,7 +3,6 @@
 
 mod key;
 mod list;
-mod lock;
 mod mark;
 mod open;
 mod read;

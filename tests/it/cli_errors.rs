@@ -201,6 +201,8 @@ fn a_folder_in_use_names_its_holder() {
             .any(|line| line.ends_with("· work")),
         "the step begins"
     );
+    // As if it were a version that does not serve others.
+    std::fs::remove_file(place.path("data/store.sock")).unwrap();
     let document = place.json(4, &["list"]);
     assert_eq!(document["error"]["code"], "store_locked");
     let message = document["error"]["message"].as_str().unwrap();

@@ -47,6 +47,7 @@ mod process_rig;
 mod process_write;
 mod review;
 mod schedule;
+mod share;
 mod simulator;
 mod store_crash;
 mod store_damage;

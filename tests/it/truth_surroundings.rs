@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::cli_rig::{Place, Ran, text};
-use crate::process_rig::{Scene, kill_command, wait_until};
 
 const ONE: &str = "results = {'n': 1}";
 
@@ -149,39 +148,6 @@ fn an_index_that_nobody_answers_at_is_no_network() {
         (&json!("infrastructure"), &json!("environment_offline")),
         "{failure}"
     );
-}
-
-#[test]
-fn a_second_process_is_refused_and_the_first_goes_on() {
-    let scene = Scene::new();
-    let run = scene.create("pair.yml", &["pause=4"]);
-    let mut first = scene.start(&["resume", &run, "-q"]);
-    wait_until("the code runs", || !scene.ledger().is_empty());
-    for args in [
-        ["resume", "--all"],
-        ["show", &run],
-        ["approve", &run],
-        ["cancel", &run],
-    ] {
-        let refused = scene.place.json(4, &args);
-        assert_eq!(
-            refused["error"]["code"], "store_locked",
-            "{args:?}: {refused}"
-        );
-        assert!(
-            text(&refused["error"]["message"]).contains(&first.id().to_string()),
-            "{refused}"
-        );
-        assert!(first.try_wait().unwrap().is_none());
-        if args[0] == "show" {
-            break;
-        }
-    }
-    assert!(kill_command(&mut first));
-    // The dead hold nothing.
-    assert_eq!(scene.show(&run)["status"], "running");
-    scene.kill_attempts();
-    scene.nobody_panicked();
 }
 
 fn executable(path: &Path) {

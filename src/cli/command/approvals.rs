@@ -21,7 +21,7 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
-    let Some(opened) = context.open_existing()? else {
+    let Some(opened) = context.open_existing().await? else {
         context.output.result(
             || json!({"approvals": []}),
             || "no open questions\n".to_owned(),

@@ -21,7 +21,7 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: Arguments,
 ) -> Result<Exit, Error> {
-    let opened = context.open_for_run()?;
+    let opened = context.open_for_run().await?;
     let run = find::run(&opened, &arguments.run).await?;
     let command = Command::Cancel {
         reason: arguments.reason,

@@ -29,7 +29,7 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
-    let opened = context.open_for_run()?;
+    let opened = context.open_for_run().await?;
     let a = find::state(&opened, &arguments.a).await?;
     let b = find::state(&opened, &arguments.b).await?;
     let diff = compare(&a, &b);

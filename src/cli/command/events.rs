@@ -28,7 +28,7 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
-    let opened = context.open_for_run()?;
+    let opened = context.open_for_run().await?;
     let run = find::run(&opened, &arguments.run).await?;
     if let Some(seq) = arguments.at {
         let state = opened.engine.state_at(run, seq).await?;

@@ -34,7 +34,7 @@ pub(in crate::cli) async fn perform(
 
 /// Why the step stands where it stands.
 async fn of_step(context: &Context, run: &str, step: &str) -> Result<Exit, Error> {
-    let opened = context.open_for_run()?;
+    let opened = context.open_for_run().await?;
     let state = find::state(&opened, run).await?;
     let (_, step) = find::step(&state, step)?;
     let history = events::records(&opened, state.run).await?;

@@ -41,7 +41,7 @@ pub(in crate::cli) async fn perform(
         workflow: arguments.workflow.clone(),
         ..ListQuery::default()
     };
-    let rows = match context.open_existing()? {
+    let rows = match context.open_existing().await? {
         Some(opened) if arguments.label.is_empty() => {
             find::pages(&opened, query, arguments.limit).await?
         }

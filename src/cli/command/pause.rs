@@ -32,7 +32,7 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: Arguments,
 ) -> Result<Exit, Error> {
-    let opened = context.open()?;
+    let opened = context.open().await?;
     let run = find::run(&opened, &arguments.run).await?;
     let reason = arguments.reason;
     let state = opened
@@ -64,9 +64,9 @@ fn under_way(state: &RunState) -> Vec<String> {
 
 pub(in crate::cli) async fn unpause(context: &Context, arguments: Unpause) -> Result<Exit, Error> {
     let opened = if arguments.resume {
-        context.open_for_run()?
+        context.open_for_run().await?
     } else {
-        context.open()?
+        context.open().await?
     };
     let run = find::run(&opened, &arguments.run).await?;
     let state = opened

@@ -14,7 +14,7 @@ use super::super::view::outcome;
 use super::super::{Context, Exit, drive, find};
 use crate::id::RunId;
 use crate::run::{RunState, run_json};
-use crate::{code, engine};
+use crate::{code, engine, store};
 
 /// Runs that are driven at the same time; their Python steps share the engine's slots.
 const RUNS_AT_ONCE: usize = 64;
@@ -42,11 +42,14 @@ pub(in crate::cli) async fn perform(
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
     if let Some(word) = &arguments.run {
-        let opened = context.open_for_run()?;
+        let opened = context.open_for_run().await?;
         let run = find::run(&opened, word).await?;
+        if let Some(by) = opened.store.driver(run) {
+            return Err(store::Error::Driven { run, by }.into());
+        }
         return drive::drive_and_tell(context, &opened, run).await;
     }
-    let Some(opened) = context.open_existing()? else {
+    let Some(opened) = context.open_existing().await? else {
         context
             .output
             .result(|| json!({"runs": []}), || "no unfinished runs\n".to_owned());
@@ -116,8 +119,12 @@ async fn tell(context: &Context, opened: &Opened, ended: Vec<Ended>) -> Exit {
                 }
             }
             Err(error) => {
+                let driven = matches!(&error, engine::Error::Store(store::Error::Driven { .. }));
                 let error = Error::from(error);
-                exits.push(Exit::Internal);
+                if !driven {
+                    // A run that goes on elsewhere is in good hands.
+                    exits.push(Exit::Internal);
+                }
                 let mut document = error.to_json();
                 if let Some(map) = document.as_object_mut() {
                     map.insert("run_id".to_owned(), json!(run));

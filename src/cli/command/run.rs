@@ -47,7 +47,7 @@ pub(in crate::cli) async fn perform(
         file: arguments.inputs.as_deref(),
     };
     let inputs = inputs::resolve(context, &compiled, &given, scheduled_at)?;
-    let opened = context.open()?;
+    let opened = context.open().await?;
     let Compiled {
         plan,
         blobs,

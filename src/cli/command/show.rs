@@ -17,7 +17,7 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
-    let opened = context.open_for_run()?;
+    let opened = context.open_for_run().await?;
     let state = find::state(&opened, &arguments.run).await?;
     drive::tell(context, &opened, &state).await?;
     Ok(Exit::Succeeded)

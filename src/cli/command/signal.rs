@@ -35,9 +35,9 @@ pub(in crate::cli) async fn perform(
 ) -> Result<Exit, Error> {
     let payload = payload(arguments.payload.as_deref())?;
     let opened = if arguments.resume {
-        context.open_for_run()?
+        context.open_for_run().await?
     } else {
-        context.open()?
+        context.open().await?
     };
     let run = find::run(&opened, &arguments.run).await?;
     let command = Command::Signal {

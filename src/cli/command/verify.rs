@@ -33,7 +33,7 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: &Arguments,
 ) -> Result<Exit, Error> {
-    let verified = match context.open_existing()? {
+    let verified = match context.open_existing().await? {
         None => Verified::default(),
         Some(opened) => {
             let run = match &arguments.run {

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use super::lock::Lock;
 use super::mark::Mark;
 use super::{Database, key};
 use crate::artifact::Blobs;
 use crate::artifact::disk::{DiskError, Named, create_dir, sync_dir};
 use crate::run::Epoch;
+use crate::store::lock::{Lock, NotTaken};
+use crate::store::watch::Watches;
 use crate::store::{Error, Fault, codec};
 
 /// Makes what was written to a file durable; `fdatasync` unless a test says otherwise.
@@ -49,6 +50,8 @@ impl fmt::Debug for Options {
     }
 }
 
+/// The file in the data folder that its one owner locks. It stays there; only the lock on it counts.
+const LOCK: &str = "store.lock";
 /// Folder of the database in the data folder.
 const DATABASE: &str = "store";
 /// Folder of the large bodies in the data folder.
@@ -68,6 +71,7 @@ pub(super) struct Shared {
     pub(super) data: PathBuf,
     /// Held for writing while a batch is applied, so that a reader never sees half a change.
     pub(super) view: RwLock<()>,
+    pub(super) watches: Arc<Watches>,
     _lock: Lock,
 }
 
@@ -81,9 +85,20 @@ pub(super) struct Disk {
 }
 
 /// Opens or makes the store of that data folder and becomes its writer.
-pub(super) fn open(data: &Path, options: &Options) -> Result<(Shared, Disk), Error> {
+pub(super) fn open(
+    data: &Path,
+    options: &Options,
+    watches: Arc<Watches>,
+) -> Result<(Shared, Disk), Error> {
     create_dir(data)?;
-    let lock = Lock::take(data, options.lock_wait)?;
+    let lock =
+        Lock::take(&data.join(LOCK), options.lock_wait).map_err(|not_taken| match not_taken {
+            NotTaken::Held(holder) => Error::Locked {
+                folder: data.to_owned(),
+                holder,
+            },
+            NotTaken::Disk(error) => error.into(),
+        })?;
     let blobs = Blobs::open(&data.join(BLOBS))?;
     let folder = data.join(DATABASE);
     create_dir(&folder)?;
@@ -119,6 +134,7 @@ pub(super) fn open(data: &Path, options: &Options) -> Result<(Shared, Disk), Err
         epoch,
         data: data.to_owned(),
         view: RwLock::new(()),
+        watches,
         _lock: lock,
     };
     Ok((shared, disk))

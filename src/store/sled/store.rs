@@ -12,8 +12,10 @@ use crate::artifact::Blobs;
 use crate::artifact::disk::DiskError;
 use crate::id::RunId;
 use crate::run::{Epoch, Record, RunSummary, Seq};
+use crate::store::watch::Watches;
 use crate::store::{
-    Append, AppendError, Appended, Error, EventStore, ListQuery, Page, Report, codec, limit,
+    Append, AppendError, Appended, Error, EventStore, Lease, ListQuery, Page, Report, Watch, codec,
+    limit,
 };
 use crate::time::BoxFuture;
 
@@ -31,7 +33,16 @@ impl SledStore {
     /// Opens the store of that data folder, or makes it, and becomes its only writer. Blocks: for a locked folder as
     /// long as `options` say.
     pub fn open(data: &Path, options: Options) -> Result<Self, Error> {
-        let (shared, disk) = open::open(data, &options)?;
+        Self::open_watched(data, options, Arc::default())
+    }
+
+    /// As [`SledStore::open`]; appends are told to those listeners.
+    pub(crate) fn open_watched(
+        data: &Path,
+        options: Options,
+        watches: Arc<Watches>,
+    ) -> Result<Self, Error> {
+        let (shared, disk) = open::open(data, &options, watches)?;
         let shared = Arc::new(shared);
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
         let writer = Writer::new(Arc::clone(&shared), disk, options);
@@ -156,6 +167,14 @@ impl EventStore for SledStore {
 
     fn verify(&self, run: Option<RunId>) -> BoxFuture<'_, Result<Report, Error>> {
         Box::pin(self.blocking(move |shared| shared.verify(run)))
+    }
+
+    fn watch(&self, run: RunId) -> BoxFuture<'_, Result<Watch, Error>> {
+        Box::pin(async move { Ok(self.shared.watches.watch(run)) })
+    }
+
+    fn lease(&self, run: RunId) -> BoxFuture<'_, Result<Lease, Error>> {
+        Box::pin(self.blocking(move |shared| Lease::take(&shared.data, run)))
     }
 }
 

@@ -202,6 +202,11 @@ impl Writer {
                 Ok(()) => answer,
                 Err(error) => Err(error.clone().into()),
             };
+            if let Ok(appended) = &answer
+                && let Some(record) = appended.records.last()
+            {
+                self.shared.watches.tell(record.run, appended.last);
+            }
             // Whoever asked may be gone.
             let _ = waiting.send(answer);
         }

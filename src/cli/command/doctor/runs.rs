@@ -8,6 +8,7 @@ use crate::cli::view::text::{line, time};
 use crate::cli::{Context, find};
 use crate::id::RunId;
 use crate::run::{RunState, RunStatus, StepStatus};
+use crate::store::share::Role;
 
 /// The newest runs whose histories and files are checked; `stepwell verify` checks all.
 const VERIFIED_RUNS: usize = 20;
@@ -25,11 +26,28 @@ pub(super) async fn store(context: &Context) -> Vec<Check> {
             "not looked at, since the configuration has faults",
         )];
     }
-    match context.open() {
-        Ok(opened) => look(context, &opened)
-            .await
-            .unwrap_or_else(|error| vec![failed(&error)]),
+    match context.open().await {
+        Ok(opened) => {
+            let looked = look(context, &opened).await;
+            let mut checks = vec![owner(&opened)];
+            checks.extend(looked.unwrap_or_else(|error| vec![failed(&error)]));
+            checks
+        }
         Err(error) => vec![failed(&error)],
+    }
+}
+
+/// Which process has the store open.
+fn owner(opened: &Opened) -> Check {
+    match opened.store.role() {
+        Some(Role::Owner { serves: true }) => Check::ok("owner", "no other process has the store open"),
+        Some(Role::Owner { serves: false }) => Check::warn(
+            "owner",
+            "no other process has the store open, and none can use it meanwhile: no socket can be made in the data folder",
+        )
+        .help("keep the data folder on a local disk"),
+        Some(Role::Guest { owner }) => Check::ok("owner", format!("asked through {}", line(&owner))),
+        None => Check::warn("owner", "the process that had the store open went away just now"),
     }
 }
 
@@ -91,6 +109,9 @@ async fn waits(context: &Context, opened: &Opened, run: RunId) -> Check {
         }
     };
     let what = format!("{} {}", run.short(), line(&state.plan.name));
+    if let Some(driver) = opened.store.driver(run) {
+        return Check::ok("run", format!("{what} is driven by {}", line(&driver)));
+    }
     match reason(&state) {
         Some((reason, command)) => Check::ok("run", format!("{what} {reason}")).help(
             context

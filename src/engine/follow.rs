@@ -1,0 +1,80 @@
+//! Driving with the lease of the run, and following a run that somebody else drives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::history::History;
+use super::{Error, Shared, drive, notebook};
+use crate::id::RunId;
+use crate::run::{RunState, RunStatus};
+use crate::store;
+use crate::time::BoxFuture;
+
+/// How long after the last news it is tried whether the run is still driven: a driver that died says nothing.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Drives a run until it has ended or only people can move it on. [`store::Error::Driven`] when somebody else does.
+pub(super) async fn drive(shared: Arc<Shared>, run: RunId) -> Result<RunState, Error> {
+    let store = &shared.ports.store;
+    loop {
+        let lease = store.lease(run).await?;
+        // Before the history is read, so that no append falls between.
+        let foreign = store.watch(run).await?;
+        let history = History::load(Arc::clone(&shared), run).await?;
+        let state = drive::drive(history, foreign).await?;
+        drop(lease);
+        // Whoever appended while the lease was held counts on us.
+        let last = store.summary(run).await?.map_or(0, |row| row.last_seq);
+        if last <= state.seq || state.ending.is_some() {
+            notebook::write_run(&shared, &state).await;
+            return Ok(state);
+        }
+    }
+}
+
+/// As [`drive`], but follows the run while somebody else drives it. Its type is spelled out, since a run may hold runs
+/// that hold runs.
+pub(super) fn settle(
+    shared: Arc<Shared>,
+    run: RunId,
+) -> BoxFuture<'static, Result<RunState, Error>> {
+    Box::pin(async move {
+        loop {
+            match drive(Arc::clone(&shared), run).await {
+                Err(Error::Store(store::Error::Driven { .. })) => {
+                    if let Some(state) = follow(&shared, run).await? {
+                        return Ok(state);
+                    }
+                }
+                driven => return driven,
+            }
+        }
+    })
+}
+
+/// Waits until the run has ended or only people can move it on; nothing when there was no news for a while.
+async fn follow(shared: &Arc<Shared>, run: RunId) -> Result<Option<RunState>, Error> {
+    let mut news = shared.ports.store.watch(run).await?;
+    let mut history = History::load(Arc::clone(shared), run).await?;
+    let clock = &shared.ports.clock;
+    loop {
+        match history.state().status() {
+            RunStatus::Pending | RunStatus::Running => {}
+            RunStatus::Waiting
+            | RunStatus::Paused
+            | RunStatus::Succeeded
+            | RunStatus::Failed
+            | RunStatus::Rejected
+            | RunStatus::Cancelled => return Ok(Some(history.into_state())),
+        }
+        tokio::select! {
+            changed = news.changed() => {
+                if changed.is_err() {
+                    return Ok(None);
+                }
+                history.refresh().await?;
+            }
+            () = clock.sleep_until(clock.now().plus(TRY_AGAIN)) => return Ok(None),
+        }
+    }
+}
