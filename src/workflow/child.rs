@@ -87,6 +87,19 @@ fn join(folder: &str, path: &str) -> String {
     }
 }
 
+/// Reads a file. One beside a workflow that lies outside itself is outside too, and was allowed with it.
+pub(super) fn read(
+    sources: &dyn Sources,
+    path: &str,
+    reach: Reach,
+) -> Result<Vec<u8>, SourceError> {
+    if reach == Reach::Anywhere || path.starts_with("../") || path.starts_with('/') {
+        sources.read_anywhere(path)
+    } else {
+        sources.read(path)
+    }
+}
+
 /// Compiles the text of a workflow and the files that it names. Without recursion: chains may be long.
 pub(super) fn compile_all(
     file: &str,
@@ -112,7 +125,7 @@ pub(super) fn compile_all(
             if family.known.contains_key(&path) {
                 continue;
             }
-            match sources.read(&path) {
+            match read(sources, &path, Reach::Inside) {
                 Ok(text) => open.push(Open {
                     file: join(&folder, &path),
                     path,
@@ -197,18 +210,19 @@ impl Family {
 impl Compiler<'_, '_> {
     /// Reads `workflow:`: a file, or a map with one. `step` is the step around it, for its `with`.
     pub(super) fn child(&mut self, node: &Node, step: Fields<'_>) -> Option<WorkflowStep> {
-        let (file, wait) = if node.text().is_some() {
-            (node, true)
+        let (file, wait, reach) = if node.text().is_some() {
+            (node, true, Reach::Inside)
         } else {
             let fields = yaml::fields(&mut self.report, node, &keys::CHILD)?;
             let wait = fields
                 .get("wait")
                 .and_then(|node| yaml::boolean(&mut self.report, node));
             let file = fields.required(&mut self.report, &keys::CHILD, "file")?;
-            (file, wait.unwrap_or(true))
+            let reach = self.reach(fields, &["file"]);
+            (file, wait.unwrap_or(true), reach)
         };
         let written = yaml::text(&mut self.report, file)?;
-        let path = self.child_path(file, written)?;
+        let path = self.child_path(file, written, reach)?;
         let family = std::mem::take(&mut self.setting.family.known);
         let found = self.child_of(file, &path, family.get(&path));
         let step = found.map(|child| {
@@ -219,7 +233,7 @@ impl Compiler<'_, '_> {
                 name: child.plan.name.clone(),
                 outputs: child.plan.outputs.keys().cloned().collect(),
                 wait,
-                folder: normalize(written, Reach::Inside)
+                folder: normalize(written, reach)
                     .map(|path| folder_of(&path).to_owned())
                     .unwrap_or_default(),
             }
@@ -229,7 +243,7 @@ impl Compiler<'_, '_> {
     }
 
     /// The path of the child below the folder of the first file.
-    fn child_path(&mut self, node: &Node, written: &str) -> Option<String> {
+    fn child_path(&mut self, node: &Node, written: &str, reach: Reach) -> Option<String> {
         if written.contains("${{") {
             self.report.error_with(
                 code::BAD_FILE,
@@ -239,7 +253,7 @@ impl Compiler<'_, '_> {
             );
             return None;
         }
-        let inside = self.simple_path(node, written, Reach::Inside)?;
+        let inside = self.simple_path(node, written, reach)?;
         let path = self.setting.origin.below(&inside);
         let chain = &self.setting.origin.chain;
         let Some(first) = chain.iter().position(|open| *open == path) else {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::SourceError;
-use super::child::Setting;
+use super::child::{self, Setting};
 use super::draft::{Draft, Named};
 use super::retry::WrittenRetry;
 use super::secrets::Secrets;
@@ -74,11 +74,7 @@ impl<'a, 't> Compiler<'a, 't> {
     pub(super) fn read_file(&mut self, node: &Node, path: &str, reach: Reach) -> Option<String> {
         let simple = self.simple_path(node, path, reach)?;
         let below = self.setting.origin.below(&simple);
-        let read = match reach {
-            Reach::Inside => self.setting.sources.read(&below),
-            Reach::Anywhere => self.setting.sources.read_anywhere(&below),
-        };
-        let bytes = match read {
+        let bytes = match child::read(self.setting.sources, &below, reach) {
             Ok(bytes) => bytes,
             Err(fault) => {
                 self.unreadable_file(node, path, fault);

@@ -34,7 +34,8 @@ impl Compiler<'_, '_> {
             }
         }
         let words = HandlerKind::ALL.map(HandlerKind::as_str);
-        if !words.iter().any(|word| fields.get(word).is_some()) {
+        let entries = node.entries().unwrap_or_default();
+        if entries.iter().all(|entry| entry.key == "timeout") {
             self.report.error_with(
                 code::BAD_VALUE,
                 node.span,

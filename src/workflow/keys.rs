@@ -154,7 +154,7 @@ pub(super) const BRANCH: Keys = Keys {
 
 pub(super) const CHILD: Keys = Keys {
     what: "`workflow`",
-    now: &["file", "wait"],
+    now: &["file", "wait", "allow_outside"],
     later: &[],
 };
 

@@ -164,6 +164,45 @@ fn results_logs_and_notebooks_of_a_python_step() {
     );
 }
 
+const NESTED: &str = "version: 1
+name: nested
+steps:
+  - {id: load, set: {x: [1, 2]}}
+  - {id: each, foreach: {items: \"${{ steps.load.outputs.x }}\", as: bpm, steps: [{id: fit, set: {x: \"${{ bpm }}\"}}]}}
+  - {id: poll, until: {condition: true, max: 3, steps: [{id: ask, set: {x: 1}}]}}
+  - {id: par, parallel: [{name: left, steps: [{id: one, set: {x: 1}}]}]}
+  - {id: child, needs: [], workflow: parts/child.yml}
+handlers:
+  failure: [{notify: ops, text: \"${{ failure.message }}\"}]
+";
+
+#[test]
+fn what_stands_inside_is_explained_and_faults_of_a_child_are_told_with_its_file() {
+    let place = Place::new();
+    place.write("nested.yml", NESTED);
+    std::fs::create_dir(place.path("parts")).unwrap();
+    place.write(
+        "parts/child.yml",
+        "version: 1\nname: child\nsteps: [{id: a, set: {x: 1}}]\n",
+    );
+    let told = place.text(0, &["validate", "nested.yml", "--explain"]);
+    for line in [
+        "  each.fit\n    runs for every bpm of each\n",
+        "  poll.ask\n    runs in every round of poll\n",
+        "  par.left.one\n    runs in the branch left of par\n",
+        "  handlers.failure.failure_1\n    runs when the run failed\n",
+    ] {
+        assert!(told.contains(line), "{line}{told}");
+    }
+    place.write("parts/child.yml", "version: 1\nname: child\nsteps: []\n");
+    let ran = place.run(&["validate", "nested.yml"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(
+        ran.err.contains("error[child_refused]") && ran.err.contains("parts/child.yml:3:8"),
+        "{ran:?}"
+    );
+}
+
 #[test]
 fn workflows_are_validated_drawn_and_explained() {
     let place = Place::new();

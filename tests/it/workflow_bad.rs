@@ -12,6 +12,11 @@ pub(crate) struct Shelf;
 impl Sources for Shelf {
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
         match path {
+            "child.yml" => Ok(CHILD.as_bytes().to_vec()),
+            "bad_child.yml" => Ok(BAD_CHILD.as_bytes().to_vec()),
+            "parts/back.yml" => Ok(BACK.as_bytes().to_vec()),
+            "parts/again.yml" => Ok(AGAIN.as_bytes().to_vec()),
+            "warns.yml" => Ok(WARNS.as_bytes().to_vec()),
             "ok.py" => Ok(b"results = {'x': 1}\n".to_vec()),
             "broken.py" => Ok(b"import math\n\nresults = {'x': math.sqrt(2}\n".to_vec()),
             "latin.py" => Ok(b"# caf\xe9\n".to_vec()),
@@ -23,6 +28,34 @@ impl Sources for Shelf {
         }
     }
 }
+
+const CHILD: &str = "version: 1
+name: child
+inputs: {day: date, count: {type: int, default: 3}}
+steps:
+  - {id: sum, set: {x: 1}}
+outputs: {total: \"${{ steps.sum.outputs.x }}\"}
+";
+const BAD_CHILD: &str = "version: 1
+name: bad_child
+steps:
+  - {id: sum, python: {file: missing.py}}
+";
+const BACK: &str = "version: 1
+name: back
+steps:
+  - {id: sum, workflow: again.yml}
+";
+const AGAIN: &str = "version: 1
+name: again
+steps:
+  - {id: more, workflow: {file: back.yml}}
+";
+const WARNS: &str = "version: 1
+name: warns
+steps:
+  - {id: each, foreach: {items: [], steps: [{id: i, set: {x: 1}}]}}
+";
 
 const MARK: &str = "#### ";
 

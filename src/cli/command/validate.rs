@@ -9,7 +9,8 @@ use super::super::compile::compile;
 use super::super::error::Error;
 use super::super::view::text::line;
 use super::super::{Context, Exit};
-use crate::plan::{EdgeKind, Plan, Step};
+use crate::plan::graph::occasion;
+use crate::plan::{EdgeKind, HandlerKind, Handlers, Parent, Plan, Step, StepKind};
 
 /// Check workflow files and print every fault
 #[derive(Debug, Args)]
@@ -71,20 +72,16 @@ fn accepted(name: &str, plan: &Plan, explain: bool) -> String {
     let mut text = format!("{}: valid, {count} {steps}\n", line(name));
     if explain {
         for step in plan.steps.iter() {
-            text.push_str(&waits(step));
+            text.push_str(&waits(plan, step));
         }
     }
     text
 }
 
-fn waits(step: &Step) -> String {
+fn waits(plan: &Plan, step: &Step) -> String {
     let mut text = format!("  {}\n", step.path);
     if let Some(parent) = &step.parent {
-        text.push_str(&format!(
-            "    runs when {} takes the arm {}\n",
-            parent.step,
-            line(&parent.arm)
-        ));
+        text.push_str(&format!("    {}\n", runs_when(plan, parent)));
     }
     if step.edges.is_empty() && step.parent.is_none() {
         text.push_str("    starts at once\n");
@@ -100,6 +97,27 @@ fn waits(step: &Step) -> String {
         text.push_str(&format!("    if {}\n", line(condition.source())));
     }
     text
+}
+
+/// What stands around the step, and when that lets it run.
+fn runs_when(plan: &Plan, parent: &Parent) -> String {
+    if let Some(kind) =
+        HandlerKind::parse(&parent.arm).filter(|_| parent.step.as_str() == Handlers::PATH)
+    {
+        return format!("runs when {}", occasion(kind));
+    }
+    let arm = line(&parent.arm);
+    let around = &parent.step;
+    match plan.steps.at(around).map(|step| &step.kind) {
+        Some(StepKind::Foreach(foreach)) => {
+            format!("runs for every {} of {around}", line(&foreach.name))
+        }
+        Some(StepKind::Until(until)) => {
+            format!("runs in every {} of {around}", line(&until.name))
+        }
+        Some(StepKind::Parallel(_)) => format!("runs in the branch {arm} of {around}"),
+        _ => format!("runs when {around} takes the arm {arm}"),
+    }
 }
 
 fn why(kind: EdgeKind) -> &'static str {

@@ -185,12 +185,17 @@ const BRANCH: [Row; 2] = [
     ("steps", Steps, "What the branch does, one after the other."),
 ];
 
-const CHILD: [Row; 2] = [
+const CHILD: [Row; 3] = [
     ("file", Text, "The workflow file, relative to this one."),
     (
         "wait",
         Bool,
         "Whether the step ends with that run (default), or as soon as it exists.",
+    ),
+    (
+        "allow_outside",
+        Bool,
+        "Whether the file may lie outside the folder of this one.",
     ),
 ];
 

@@ -60,7 +60,7 @@ const KEYS: [(&str, &str, &str); 23] = [
 ];
 
 /// Maps that something else was written for, and how they are written.
-const MAPS: [(&str, &str); 10] = [
+const MAPS: [(&str, &str); 19] = [
     (
         WORKFLOW,
         "a workflow file begins with `version: 1` and `name: …`",
@@ -83,6 +83,30 @@ const MAPS: [(&str, &str); 10] = [
     (CACHE, "write `cache: true` or `cache: {ttl: 7d}`"),
     (APPROVAL, "write `approval: {title: …}`"),
     ("`approve_code`", "write `approve_code: true`"),
+    (
+        "`foreach`",
+        "write `foreach: {items: ${{ … }}, steps: […]}`, in block style",
+    ),
+    (
+        "`until`",
+        "write `until:`, and below it `condition`, `max` and `steps`",
+    ),
+    ("`wait`", "write `wait: {duration: 5m}`"),
+    ("`http`", "write `http: {url: https://…}`"),
+    (
+        "`notify`",
+        "write `notify: channel` and `text: …` beside it",
+    ),
+    ("`workflow`", "write `workflow: child.yml`"),
+    ("`notebook`", "write `notebook: {merge: [load, analyse]}`"),
+    (
+        "a branch of `parallel`",
+        "write `- name: left` and `steps:` below it",
+    ),
+    (
+        "`handlers`",
+        "write the kind of the handler and its list of steps: `failure: […]`",
+    ),
 ];
 
 const WORKFLOW: &str = "a workflow";
@@ -124,6 +148,15 @@ mod tests {
             &keys::RETRY,
             &keys::APPROVAL,
             &keys::APPROVE_CODE,
+            &keys::FOREACH,
+            &keys::UNTIL,
+            &keys::WAIT,
+            &keys::HTTP,
+            &keys::NOTIFY,
+            &keys::CHILD,
+            &keys::NOTEBOOK,
+            &keys::BRANCH,
+            &keys::HANDLERS,
             &keys::CONCURRENCY,
             &keys::SECRET,
             &keys::SCHEDULE,
