@@ -37,6 +37,7 @@ mod executor_results;
 mod executor_rig;
 mod executor_science;
 mod expression_oracle;
+mod flow;
 mod graph_svg;
 mod history_golden;
 mod machine;

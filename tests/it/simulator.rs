@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stepwell::approval::{Decision, Verdict};
-use stepwell::failure::Failure;
+use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
@@ -48,6 +48,8 @@ pub(crate) struct World {
     voter: Box<Voter>,
     pub(crate) verdict: fn(&Step) -> Verdict,
     pub(crate) adopted: Adopted,
+    /// Steps that fail by the address of the step, items included.
+    pub(crate) item_fails: Option<Box<dyn Fn(&StepPath) -> bool>>,
     /// How often the code of each step really ran.
     pub(crate) ledger: BTreeMap<StepPath, u32>,
     /// How often each step was analysed.
@@ -64,6 +66,7 @@ impl World {
                 _ => Verdict::Pass,
             },
             adopted: Adopted::LostStarted,
+            item_fails: None,
             ledger: BTreeMap::new(),
             analysed: 0,
         }
@@ -135,6 +138,11 @@ impl Simulation {
             state,
             clock: self.clock,
         }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn sleep(&mut self, span: std::time::Duration) {
+        self.clock += i64::try_from(span.as_micros()).unwrap();
     }
 
     fn moment(&self) -> Moment {
@@ -307,6 +315,16 @@ impl Simulation {
         let (results, failure) = match (world.python)(step, attempt) {
             Ends::With(results) => (Some(results), None),
             Ends::Failing(failure) => (None, Some(failure)),
+        };
+        let bad = world.item_fails.as_ref().is_some_and(|fails| fails(path));
+        let failure = if bad {
+            Some(Failure::new(
+                FailureKind::Code,
+                stepwell::code::BAD_OUTPUT,
+                "boom",
+            ))
+        } else {
+            failure
         };
         let result = result(path, attempt, results);
         self.submit(Command::AttemptEnded { result, failure })

@@ -36,8 +36,9 @@ pub(super) fn inside<'a>(
 ) -> impl Iterator<Item = (&'a Step, &'a StepState)> {
     paths.iter().filter_map(move |path| {
         let steps: &plan::Steps = &state.plan.steps;
-        let (_, place) = steps.home(steps.position(path)?)?;
-        state.node(NodeId { frame, place })
+        let (body, place) = steps.home(steps.position(path)?)?;
+        let here = state.frame(frame).filter(|frame| frame.body == body);
+        here.and_then(|_| state.node(NodeId { frame, place }))
     })
 }
 
