@@ -8,7 +8,7 @@ use stepwell::code;
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{Digest, StepPath};
 use stepwell::plan::{Plan, StepKind};
-use stepwell::run::payload::{Answer, Values};
+use stepwell::run::payload::{Answer, ChildRunStarted, ChildRunWaiting, Values};
 use stepwell::run::{Command, Refusal, RunStatus};
 
 use crate::machine::plan_of;
@@ -628,4 +628,50 @@ fn a_cancel_reaches_the_run_inside() {
         state.children[0].closed.as_ref().unwrap().status,
         RunStatus::Cancelled
     );
+}
+
+/// Runs that hold every kind of event of this file, for the golden histories.
+pub(crate) fn stories() -> Vec<(&'static str, Simulation)> {
+    let loops = "concurrency: {group: orbit}\nsteps:\n  - id: per\n    foreach:\n      items: [a, b]\n      key: ${{ item }}\n      tolerate: 1\n      \
+                 steps:\n        - id: fit\n          python: {code: 'results = {}'}\n  - id: poll\n    until:\n      condition: ${{ round.index >= 2 }}\n      \
+                 max: 3\n      every: 1m\n      steps:\n        - id: look\n          set: {n: 1}\n  - id: sig\n    wait: {signal: beam}\n  \
+                 - id: locked\n    python: {code: 'results = {}'}\n    locks: [magnet]\n  - id: nap\n    deadline: 1h\n    on_failure: continue\n    wait: {duration: 2h}\n";
+    let mut loops = Simulation::new(&plan_of(loops), &json!({}));
+    let mut world = fine();
+    world.item_fails = Some(Box::new(|path: &StepPath| path.as_str() == "per[b].fit"));
+    loops.rest(&mut world);
+    loops
+        .submit(Command::Pause {
+            reason: Some("beam off".to_owned()),
+        })
+        .unwrap();
+    loops.submit(Command::Unpause).unwrap();
+    loops
+        .submit(signal("beam", json!({"dose": 3}), Some("k1")))
+        .unwrap();
+    loops.rest(&mut world);
+    let mut late = Simulation::new(
+        &plan_of("timeout: 1h\nsteps:\n  - id: nap\n    wait: {duration: 2h}\n"),
+        &json!({}),
+    );
+    late.rest(&mut fine());
+    let mut child = Simulation::new(&with_child(), &json!({}));
+    child.submit(Command::Start).unwrap();
+    child.advance();
+    let step = StepPath::new("child");
+    let run = stepwell::id::RunId::from_bytes([9; 16]);
+    let started = ChildRunStarted {
+        step: step.clone(),
+        run,
+    };
+    child.submit(Command::ChildStarted(started)).unwrap();
+    let waiting = ChildRunWaiting {
+        step,
+        status: RunStatus::Waiting,
+        questions: Vec::new(),
+    };
+    child.submit(Command::ChildWaits(waiting)).unwrap();
+    assert_eq!(word(&child), "waiting");
+    child.rest(&mut fine());
+    vec![("loops", loops), ("late", late), ("child", child)]
 }

@@ -80,6 +80,9 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
     stories.push(("unknown".to_owned(), Arc::clone(&troubled), unknown));
     stories.push(("cancelled".to_owned(), troubled, cancelled));
     stories.push(("failed".to_owned(), Arc::clone(&failed.plan), failed));
+    for (name, run) in crate::flow::stories() {
+        stories.push((name.to_owned(), Arc::clone(&run.plan), run));
+    }
     stories
 }
 
