@@ -470,7 +470,7 @@ fn rule_15_a_paused_run_begins_nothing_new_and_goes_on_later() {
 const SIGNALS: &str = "steps:\n  - id: one\n    wait: {signal: beam, payload: {dose: int}}\n  - id: two\n    needs: []\n    wait: {signal: beam, payload: {dose: int}}\n  \
                        - id: late\n    needs: []\n    wait: {signal: never, timeout: 1h, on_timeout: continue}\n  - id: sum\n    needs: [one, two]\n    set: {v: '${{ steps.one.outputs.dose * 10 + steps.two.outputs.dose }}'}\n";
 
-fn signal(name: &str, payload: Value, key: Option<&str>) -> Command {
+fn signal(name: &str, payload: &Value, key: Option<&str>) -> Command {
     Command::Signal {
         name: name.to_owned(),
         payload: payload.as_object().cloned().unwrap(),
@@ -481,22 +481,22 @@ fn signal(name: &str, payload: Value, key: Option<&str>) -> Command {
 #[test]
 fn signals_are_kept_and_taken_in_the_order_of_the_steps() {
     let mut run = Simulation::new(&plan_of(SIGNALS), &json!({}));
-    run.submit(signal("beam", json!({"dose": 3}), Some("k1")))
+    run.submit(signal("beam", &json!({"dose": 3}), Some("k1")))
         .unwrap();
-    run.submit(signal("beam", json!({"dose": 3}), Some("k1")))
+    run.submit(signal("beam", &json!({"dose": 3}), Some("k1")))
         .unwrap();
     run.rest(&mut fine());
     assert_eq!((word(&run), events(&run, "SignalReceived")), ("waiting", 1));
     assert_eq!(told(&run)[..2], ["one succeeded", "two waiting"]);
     assert!(matches!(
-        run.submit(signal("bean", json!({}), None)),
+        run.submit(signal("bean", &json!({}), None)),
         Err(Refusal::UnknownSignal { .. })
     ));
     assert!(matches!(
-        run.submit(signal("beam", json!({"dose": "much"}), None)),
+        run.submit(signal("beam", &json!({"dose": "much"}), None)),
         Err(Refusal::BadSignal { .. })
     ));
-    run.submit(signal("beam", json!({"dose": 4}), None))
+    run.submit(signal("beam", &json!({"dose": 4}), None))
         .unwrap();
     run.rest(&mut fine());
     assert_eq!(outputs(&run, "sum"), json!({"v": 34}));
@@ -505,7 +505,7 @@ fn signals_are_kept_and_taken_in_the_order_of_the_steps() {
     assert_eq!(outputs(&run, "late"), json!({"timed_out": true}));
     assert_eq!(word(&run), "succeeded");
     assert!(matches!(
-        run.submit(signal("beam", json!({"dose": 4}), None)),
+        run.submit(signal("beam", &json!({"dose": 4}), None)),
         Err(Refusal::Ended { .. })
     ));
 }
@@ -647,7 +647,7 @@ pub(crate) fn stories() -> Vec<(&'static str, Simulation)> {
         .unwrap();
     loops.submit(Command::Unpause).unwrap();
     loops
-        .submit(signal("beam", json!({"dose": 3}), Some("k1")))
+        .submit(signal("beam", &json!({"dose": 3}), Some("k1")))
         .unwrap();
     loops.rest(&mut world);
     let mut late = Simulation::new(

@@ -40,6 +40,7 @@ pub(crate) enum Adopted {
 }
 
 type Python = dyn Fn(&Step, u32) -> Ends;
+type Breaks = dyn Fn(&StepPath) -> bool;
 type Voter = dyn Fn(&ApprovalState) -> Option<(Answer, Values)>;
 
 /// The world outside the machine.
@@ -49,7 +50,7 @@ pub(crate) struct World {
     pub(crate) verdict: fn(&Step) -> Verdict,
     pub(crate) adopted: Adopted,
     /// Steps that fail by the address of the step, items included.
-    pub(crate) item_fails: Option<Box<dyn Fn(&StepPath) -> bool>>,
+    pub(crate) item_fails: Option<Box<Breaks>>,
     /// How often the code of each step really ran.
     pub(crate) ledger: BTreeMap<StepPath, u32>,
     /// How often each step was analysed.
