@@ -97,6 +97,7 @@ impl History {
             folder: "runs/bench".to_owned(),
             workflow_folder: None,
             scheduled_at: Timestamp::from_micros(0),
+            allow_self: true,
         };
         let first = recorded(1, Event::RunCreated(created), 1);
         let state = RunState::begin(RunId::from_bytes([7; 16]), Arc::clone(plan), &first).unwrap();
@@ -182,6 +183,7 @@ impl History {
             environment_text: "python 3.13".to_owned(),
             subject: Digest::of(path.as_str().as_bytes()),
             reviewers: None,
+            rules: stepwell::approval::Rules::default(),
             notebook: None,
         }
     }

@@ -1,11 +1,15 @@
-//! When a person has to say yes, and to what exactly.
+//! When a person has to say yes, and to what exactly; who may.
 
+mod authorize;
 mod people;
 mod policy;
+mod rules;
 mod subject;
 
+pub use authorize::{Asked, Denied, Voter, authorize};
 pub use people::Roles;
 pub use policy::{
     CodeApproval, Decision, GlobalMode, ModePolicy, Policy, PythonApproval, Verdict, decide,
 };
+pub use rules::{Answer, People, Rules, Tally};
 pub use subject::{Subject, subject_digest};

@@ -1,13 +1,15 @@
-//! Yes and no: a vote recorded, and what to type next.
+//! Yes, no and not like this: an answer recorded, and what to type next.
 
 use clap::Args;
 use serde_json::json;
 
 use super::error::Error;
+use super::open::Opened;
 use super::view::text::line;
-use super::{Context, Exit, drive, find, person};
+use super::{Context, Exit, drive, find, group, person};
 use crate::code;
 use crate::diagnostic::did_you_mean;
+use crate::id::ApprovalId;
 use crate::plan;
 use crate::run::payload::{Answer, Values};
 use crate::run::{Actor, ApprovalState, Command, RunState, RunStatus, Vote};
@@ -17,16 +19,22 @@ use crate::run::{Actor, ApprovalState, Command, RunState, RunStatus, Vote};
 pub(super) struct Question {
     /// The question: an approval id (apr_…), or a run that has one open question (@last is the newest)
     #[arg(value_name = "ID")]
-    id: String,
+    pub(super) id: String,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
+    /// A value of the question's form
+    #[arg(long, value_name = "NAME=VALUE")]
+    form: Vec<String>,
+    /// Answer all open questions of the run below this step, each on its own
+    #[arg(long, value_name = "STEP")]
+    pub(super) group: Option<String>,
     /// Speak for somebody else; the record keeps both names
     #[arg(long = "as", value_name = "NAME")]
     speak_for: Option<String>,
     /// Drive the run on in the foreground afterwards
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
 }
 
 /// Records the answer; with `--resume`, drives the run on.
@@ -34,29 +42,16 @@ pub(super) async fn answer(
     context: &Context,
     question: Question,
     answer: Answer,
-    form: &[String],
 ) -> Result<Exit, Error> {
     let opened = context.open_for_run().await?;
+    if question.group.is_some() {
+        return group::answer(context, &opened, &question, answer).await;
+    }
     let (state, approval) = find::approval(context, &opened, &question.id).await?;
-    let asked = state.approvals.get(&approval);
-    let typist = person::name();
-    let speaks_for = question.speak_for.filter(|name| *name != typist);
-    let vote = Vote {
-        approval,
-        person: speaks_for.clone().unwrap_or_else(|| typist.clone()),
-        typed_by: speaks_for.map(|_| typist.clone()),
-        answer,
-        form: asked.map_or_else(|| Ok(Values::new()), |asked| values(asked, form))?,
-        comment: question.comment,
-        seen: asked.map(|asked| asked.request.subject_digest),
-    };
-    let command = Command::Vote(vote.clone());
-    let after = opened
-        .engine
-        .command(state.run, Actor::User(typist), command)
-        .await?;
+    let vote = vote(&state, &approval, &question, answer)?;
+    let after = submit(&opened, &state, &vote).await?;
     if question.resume {
-        context.output.remark(&recorded(&state, &vote));
+        context.output.remark(&recorded(&after, &vote));
         return drive::drive_and_tell(context, &opened, after.run).await;
     }
     let driver = opened.store.driver(after.run);
@@ -64,9 +59,49 @@ pub(super) async fn answer(
     Ok(Exit::Succeeded)
 }
 
+/// Records one answer under the name of whoever sits at the keyboard.
+pub(super) async fn submit(
+    opened: &Opened,
+    state: &RunState,
+    vote: &Vote,
+) -> Result<RunState, Error> {
+    let typist = vote.typed_by.clone().unwrap_or_else(|| vote.person.clone());
+    let command = Command::Vote(vote.clone());
+    Ok(opened
+        .engine
+        .command(state.run, Actor::User(typist), command)
+        .await?)
+}
+
+/// The answer to one question as the arguments say it.
+pub(super) fn vote(
+    state: &RunState,
+    approval: &ApprovalId,
+    question: &Question,
+    answer: Answer,
+) -> Result<Vote, Error> {
+    let asked = state.approvals.get(approval);
+    let typist = person::name();
+    let named = question.speak_for.as_deref().map(str::trim);
+    let speaks_for = named.filter(|name| *name != typist).map(str::to_owned);
+    let form = asked.map_or_else(|| Ok(Values::new()), |asked| values(asked, &question.form))?;
+    Ok(Vote {
+        approval: approval.clone(),
+        person: speaks_for.clone().unwrap_or_else(|| typist.clone()),
+        // The engine knows them.
+        roles: Vec::new(),
+        typed_by: speaks_for.map(|_| typist),
+        answer,
+        form,
+        comment: question.comment.clone(),
+        seen: asked.map(|asked| asked.request.subject_digest),
+    })
+}
+
 fn told(context: &Context, after: &RunState, vote: &Vote, driver: Option<&str>) {
     let status = after.status();
     let next = next(context, after).filter(|_| driver.is_none());
+    let asked = after.approvals.get(&vote.approval);
     context.output.result(
         || {
             json!({
@@ -75,6 +110,9 @@ fn told(context: &Context, after: &RunState, vote: &Vote, driver: Option<&str>) 
                 "answer": vote.answer,
                 "person": vote.person,
                 "typed_by": vote.typed_by,
+                "closed": asked.and_then(|asked| asked.closed.as_ref()).map(|(outcome, ..)| outcome),
+                "yes": asked.map(|asked| asked.tally().yes),
+                "required": asked.map(|asked| asked.request.rules.required),
                 "status": status,
                 "next": next,
                 "driven_by": driver,
@@ -96,7 +134,7 @@ fn told(context: &Context, after: &RunState, vote: &Vote, driver: Option<&str>) 
 }
 
 /// The command that moves the run on, if any can.
-fn next(context: &Context, after: &RunState) -> Option<String> {
+pub(super) fn next(context: &Context, after: &RunState) -> Option<String> {
     match after.status() {
         RunStatus::Pending | RunStatus::Running | RunStatus::Paused => Some(
             context
@@ -117,25 +155,38 @@ fn next(context: &Context, after: &RunState) -> Option<String> {
     }
 }
 
-fn recorded(state: &RunState, vote: &Vote) -> String {
+/// What was recorded, in a line.
+pub(super) fn recorded(after: &RunState, vote: &Vote) -> String {
     let word = match vote.answer {
         Answer::Approve => "approved",
         Answer::Reject => "rejected",
+        Answer::RequestChanges => "sent back",
     };
-    let step = state
-        .approvals
-        .get(&vote.approval)
-        .map(|asked| asked.request.step.as_str());
+    let asked = after.approvals.get(&vote.approval);
+    let step = asked.map(|asked| asked.request.step.as_str());
     let by = match &vote.typed_by {
         Some(typist) => format!("{}, typed by {typist}", vote.person),
         None => vote.person.clone(),
     };
+    let more = asked.and_then(still_open).unwrap_or_default();
     format!(
-        "{word} {} ({}) as {}",
+        "{word} {} ({}) as {}{more}",
         vote.approval,
         step.unwrap_or_default(),
         line(&by)
     )
+}
+
+/// How many more answers an open question needs.
+fn still_open(asked: &ApprovalState) -> Option<String> {
+    let rules = &asked.request.rules;
+    let yes = asked.tally().yes.len();
+    asked.closed.is_none().then(|| {
+        format!(
+            "; {yes} of {} people have said yes, the question is still open",
+            rules.required
+        )
+    })
 }
 
 /// Reads `name=value` by the types of the form.

@@ -64,6 +64,7 @@ pub(super) enum Command {
     Approvals(command::approvals::Arguments),
     Approve(command::approve::Arguments),
     Reject(command::reject::Arguments),
+    RequestChanges(command::request_changes::Arguments),
     Resume(command::resume::Arguments),
     Cancel(command::cancel::Arguments),
     Pause(command::pause::Arguments),

@@ -190,6 +190,7 @@ impl From<Refusal> for Error {
                 Exit::Usage,
                 "say why with --comment \"…\"; the author will read it".to_owned(),
             ),
+            Refusal::NotAllowed(denied) => (Exit::Failed, denied.hint().to_owned()),
         };
         Self::new(exit, refusal.code(), refusal.to_string()).help(help)
     }

@@ -11,6 +11,7 @@ mod drive;
 mod error;
 mod exit;
 mod find;
+mod group;
 mod inputs;
 mod interrupt;
 mod open;
@@ -164,6 +165,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Approvals(arguments) => command::approvals::perform(context, &arguments).await,
         Command::Approve(arguments) => command::approve::perform(context, arguments).await,
         Command::Reject(arguments) => command::reject::perform(context, arguments).await,
+        Command::RequestChanges(arguments) => {
+            command::request_changes::perform(context, arguments).await
+        }
         Command::Resume(arguments) => command::resume::perform(context, &arguments).await,
         Command::Pause(arguments) => command::pause::perform(context, arguments).await,
         Command::Unpause(arguments) => command::pause::unpause(context, arguments).await,

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::Error;
-use super::settings;
+use super::view::panel::You;
 use super::{Context, Exit};
+use super::{person, settings};
 use crate::artifact::Blobs;
 use crate::code;
 use crate::config::{self, Config, ModeSettings};
@@ -30,6 +31,15 @@ pub(super) struct Opened {
     pub(super) blobs: Arc<Blobs>,
     /// The same store that the engine has.
     pub(super) store: Arc<SharedStore>,
+}
+
+impl Opened {
+    /// Whoever sits at the keyboard, with the roles that the configuration gives.
+    pub(super) fn you(&self) -> You {
+        let name = person::name();
+        let roles = self.engine.roles_of(&name);
+        You { name, roles }
+    }
 }
 
 impl Context {

@@ -6,16 +6,16 @@ use super::modules::Digests;
 use super::options::blocking;
 use super::task::Driver;
 use super::{Error, Shared, modules, notebook};
-use crate::approval::{self, Decision, Subject, Verdict};
+use crate::approval::{self, Decision, Rules, Subject, Verdict};
 use crate::code;
 use crate::executor::{EnvironmentIdentity, EnvironmentSpec};
 use crate::expression;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{Digest, StepPath};
-use crate::plan::{PythonStep, Reviewers, Step, StepKind};
+use crate::plan::{PythonStep, Step, StepKind};
 use crate::python::analysis::Report;
 use crate::run::payload::AnalysisReported;
-use crate::run::{Command, RunScope, RunState, StepState, check_json};
+use crate::run::{Command, RunScope, RunState, StepState, ask_rules, check_json};
 
 /// Analyses the code of a step.
 pub(super) async fn analyse(driver: &Driver, state: &RunState, path: &StepPath) -> Option<Command> {
@@ -159,7 +159,7 @@ async fn report(
     let (report, modules) =
         read(move || modules::analyze(folder.as_deref(), &code, &rules)).await?;
     let prepared = prepare(shared, (step_state, python), &modules).await?;
-    let (asks, reviewers) = step_wish(state, step_state, python, &report)?;
+    let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
     let mut reported = AnalysisReported {
         step: step_state.path.clone(),
@@ -171,6 +171,7 @@ async fn report(
         environment_text: prepared.identity.description,
         subject: prepared.subject,
         reviewers,
+        rules,
         notebook: None,
     };
     if waits(&reported.decision) {
@@ -187,15 +188,19 @@ fn waits(decision: &Decision) -> bool {
     }
 }
 
-/// What the step itself wishes: whether to ask, and whom.
+/// What the step itself wishes: whether to ask, and whom; as text for people, and as rules.
 fn step_wish(
     state: &RunState,
     step_state: &StepState,
     python: &PythonStep,
     report: &Report,
-) -> Result<(Option<bool>, Option<String>), Failure> {
+) -> Result<(Option<bool>, Option<String>, Rules), Failure> {
     let Some(wish) = &python.approve_code else {
-        return Ok((None, None));
+        let rules = Rules {
+            allow_self: state.created.allow_self,
+            ..Rules::default()
+        };
+        return Ok((None, None, rules));
     };
     let check = check_json(report);
     let scope = RunScope::at(state, step_state.node.frame);
@@ -216,12 +221,7 @@ fn step_wish(
         // What can't be decided is asked.
         _ => true,
     };
-    let reviewers = match &wish.rules.reviewers {
-        None | Some(Reviewers::Named(_)) => None,
-        Some(Reviewers::Text(template)) => {
-            let value = template.evaluate(&scope).map_err(|error| broken(&error))?;
-            Some(value.to_text().map_err(|error| broken(&error))?)
-        }
-    };
-    Ok((Some(asks), reviewers))
+    let allow_self = state.created.allow_self;
+    let (reviewers, rules) = ask_rules(&wish.rules, &scope, allow_self, "approve_code")?;
+    Ok((Some(asks), reviewers, rules))
 }

@@ -88,6 +88,11 @@ impl History {
     }
 
     async fn submit_once(&mut self, command: Command, actor: &Actor) -> Result<(), Error> {
+        if matches!(command, Command::Vote(_)) {
+            // What is due by the clock goes before an answer that comes now: an answer that comes too late
+            // is late whether or not somebody was up when the time was over.
+            self.advance().await?;
+        }
         let moment = self.shared.moment();
         let events = decide(&self.state, command)?;
         if events.is_empty() {

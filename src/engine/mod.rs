@@ -148,6 +148,7 @@ impl Engine {
             folder: folder::name(&new.plan.name, run, now),
             workflow_folder: new.workflow_folder,
             scheduled_at: new.scheduled_at.unwrap_or(now),
+            allow_self: shared.options.allow_self,
         };
         History::create(Arc::clone(shared), run, new.plan, created, new.actor).await?;
         Ok(())
@@ -255,13 +256,27 @@ impl Engine {
         command: Command,
     ) -> Result<RunState, Error> {
         let mut history = History::load(Arc::clone(&self.shared), run).await?;
-        history.submit(command, actor).await?;
+        history.submit(self.with_roles(command), actor).await?;
         history.advance().await?;
         let state = history.into_state();
         if state.status().is_terminal() || state.status() == RunStatus::Waiting {
             notebook::write_run(&self.shared, &state).await;
         }
         Ok(state)
+    }
+
+    /// The roles that the configuration gives to a person.
+    #[must_use]
+    pub fn roles_of(&self, person: &str) -> Vec<String> {
+        self.shared.options.roles.of(person)
+    }
+
+    /// An answer with the roles of the person who gives it, whatever the caller says of them.
+    fn with_roles(&self, mut command: Command) -> Command {
+        if let Command::Vote(vote) = &mut command {
+            vote.roles = self.roles_of(&vote.person);
+        }
+        command
     }
 
     /// Drives a run until it has ended or only people can move it on. Dropping the future leaves the run

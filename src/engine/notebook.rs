@@ -20,7 +20,7 @@ use crate::python::notebook::{
     self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, NotebookState,
     RunNotebook, StepSection,
 };
-use crate::run::payload::{AnalysisReported, FileRef, ResultRecorded};
+use crate::run::payload::{AnalysisReported, Answer, FileRef, ResultRecorded};
 use crate::run::{self, ApprovalState, RunState, StepState, StepStatus, run_json};
 
 /// Largest part of a stream that is read for a notebook, in bytes; the notebook cuts further.
@@ -259,8 +259,9 @@ fn approval_line<'a>(state: &'a RunState, step: &StepState) -> Option<ApprovalLi
         at: *at,
         comment: vote.comment.as_deref().unwrap_or_default(),
         decision: match vote.answer {
-            crate::run::payload::Answer::Approve => "approved",
-            crate::run::payload::Answer::Reject => "rejected",
+            Answer::Approve => "approved",
+            Answer::Reject => "rejected",
+            Answer::RequestChanges => "changes wanted",
         },
     })
 }

@@ -15,7 +15,9 @@ mod leave;
 mod map;
 mod parallel;
 mod python;
+mod question;
 mod queue;
+mod rules;
 mod switch;
 mod time;
 mod until;
@@ -23,14 +25,17 @@ mod wait;
 
 pub use map::{ITEMS_MAX, KEY_CHARS_MAX};
 pub use python::blocked;
+pub use rules::ask_rules;
 pub(super) use time::deadline;
 
 use evaluate::{evaluate, text, values};
 use finish::finish;
 
 use super::event::Event;
+use super::frame::Stop;
 use super::payload::{StepSucceeded, Values};
 use super::retry::Moment;
+use super::rewind;
 use super::scope::RunScope;
 use super::state::{RunState, StepState, StepStatus};
 use crate::code;
@@ -68,6 +73,10 @@ pub fn advance(state: &RunState, moment: Moment) -> Vec<Event> {
             return failed;
         }
     }
+    // Alone in its round: it concerns many steps.
+    if let Some(rewound) = rewind::next(state) {
+        return vec![rewound];
+    }
     state
         .frontier()
         .flat_map(|(step, step_state)| follow(state, step, step_state, moment))
@@ -104,9 +113,9 @@ fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment)
             | StepKind::Notify(_)
             | StepKind::Notebook(_)
             | StepKind::Fail(_)
-            | StepKind::Succeed(_) => approval::close(state, step_state, false),
+            | StepKind::Succeed(_) => question::tend(state, step_state, moment.now),
         },
-        StepStatus::Unknown => attempts::unknown(state, step, step_state),
+        StepStatus::Unknown => attempts::unknown(state, step, step_state, moment.now),
         StepStatus::Succeeded
         | StepStatus::Failed
         | StepStatus::Skipped
@@ -122,6 +131,9 @@ fn stopped(state: &RunState, step: &Step, step_state: &StepState, moment: Moment
     if step_state.open_attempt().is_some() {
         return Vec::new();
     }
+    if matches!(state.stop_of(step_state.node), Some(Stop::Rewound { .. })) {
+        return held_back(state, step, step_state, moment);
+    }
     match step_state.status {
         StepStatus::Running => running(state, step, step_state, moment),
         StepStatus::Pending
@@ -135,6 +147,15 @@ fn stopped(state: &RunState, step: &Step, step_state: &StepState, moment: Moment
         | StepStatus::Rejected
         | StepStatus::Cancelled => leave::put_down(state, step, step_state),
     }
+}
+
+/// What still happens to a step that is about to begin anew: its question is closed. It does not end. What
+/// became of an interrupted write must be known first.
+fn held_back(state: &RunState, step: &Step, step_state: &StepState, moment: Moment) -> Vec<Event> {
+    if step_state.status == StepStatus::Unknown {
+        return attempts::unknown(state, step, step_state, moment.now);
+    }
+    question::supersede(state, step_state)
 }
 
 fn ready(
@@ -172,7 +193,7 @@ fn ready(
             Ok(vec![succeeded(step_state, outputs)])
         }
         StepKind::Switch(switch) => switch::choose(state, step_state, switch),
-        StepKind::Approval(approval) => approval::work(state, step_state, approval),
+        StepKind::Approval(approval) => approval::work(state, step_state, approval, moment.now),
         StepKind::Foreach(foreach) => map::expand(state, step_state, foreach),
         StepKind::Until(until) => Ok(until::running(state, step, step_state, until, moment)),
         StepKind::Parallel(parallel) => Ok(parallel::running(state, step, step_state, parallel)),

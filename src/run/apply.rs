@@ -5,6 +5,7 @@ mod child;
 mod flow;
 mod question;
 mod queue;
+mod rewind;
 mod time;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use super::clock::RunClock;
 use super::event::{Event, Recorded};
 use super::frame::{FrameKind, NodeId, Stop};
 use super::payload::{RunCreated, RunEnded, StepBlocked, StepReady, Values};
+use super::record::Actor;
 use super::state::{AttemptStatus, Ending, RunState, StepState, StepStatus};
 use super::summary::RunStatus;
 use crate::failure::Failure;
@@ -52,7 +54,11 @@ impl RunState {
         if first.seq != 1 {
             return Err(illegal(first, "the first event has place 1".to_owned()));
         }
-        Ok(Self::created(run, plan, created.clone(), first.time))
+        let mut state = Self::created(run, plan, created.clone(), first.time);
+        if let Actor::User(name) = &first.actor {
+            state.starter = Some(name.clone());
+        }
+        Ok(state)
     }
 
     fn created(run: RunId, plan: Arc<Plan>, created: RunCreated, at: Timestamp) -> Self {
@@ -76,6 +82,8 @@ impl RunState {
             settled: 0,
             total: 0,
             approvals: IndexMap::new(),
+            starter: None,
+            rewinds: Vec::new(),
         };
         state.open_frame(Body::Run, FrameKind::Run, None, at);
         state
@@ -176,6 +184,9 @@ impl RunState {
             Event::ApprovalRequested(request) => self.asked(request, at),
             Event::ApprovalVoted(vote) => self.voted(vote, at),
             Event::ApprovalClosed(closed) => self.close_approval(closed, at),
+            Event::ApprovalReminded(reminded) => self.reminded(reminded, at),
+            Event::ApprovalEscalated(escalated) => self.escalated(escalated, at),
+            Event::StepsRewound(rewound) => self.rewound(rewound, at),
             Event::BranchChosen(chosen) => self.choose_branch(chosen, at),
             Event::MapExpanded(expanded) => self.map_expanded(expanded),
             Event::MapItemStarted(started) => self.map_item_started(started, at),
@@ -354,7 +365,7 @@ impl RunState {
     }
 
     /// Position in the plan of the step at an address.
-    fn index_of(&self, node: NodeId) -> Option<usize> {
+    pub(super) fn index_of(&self, node: NodeId) -> Option<usize> {
         let body = self.frame(node.frame)?.body;
         self.plan.steps.members(body).get(node.place).copied()
     }

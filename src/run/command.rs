@@ -6,6 +6,7 @@ use super::payload::{
     AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
     ResultRecorded, Values,
 };
+use crate::approval::Denied;
 use crate::code::{self, Code};
 use crate::failure::Failure;
 use crate::id::{ApprovalId, Digest, StepPath};
@@ -112,6 +113,8 @@ pub struct Vote {
     pub approval: ApprovalId,
     /// Who answers.
     pub person: String,
+    /// The roles that config.yml gives to that person; the engine fills them in.
+    pub roles: Vec<String>,
     /// On whose keyboard, when somebody speaks for another.
     pub typed_by: Option<String>,
     /// The answer.
@@ -175,8 +178,11 @@ pub enum Refusal {
         message: String,
     },
     /// A no needs a reason.
-    #[error("a rejection needs a comment")]
+    #[error("a rejection, or a wish for changes, needs a comment")]
     CommentMissing,
+    /// This person may not give this answer.
+    #[error("{0}")]
+    NotAllowed(Denied),
 }
 
 impl Refusal {
@@ -193,6 +199,7 @@ impl Refusal {
             Self::UnknownSignal { .. } => code::UNKNOWN_SIGNAL,
             Self::BadSignal { .. } => code::BAD_SIGNAL,
             Self::CommentMissing => code::COMMENT_MISSING,
+            Self::NotAllowed(denied) => denied.code(),
         }
     }
 }

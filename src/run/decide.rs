@@ -238,7 +238,7 @@ const STARTED: &str = "started";
 /// How many attempts were interrupted while their code ran. One that never began says nothing about the step, and
 /// a person who wants a write run again is no interruption.
 pub(super) fn interruptions(state: &StepState) -> usize {
-    let under_way = state.attempts.iter().filter(|attempt| {
+    let under_way = state.current_attempts().iter().filter(|attempt| {
         matches!(&attempt.status, AttemptStatus::Failed { failure, counted: false }
             if failure.detail.get(STARTED) == Some(&json!(true)))
     });
@@ -265,7 +265,7 @@ pub(super) fn on_reject(step: &Step) -> OnReject {
 /// Whether the newest attempt of a step is of unknown outcome.
 pub(super) fn is_unknown(state: &StepState) -> bool {
     state
-        .attempts
+        .current_attempts()
         .last()
         .is_some_and(|attempt| matches!(attempt.status, AttemptStatus::Unknown { .. }))
 }

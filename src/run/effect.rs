@@ -139,7 +139,7 @@ fn owed_by(
     if stopped {
         return None;
     }
-    if let Some((at, idle)) = sleeps_until(step, step_state) {
+    if let Some((at, idle)) = sleeps_until(state, step, step_state) {
         let step = path;
         return (at > now).then_some(Effect::WakeAt { at, step, idle });
     }
@@ -176,7 +176,14 @@ fn child(step_state: &StepState, stopped: bool) -> Option<Effect> {
 }
 
 /// When a step that waits goes on, and whether that is only a limit on what others do.
-fn sleeps_until(step: &Step, step_state: &StepState) -> Option<(Timestamp, bool)> {
+fn sleeps_until(
+    state: &RunState,
+    step: &Step,
+    step_state: &StepState,
+) -> Option<(Timestamp, bool)> {
+    if let Some(at) = limit_on_people(state, step_state) {
+        return Some((at, true));
+    }
     if let StepKind::Wait(wait) = &step.kind {
         let waits = step_state.status == StepStatus::Waiting;
         let at = step_state.wakes_at().filter(|_| waits)?;
@@ -212,6 +219,11 @@ fn attempt(step_state: &StepState, now: Timestamp, act: bool) -> Effect {
         Some(_) | None if act => Effect::Act { step, attempt },
         Some(_) | None => Effect::Execute { step, attempt },
     }
+}
+
+/// When people are reminded of the step's question, or its time is over.
+fn limit_on_people(state: &RunState, step_state: &StepState) -> Option<Timestamp> {
+    state.approvals.get(step_state.approval.as_ref()?)?.due_at()
 }
 
 /// When the next round of an until begins.

@@ -6,12 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::payload::{
-    AnalysisReported, ApprovalClosed, ApprovalRequested, ApprovalVoted, AttemptEnded,
-    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, BranchChosen, ChildRunClosed,
-    ChildRunStarted, ChildRunWaiting, DeadlinePassed, MapExpanded, MapItemClosed, MapItemStarted,
-    ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunEnded, RunFailed,
-    RunPaused, RunQueued, SignalConsumed, SignalReceived, SlotsReleased, StepAdmitted, StepBlocked,
-    StepFailed, StepQueued, StepReady, StepSucceeded,
+    AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
+    ApprovalVoted, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
+    BranchChosen, ChildRunClosed, ChildRunStarted, ChildRunWaiting, DeadlinePassed, MapExpanded,
+    MapItemClosed, MapItemStarted, ResultRecorded, RetryScheduled, RoundClosed, RoundStarted,
+    RunCreated, RunEnded, RunFailed, RunPaused, RunQueued, SignalConsumed, SignalReceived,
+    SlotsReleased, StepAdmitted, StepBlocked, StepFailed, StepQueued, StepReady, StepSucceeded,
+    StepsRewound,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -109,6 +110,7 @@ events! {
     24 1 StepFailed(StepFailed): "It ended with a failure.",
     25 1 StepRejected(StepBlocked): "A person said no.",
     26 1 StepCancelled(StepNamed): "It was stopped.",
+    32 1 StepsRewound(StepsRewound): "Steps begin anew, because a person asked for changes.",
 
     27 1 StepQueued(StepQueued): "It waits for places or locks.",
     28 1 StepAdmitted(StepAdmitted): "It has them.",
@@ -126,6 +128,8 @@ events! {
     70 1 ApprovalRequested(ApprovalRequested): "A question to people is open.",
     71 1 ApprovalVoted(ApprovalVoted): "A person answered.",
     72 1 ApprovalClosed(ApprovalClosed): "The question is decided.",
+    73 1 ApprovalReminded(ApprovalReminded): "People are to be reminded of a question.",
+    75 1 ApprovalEscalated(ApprovalEscalated): "Nobody answered in time; more people may, and the time begins anew.",
 
     80 1 ResultRecorded(ResultRecorded): "What an attempt left is kept.",
 

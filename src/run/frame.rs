@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::state::{RunState, StepState, StepStatus};
 use crate::id::{ApprovalId, StepPath};
 use crate::plan::{Body, HandlerKind, Handlers, Step, StepKind};
@@ -65,6 +67,11 @@ pub enum Stop {
     Deadline,
     /// The time of the run or of a handler is over.
     Timeout,
+    /// Changes were asked for at this question: it will begin anew as soon as nothing of it is under way.
+    Rewound {
+        /// The question.
+        approval: ApprovalId,
+    },
 }
 
 impl Stop {
@@ -78,8 +85,20 @@ impl Stop {
             Self::ItemFailed { key } => format!("item `{key}` failed"),
             Self::Deadline => "the deadline of the step around it has passed".to_owned(),
             Self::Timeout => "its time is over".to_owned(),
+            Self::Rewound { .. } => "changes were asked for".to_owned(),
         }
     }
+}
+
+/// What a person wanted different.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Who.
+    pub by: String,
+    /// What, in the person's words.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Steps that came to life together.
@@ -99,6 +118,8 @@ pub struct Frame {
     pub(super) steps: Vec<Arc<StepState>>,
     /// How many of them have not settled.
     pub(super) unsettled: usize,
+    /// What people wanted different in it, in order.
+    pub changes: Vec<Change>,
     /// Whether a rewind left it behind: its steps are history, not part of the run any more.
     pub(super) abandoned: bool,
 }

@@ -15,14 +15,16 @@ mod explain;
 mod frame;
 mod outputs;
 pub mod payload;
+mod question;
 mod record;
 mod retry;
+mod rewind;
 mod scope;
 mod state;
 mod summary;
 mod view;
 
-pub use advance::{ITEMS_MAX, KEY_CHARS_MAX, advance, blocked};
+pub use advance::{ITEMS_MAX, KEY_CHARS_MAX, advance, ask_rules, blocked};
 pub use apply::IllegalEvent;
 pub use clock::RunClock;
 pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Refusal, UNKNOWN_ANSWER, Vote};
@@ -31,13 +33,14 @@ pub use decide::{INTERRUPTIONS_MAX, decide};
 pub use effect::{Effect, effects};
 pub use event::{Empty, Event, EventError, REGISTRY, Recorded};
 pub use explain::{Reason, decided_at, explain};
-pub use frame::{Frame, FrameKind, NodeId, Stop, key_text};
+pub use frame::{Change, Frame, FrameKind, NodeId, Stop, key_text};
+pub use question::{ApprovalState, may_answer};
 pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
 pub use retry::{Moment, RETRY_AFTER_MS};
 pub use scope::{RunScope, check_json};
 pub use state::{
-    ApprovalState, Attempt, AttemptStatus, ChildState, Ending, MapState, RoundsState, RunState,
-    Signal, Slots, StepState, StepStatus,
+    Attempt, AttemptStatus, ChildState, Ending, MapState, RoundsState, RunState, Signal, Slots,
+    StepState, StepStatus,
 };
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
 pub use view::{approval_json, run_json, summary};

@@ -1,5 +1,6 @@
 //! What the events carry.
 
+mod approval;
 mod child;
 mod flow;
 mod queue;
@@ -9,6 +10,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use approval::{
+    ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested, ApprovalVoted, Closed,
+    StepsRewound, Subject,
+};
 pub use child::{ChildRunClosed, ChildRunStarted, ChildRunWaiting};
 pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
@@ -17,10 +22,11 @@ pub use flow::{
 pub use queue::{RunQueued, SlotWish, SlotsReleased, StepAdmitted, StepQueued};
 pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
-use crate::approval::Decision;
+pub use crate::approval::Answer;
+use crate::approval::{Decision, Rules};
 use crate::failure::Failure;
-use crate::id::{ApprovalId, Digest, RunId, StepPath};
-use crate::plan::{Field, Mode, OnReject};
+use crate::id::{Digest, RunId, StepPath};
+use crate::plan::Mode;
 use crate::python::analysis::Report;
 use crate::time::Timestamp;
 
@@ -73,6 +79,21 @@ pub struct RunCreated {
     pub workflow_folder: Option<String>,
     /// The moment that the run stands for.
     pub scheduled_at: Timestamp,
+    /// Whether the person who started it may answer its questions, where a step says nothing.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub allow_self: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// End of a run, but for its failure.
@@ -247,107 +268,12 @@ pub struct AnalysisReported {
     /// Who should answer if it asks, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewers: Option<String>,
+    /// The rules of the question, if it asks.
+    #[serde(default, skip_serializing_if = "Rules::is_plain")]
+    pub rules: Rules,
     /// The notebook that shows what would run, relative to the data folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notebook: Option<String>,
-}
-
-/// What a question is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subject {
-    /// May this code run?
-    Code,
-    /// A question that the author wrote.
-    Step,
-    /// A write was interrupted: what now?
-    UnknownOutcome,
-}
-
-/// See [`super::Event::ApprovalRequested`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ApprovalRequested {
-    /// Identity of the question, never used again.
-    pub approval: ApprovalId,
-    /// The step that asks.
-    pub step: StepPath,
-    /// What it is about.
-    pub subject: Subject,
-    /// Digest of exactly what is asked about.
-    pub subject_digest: Digest,
-    /// The question.
-    pub title: String,
-    /// Why it is asked: the rule that made it, in words.
-    pub reason: String,
-    /// Who should answer, as text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reviewers: Option<String>,
-    /// What the person may fill in.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub form: IndexMap<String, Field>,
-    /// What the person is shown, by the name as written.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub show: Values,
-    /// What a no does.
-    pub on_reject: OnReject,
-    /// The attempt of unknown outcome that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<u32>,
-}
-
-/// A person's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// Yes.
-    Approve,
-    /// No.
-    Reject,
-}
-
-/// See [`super::Event::ApprovalVoted`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ApprovalVoted {
-    /// The question.
-    pub approval: ApprovalId,
-    /// Who answered.
-    pub person: String,
-    /// On whose keyboard, when somebody spoke for another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub typed_by: Option<String>,
-    /// The answer.
-    pub answer: Answer,
-    /// Digest of what the person was shown.
-    pub subject_digest: Digest,
-    /// Values of the form, checked and complete.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub form: Values,
-    /// Why, in the person's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-}
-
-/// How a question was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Closed {
-    /// Yes.
-    Approved,
-    /// No.
-    Rejected,
-    /// What was asked about has changed, or nobody needs the answer any more.
-    Superseded,
-}
-
-/// See [`super::Event::ApprovalClosed`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovalClosed {
-    /// The question.
-    pub approval: ApprovalId,
-    /// How it was decided.
-    pub outcome: Closed,
-    /// By whom.
-    pub by: String,
 }
 
 /// A file that an attempt left, kept as a blob and in the run folder.

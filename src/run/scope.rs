@@ -72,6 +72,18 @@ impl<'a> RunScope<'a> {
         }
     }
 
+    /// What people wanted different, here and in what is around: `{by, text, at}`, in order of time.
+    fn changes(&self) -> Json {
+        let mut changes = Vec::new();
+        let mut next = self.state.frame(self.frame);
+        while let Some(frame) = next {
+            changes.extend(&frame.changes);
+            next = frame.owner.and_then(|owner| self.state.frame(owner.frame));
+        }
+        changes.sort_by_key(|change| change.at);
+        json!(changes)
+    }
+
     fn inputs(&self, rest: &[&str]) -> Lookup<'a> {
         let inputs = &self.state.created.inputs;
         let Some((name, _)) = rest.split_first() else {
@@ -182,8 +194,12 @@ impl Scope for RunScope<'_> {
             Some((&"run", rest)) => self.run(rest),
             Some((&"workflow", rest)) => self.workflow(rest),
             Some((&"secrets", rest)) => self.secrets(rest),
+            Some((&"changes", _)) => Lookup::Value {
+                value: plain(&self.changes()),
+                used: 1,
+            },
             _ => Lookup::Unknown {
-                known: ["inputs", "steps", "run", "workflow"]
+                known: ["inputs", "steps", "run", "workflow", "changes"]
                     .map(str::to_owned)
                     .to_vec(),
             },

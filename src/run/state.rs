@@ -16,9 +16,10 @@ pub use slots::Slots;
 use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
 use super::payload::{
-    AnalysisReported, ApprovalRequested, ApprovalVoted, BranchChosen, ChildRunWaiting, Closed,
-    EffectClass, ResultRecorded, RetryScheduled, RunCreated, RunPaused, Values,
+    AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, ResultRecorded, RetryScheduled,
+    RunCreated, RunPaused, Values,
 };
+use super::question::ApprovalState;
 use super::record::{Epoch, Seq};
 use super::summary::RunStatus;
 use crate::failure::Failure;
@@ -199,6 +200,14 @@ pub struct StepState {
     pub why: Option<String>,
     /// Whether only skips lie behind its not running.
     pub only_skips: bool,
+    /// Attempts before this one belong to an earlier life of the step: they count for numbers only.
+    pub counted_from: usize,
+    /// Whether it began anew because a person wanted so; then nothing of it comes from a cache.
+    pub rewound: bool,
+    /// How often changes were asked for at its questions.
+    pub changes_asked: u32,
+    /// Frames of items and rounds of its earlier lives, by the key as written in paths.
+    pub(super) former: Vec<(String, usize)>,
 }
 
 impl StepState {
@@ -230,6 +239,10 @@ impl StepState {
             failure: None,
             why: None,
             only_skips: false,
+            counted_from: 0,
+            rewound: false,
+            changes_asked: 0,
+            former: Vec::new(),
         }
     }
 
@@ -253,29 +266,6 @@ impl StepState {
             .last()
             .filter(|attempt| attempt.status == AttemptStatus::Open)
     }
-
-    /// Attempts that count against the retry policy.
-    #[must_use]
-    pub fn counted_attempts(&self) -> u32 {
-        let counted = self.attempts.iter().filter(|attempt| match attempt.status {
-            AttemptStatus::Failed { counted, .. } => counted,
-            AttemptStatus::Open | AttemptStatus::Succeeded | AttemptStatus::Unknown { .. } => true,
-        });
-        u32::try_from(counted.count()).unwrap_or(u32::MAX)
-    }
-}
-
-/// A question and what became of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ApprovalState {
-    /// What was asked.
-    pub request: ApprovalRequested,
-    /// When.
-    pub requested_at: Timestamp,
-    /// The answers, in order.
-    pub votes: Vec<(Timestamp, ApprovalVoted)>,
-    /// How it was decided, by whom, when.
-    pub closed: Option<(Closed, String, Timestamp)>,
 }
 
 /// How a run ended.
@@ -336,6 +326,10 @@ pub struct RunState {
     pub(super) total: usize,
     /// Every question, in order.
     pub approvals: IndexMap<ApprovalId, ApprovalState>,
+    /// Who started it, if a person did.
+    pub starter: Option<String>,
+    /// Questions at which changes were asked for and whose steps have not begun anew yet.
+    pub(super) rewinds: Vec<(ApprovalId, NodeId)>,
 }
 
 impl RunState {

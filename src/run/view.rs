@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::payload::FileRef;
-use super::state::{ApprovalState, AttemptStatus, MapState, RunState, StepState, StepStatus};
+use super::payload::{Answer, ApprovalRequested, FileRef};
+use super::question::ApprovalState;
+use super::state::{AttemptStatus, MapState, RunState, StepState, StepStatus};
 use super::summary::{OpenQuestion, RunStatus, RunSummary};
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
@@ -193,12 +194,29 @@ fn attempt_json(attempt: &super::state::Attempt) -> Value {
     })
 }
 
+/// Who should answer: the text of the author, or people by name and role.
+fn reviewers(request: &ApprovalRequested) -> Value {
+    match (&request.rules.people, &request.reviewers) {
+        (Some(people), _) => json!({"users": people.users, "roles": people.roles}),
+        (None, text) => json!(text),
+    }
+}
+
+/// The answers that the question takes.
+fn answers(request: &ApprovalRequested) -> Vec<Answer> {
+    let sent_back = request.changes.is_some() && request.changes_left > 0;
+    let all = Answer::ALL.into_iter();
+    all.filter(|answer| *answer != Answer::RequestChanges || sent_back)
+        .collect()
+}
+
 /// A question with everything that a person needs to answer it.
 #[must_use]
 pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
     let request = &asked.request;
     let step_state = state.step(&request.step).map(|(_, step_state)| step_state);
     let analysis = step_state.and_then(|step| step.analysis.as_ref());
+    let tally = asked.tally();
     json!({
         "approval_id": request.approval,
         "run_id": state.run,
@@ -208,7 +226,28 @@ pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
         "subject_digest": request.subject_digest,
         "title": request.title,
         "reason": request.reason,
-        "reviewers": request.reviewers,
+        "reviewers": reviewers(request),
+        "required": request.rules.required,
+        "reject_quorum": request.rules.reject_quorum,
+        "allow_self": request.rules.allow_self,
+        "yes": tally.yes,
+        "no": tally.no,
+        "votes": asked.votes.iter().map(|(at, vote)| json!({
+            "person": vote.person,
+            "typed_by": vote.typed_by,
+            "answer": vote.answer,
+            "comment": vote.comment,
+            "form": vote.form,
+            "at": at,
+        })).collect::<Vec<_>>(),
+        "remind_at": asked.remind_at(),
+        "reminders": asked.reminded,
+        "expires_at": asked.expires_at(),
+        "on_timeout": request.rules.on_timeout,
+        "escalated_at": asked.escalated.as_ref().map(|(at, _)| at),
+        "changes": request.changes,
+        "changes_left": request.changes_left,
+        "answers": answers(request),
         "form": request.form,
         "show": request.show,
         "requested_at": asked.requested_at,

@@ -83,7 +83,23 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
     for (name, run) in crate::flow::stories() {
         stories.push((name.to_owned(), Arc::clone(&run.plan), run));
     }
+    stories.push(unanswered());
     stories
+}
+
+/// A question that is sent back, then nobody answers: people are reminded, more are asked, the time is over.
+fn unanswered() -> (String, Arc<Plan>, Simulation) {
+    let plan = plan_of(
+        "steps:\n  - id: make\n    set: {wishes: \"${{ len(changes) }}\"}\n  - id: ask\n    approval:\n      title: Good?\n      \
+         reviewers: {users: [ada]}\n      remind: [10m]\n      timeout: 1h\n      on_timeout: escalate\n      \
+         escalate_to: {users: [eve]}\n      on_changes: make\n",
+    );
+    let mut run = Simulation::new(&plan, &json!({}));
+    run.rest(&mut World::sampling(0).voting(|asked| {
+        let first = asked.request.changes_left == 5;
+        first.then(|| (Answer::RequestChanges, Values::new()))
+    }));
+    ("unanswered".to_owned(), plan, run)
 }
 
 fn to_json(plan: &Plan, run: &Simulation) -> Value {

@@ -17,6 +17,7 @@
 
 mod actions;
 mod analysis_corpus;
+mod approvals;
 mod cli_approve;
 mod cli_diff;
 mod cli_errors;

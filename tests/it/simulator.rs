@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stepwell::approval::{Decision, Verdict};
+use stepwell::approval::{Decision, Rules, Verdict};
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
@@ -110,6 +110,7 @@ impl Simulation {
             folder: "runs/test".to_owned(),
             workflow_folder: None,
             scheduled_at: Timestamp::from_micros(0),
+            allow_self: true,
         });
         let first = Recorded {
             seq: 1,
@@ -190,6 +191,11 @@ impl Simulation {
         panic!("bookkeeping never comes to an end");
     }
 
+    /// Lets the clock go on to this instant.
+    pub(crate) fn at(&mut self, instant: Timestamp) {
+        self.clock = self.clock.max(instant.as_micros());
+    }
+
     /// Goes on until the run has ended, or waits for a person who does not answer.
     pub(crate) fn rest(&mut self, world: &mut World) {
         if self.state.started_at.is_none() {
@@ -204,25 +210,26 @@ impl Simulation {
             let (naps, work): (Vec<Effect>, Vec<Effect>) = effects(&self.state, self.moment().now)
                 .into_iter()
                 .partition(|effect| matches!(effect, Effect::WakeAt { .. }));
-            // Time passes only when nothing else is to be done, and nobody stays up for limits on people.
-            let nap = naps
+            // Time passes only when nothing else is to be done, and for limits on people when they are silent.
+            let (idle, naps): (Vec<Effect>, Vec<Effect>) = naps
                 .into_iter()
-                .filter(|nap| !matches!(nap, Effect::WakeAt { idle: true, .. }));
-            let next = work.into_iter().next();
-            let next = next.or_else(|| {
-                nap.min_by_key(|nap| match nap {
+                .partition(|nap| matches!(nap, Effect::WakeAt { idle: true, .. }));
+            let first = |naps: Vec<Effect>| {
+                naps.into_iter().min_by_key(|nap| match nap {
                     Effect::WakeAt { at, .. } => *at,
                     _ => Timestamp::from_micros(0),
                 })
-            });
+            };
+            let next = work.into_iter().next().or_else(|| first(naps));
             if let Some(effect) = next {
                 self.perform(effect, world, &mut begun);
-                continue;
-            }
-            let Some(vote) = self.next_vote(world) else {
+            } else if let Some(vote) = self.next_vote(world) {
+                self.submit(Command::Vote(vote)).unwrap();
+            } else if let Some(effect) = first(idle) {
+                self.perform(effect, world, &mut begun);
+            } else {
                 return;
-            };
-            self.submit(Command::Vote(vote)).unwrap();
+            }
         }
         panic!("the run never comes to rest");
     }
@@ -353,6 +360,7 @@ impl Simulation {
             environment_text: "test".to_owned(),
             subject: Digest::of(&[python.code.as_bytes().as_slice(), &seen].concat()),
             reviewers: None,
+            rules: Rules::default(),
             notebook: None,
         }
     }
@@ -416,6 +424,7 @@ pub(crate) fn vote(asked: &ApprovalState, answer: Answer, form: Values) -> Vote 
     Vote {
         approval: asked.request.approval.clone(),
         person: "ada".to_owned(),
+        roles: Vec::new(),
         typed_by: None,
         answer,
         form,

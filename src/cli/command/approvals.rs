@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::super::error::Error;
 use super::super::open::Opened;
+use super::super::view::panel::You;
 use super::super::view::{Frame, question};
 use super::super::{Context, Exit, find};
-use crate::run::{RunState, RunStatus, approval_json};
+use crate::run::{ApprovalState, RunState, RunStatus, approval_json};
 
 /// Show the open questions, of one run or of all
 #[derive(Debug, Args)]
@@ -29,12 +30,13 @@ pub(in crate::cli) async fn perform(
         return Ok(Exit::Succeeded);
     };
     let states = states(context, &opened, arguments.run.as_deref()).await?;
+    let you = opened.you();
     let documents: Vec<Value> = states
         .iter()
         .flat_map(|state| {
             state
                 .open_approvals()
-                .map(|asked| approval_json(state, asked))
+                .map(|asked| document(state, asked, &you))
         })
         .collect();
     if context.output.is_json() {
@@ -55,6 +57,15 @@ pub(in crate::cli) async fn perform(
     }
     context.output.text(&texts.join("\n"));
     Ok(Exit::Succeeded)
+}
+
+/// A question, and what whoever asks may do with it.
+fn document(state: &RunState, asked: &ApprovalState, you: &You) -> Value {
+    let mut document = approval_json(state, asked);
+    if let Some(document) = document.as_object_mut() {
+        document.insert("you".to_owned(), you.document(state, asked));
+    }
+    document
 }
 
 async fn states(

@@ -12,20 +12,11 @@ use crate::run::payload::Answer;
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     question: Question,
-    /// A value of the question's form
-    #[arg(long, value_name = "NAME=VALUE")]
-    form: Vec<String>,
 }
 
 pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: Arguments,
 ) -> Result<Exit, Error> {
-    answer::answer(
-        context,
-        arguments.question,
-        Answer::Approve,
-        &arguments.form,
-    )
-    .await
+    answer::answer(context, arguments.question, Answer::Approve).await
 }

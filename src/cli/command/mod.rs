@@ -15,6 +15,7 @@ pub(super) mod logs;
 pub(super) mod notebook;
 pub(super) mod pause;
 pub(super) mod reject;
+pub(super) mod request_changes;
 pub(super) mod results;
 pub(super) mod resume;
 pub(super) mod run;

@@ -18,5 +18,5 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: Arguments,
 ) -> Result<Exit, Error> {
-    answer::answer(context, arguments.question, Answer::Reject, &[]).await
+    answer::answer(context, arguments.question, Answer::Reject).await
 }

@@ -7,7 +7,10 @@ use crate::cli::view::text::{elapsed, line};
 use crate::failure::FailureKind;
 use crate::id::StepPath;
 use crate::run::Event;
-use crate::run::payload::{AnalysisReported, AttemptStarted, SlotWish};
+use crate::run::payload::{
+    AnalysisReported, ApprovalClosed, ApprovalEscalated, AttemptStarted, Closed, SlotWish,
+    StepsRewound,
+};
 
 /// What an event is to somebody who watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,11 +99,12 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         }
         Event::AnalysisReported(report) => verdict(report),
         Event::ApprovalRequested(asked) => remark("?", asked.step.as_str(), &asked.title),
-        Event::ApprovalClosed(closed) => remark(
-            "·",
-            closed.approval.as_str(),
-            &format!("decided by {}", closed.by),
-        ),
+        Event::ApprovalClosed(closed) => self::closed(closed),
+        Event::ApprovalReminded(reminded) => {
+            remark("?", reminded.approval.as_str(), "still waits for an answer")
+        }
+        Event::ApprovalEscalated(escalated) => self::escalated(escalated),
+        Event::StepsRewound(rewound) => self::rewound(rewound),
         Event::ChildRunStarted(child) => remark("→", child.step.as_str(), &child.run.to_string()),
         Event::RunQueued(queued) => remark("·", "the run", &waits_for(&queued.wishes)),
         Event::StepQueued(queued) => remark("·", queued.step.as_str(), &waits_for(&queued.wishes)),
@@ -122,6 +126,30 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
 fn waits_for(wishes: &[SlotWish]) -> String {
     let keys: Vec<&str> = wishes.iter().map(|wish| wish.key.as_str()).collect();
     format!("needs {}", keys.join(", "))
+}
+
+fn closed(closed: &ApprovalClosed) -> Option<Said<'static>> {
+    let how = match closed.outcome {
+        Closed::Approved | Closed::Rejected => format!("decided by {}", closed.by),
+        Closed::Changes => format!("{} wants changes", closed.by),
+        Closed::Expired => "the time to answer is over".to_owned(),
+        Closed::Superseded => "nobody needs the answer any more".to_owned(),
+    };
+    remark("·", closed.approval.as_str(), &how)
+}
+
+fn escalated(escalated: &ApprovalEscalated) -> Option<Said<'static>> {
+    let how = match &escalated.to {
+        Some(to) => format!("nobody answered in time; now also for {}", to.told()),
+        None => "nobody answered in time; the time begins anew".to_owned(),
+    };
+    remark("?", escalated.approval.as_str(), &how)
+}
+
+fn rewound(rewound: &StepsRewound) -> Option<Said<'static>> {
+    let steps: Vec<&str> = rewound.steps.iter().map(StepPath::as_str).collect();
+    let how = format!("begins anew, {}: {}", rewound.by, rewound.text);
+    remark("↺", &steps.join(", "), &how)
 }
 
 fn begins(started: &AttemptStarted) -> Said<'_> {

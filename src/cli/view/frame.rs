@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::Context;
 use crate::cli::open::Opened;
 use crate::cli::settings::Settings;
+use crate::cli::view::panel::You;
 use crate::engine::RunFolder;
 use crate::id::Digest;
 use crate::run::RunState;
@@ -19,6 +20,8 @@ pub(in crate::cli) struct Frame<'a> {
     pub(in crate::cli) folder: RunFolder,
     /// Where things are.
     pub(in crate::cli) settings: &'a Settings,
+    /// Who looks at it.
+    pub(in crate::cli) you: You,
     code: HashMap<Digest, String>,
 }
 
@@ -44,6 +47,7 @@ impl<'a> Frame<'a> {
             state,
             folder: opened.engine.folder(state),
             settings: &context.settings,
+            you: opened.you(),
             code,
         }
     }

@@ -5,6 +5,7 @@ pub(super) mod event;
 pub(super) mod frame;
 pub(super) mod listing;
 pub(super) mod outcome;
+pub(super) mod panel;
 pub(super) mod question;
 pub(super) mod steps;
 pub(super) mod table;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::listing::{self, LINES_MAX, listing};
 use super::text::{bold, indented, line, painted_mark, quoted, value};
-use super::{Frame, table};
+use super::{Frame, panel, table};
 use crate::expression::Template;
 use crate::id::ApprovalId;
 use crate::plan::Field;
@@ -60,8 +60,8 @@ fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
         ("why".to_owned(), line(why(frame, request))),
     ];
     let mut fact = |name: &str, text: String| facts.push((name.to_owned(), text));
-    if let Some(reviewers) = &request.reviewers {
-        fact("reviewers", line(reviewers));
+    for (name, text) in panel::facts(frame, asked) {
+        fact(&name, text);
     }
     for (name, shown) in &request.show {
         fact("shows", format!("{} = {}", line(name), value(shown)));
@@ -183,6 +183,13 @@ fn commands(frame: &Frame<'_>, request: &ApprovalRequested) -> String {
         let _infallible = writeln!(text, "    {}", frame.settings.command(&yes));
     }
     let _infallible = writeln!(text, "    {}", frame.settings.command(&no));
+    if request.changes.is_some() && request.changes_left > 0 {
+        let again = format!(
+            "request-changes {} --comment \"…\" --resume",
+            request.approval
+        );
+        let _infallible = writeln!(text, "    {}", frame.settings.command(&again));
+    }
     text
 }
 

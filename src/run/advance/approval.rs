@@ -1,61 +1,38 @@
 //! Questions that the author wrote, and what the answers do.
 
 use super::evaluate::{evaluate, text};
+use super::question::{expired, expires_at, newest, rejected, remind_at};
+use super::rules::ask_rules;
 use crate::canonical::canonical_json;
 use crate::expression::Template;
 use crate::failure::Failure;
 use crate::id::Digest;
-use crate::plan::{ApprovalStep, Reviewers};
+use crate::plan::ApprovalStep;
 use crate::run::decide::next_approval;
 use crate::run::event::Event;
-use crate::run::payload::{
-    Answer, ApprovalClosed, ApprovalRequested, Closed, StepBlocked, StepSucceeded, Subject, Values,
-};
+use crate::run::payload::{Answer, ApprovalRequested, Closed, StepSucceeded, Subject, Values};
+use crate::run::rewind;
 use crate::run::scope::RunScope;
-use crate::run::state::{ApprovalState, RunState, StepState};
-
-/// The newest question of a step.
-pub(super) fn newest<'a>(state: &'a RunState, step: &StepState) -> Option<&'a ApprovalState> {
-    state.approvals.get(step.approval.as_ref()?)
-}
-
-/// Closes the newest question of a step if it is open: as answered, or because nobody needs the answer any more.
-pub(super) fn close(state: &RunState, step: &StepState, superseded: bool) -> Vec<Event> {
-    let Some(asked) = newest(state, step).filter(|asked| asked.closed.is_none()) else {
-        return Vec::new();
-    };
-    let (outcome, by) = match asked.votes.last() {
-        _ if superseded => (Closed::Superseded, "engine".to_owned()),
-        None => return Vec::new(),
-        Some((_, vote)) => match vote.answer {
-            Answer::Approve => (Closed::Approved, vote.person.clone()),
-            Answer::Reject => (Closed::Rejected, vote.person.clone()),
-        },
-    };
-    let approval = asked.request.approval.clone();
-    vec![Event::ApprovalClosed(ApprovalClosed {
-        approval,
-        outcome,
-        by,
-    })]
-}
+use crate::run::state::{RunState, StepState};
+use crate::time::Timestamp;
 
 /// What a ready approval step does: it asks, or ends as it was answered.
 pub(super) fn work(
     state: &RunState,
     step_state: &StepState,
     approval: &ApprovalStep,
+    now: Timestamp,
 ) -> Result<Vec<Event>, Failure> {
     let Some(asked) = newest(state, step_state) else {
-        return ask(state, step_state, approval);
+        return ask(state, step_state, approval, now);
     };
     let path = step_state.path.clone();
     Ok(match &asked.closed {
         Some((Closed::Approved, _, _)) => {
+            // Of several people who said yes, the last one's values count.
             let outputs = asked
-                .votes
-                .last()
-                .map(|(_, vote)| vote.form.clone())
+                .last(Answer::Approve)
+                .map(|vote| vote.form.clone())
                 .unwrap_or_default();
             vec![Event::StepSucceeded(StepSucceeded {
                 step: path,
@@ -63,23 +40,10 @@ pub(super) fn work(
             })]
         }
         Some((Closed::Rejected, _, _)) => vec![rejected(step_state, asked)],
-        Some((Closed::Superseded, _, _)) => ask(state, step_state, approval)?,
-        None => Vec::new(),
-    })
-}
-
-/// The end of a step to which a person said no.
-pub(super) fn rejected(step_state: &StepState, asked: &ApprovalState) -> Event {
-    let vote = asked.votes.last().map(|(_, vote)| vote);
-    let person = vote.map_or("somebody", |vote| vote.person.as_str());
-    let why = match vote.and_then(|vote| vote.comment.as_deref()) {
-        Some(comment) => format!("rejected by {person}: {comment}"),
-        None => format!("rejected by {person}"),
-    };
-    Event::StepRejected(StepBlocked {
-        step: step_state.path.clone(),
-        why,
-        only_skips: false,
+        Some((Closed::Expired, _, _)) => vec![expired(step_state, asked)],
+        Some((Closed::Superseded, _, _)) => ask(state, step_state, approval, now)?,
+        // It begins anew together with the steps before it.
+        Some((Closed::Changes, _, _)) | None => Vec::new(),
     })
 }
 
@@ -87,6 +51,7 @@ fn ask(
     state: &RunState,
     step_state: &StepState,
     approval: &ApprovalStep,
+    now: Timestamp,
 ) -> Result<Vec<Event>, Failure> {
     let scope = RunScope::at(state, step_state.node.frame);
     let mut show = Values::new();
@@ -102,13 +67,15 @@ fn ask(
         &evaluate(&approval.title, &scope, "approval.title")?,
         "approval.title",
     )?;
-    let reviewers = match &approval.rules.reviewers {
-        Some(Reviewers::Text(template)) => {
-            let place = "approval.reviewers";
-            Some(text(&evaluate(template, &scope, place)?, place)?)
-        }
-        Some(Reviewers::Named(_)) | None => None,
-    };
+    let (reviewers, rules) = ask_rules(
+        &approval.rules,
+        &scope,
+        state.created.allow_self,
+        "approval",
+    )?;
+    let target = approval.on_changes.as_ref();
+    let target = target.and_then(|path| rewind::target(state, step_state.node, path));
+    let target = target.and_then(|node| state.node(node));
     let mut form = approval.form.clone();
     for (name, field) in &mut form {
         if let Some(default) = &field.default {
@@ -129,5 +96,12 @@ fn ask(
         show,
         on_reject: approval.on_reject,
         attempt: None,
+        remind_at: remind_at(&rules, now),
+        expires_at: expires_at(&rules, now),
+        rules,
+        changes: target.map(|(_, target)| target.path.clone()),
+        changes_left: approval
+            .max_changes
+            .saturating_sub(step_state.changes_asked),
     })])
 }

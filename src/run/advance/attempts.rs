@@ -1,7 +1,8 @@
 //! Attempts between effects, of code and of actions alike: what their end brings about.
 
-use super::approval::{self, newest};
 use super::leave::failed;
+use super::question::{self, newest};
+use crate::approval::Rules;
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Field, FieldType, OnReject, OnUnknown, Step};
@@ -17,10 +18,11 @@ use crate::run::payload::{
 };
 use crate::run::retry::{self, Moment};
 use crate::run::state::{Attempt, AttemptStatus, RunState, StepState};
+use crate::time::Timestamp;
 
 /// What follows from the end of the newest attempt of a ready step, if that was a failure.
 pub(super) fn follow(step: &Step, step_state: &StepState, moment: Moment) -> Option<Event> {
-    let attempt = step_state.attempts.last()?;
+    let attempt = step_state.current_attempts().last()?;
     let AttemptStatus::Failed { failure, counted } = &attempt.status else {
         return None;
     };
@@ -76,7 +78,12 @@ pub(super) fn running(step: &Step, step_state: &StepState) -> Vec<Event> {
 /// A write of unknown outcome: a person is asked what became of it, and the answer is carried out.
 ///
 /// The author may have said beforehand what shall follow.
-pub(super) fn unknown(state: &RunState, step: &Step, step_state: &StepState) -> Vec<Event> {
+pub(super) fn unknown(
+    state: &RunState,
+    step: &Step,
+    step_state: &StepState,
+    now: Timestamp,
+) -> Vec<Event> {
     let Some(attempt) = step_state.attempts.last() else {
         return Vec::new();
     };
@@ -93,7 +100,7 @@ pub(super) fn unknown(state: &RunState, step: &Step, step_state: &StepState) -> 
         ))];
     };
     if asked.closed.is_none() {
-        return approval::close(state, step_state, false);
+        return question::tend(state, step_state, now);
     }
     asked
         .votes
@@ -152,7 +159,8 @@ fn decided(step_state: &StepState, attempt: &Attempt, vote: &ApprovalVoted) -> V
             })]
         }
         Answer::Approve => vec![Event::AttemptSucceeded(ended)],
-        Answer::Reject => {
+        // Nobody can ask for changes of what was written; the authorization says so.
+        Answer::Reject | Answer::RequestChanges => {
             let comment = vote.comment.as_deref().unwrap_or_default();
             let message = format!(
                 "attempt {} was interrupted while it may have written; rejected by {}: {comment}",
@@ -178,10 +186,13 @@ fn unknown_question(
     answer.description =
         "done: the write took place, go on; run_again: make it again. A rejection fails the step."
             .to_owned();
-    let subject = step_state
-        .analysis
-        .as_ref()
-        .map(|analysis| analysis.subject);
+    let analysis = step_state.analysis.as_ref();
+    let subject = analysis.map(|analysis| analysis.subject);
+    let rules = analysis.map(|analysis| analysis.rules.one_of_them());
+    let plain = || Rules {
+        allow_self: state.created.allow_self,
+        ..Rules::default()
+    };
     ApprovalRequested {
         approval: next_approval(state, &step_state.path, step_state),
         step: step_state.path.clone(),
@@ -197,5 +208,10 @@ fn unknown_question(
         show: Values::new(),
         on_reject: OnReject::Fail,
         attempt: Some(attempt.number),
+        rules: rules.unwrap_or_else(plain),
+        remind_at: Vec::new(),
+        expires_at: None,
+        changes: None,
+        changes_left: 0,
     }
 }

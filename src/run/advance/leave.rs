@@ -1,7 +1,7 @@
 //! How steps are left that do not end well: failed, rejected, stopped.
 
 use super::block::Ended;
-use super::{approval, internal};
+use super::{internal, question};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::Step;
@@ -67,7 +67,7 @@ fn past_deadline(step: &Step) -> Failure {
 
 /// A stopped step that is no container with something under way: its question is closed, then it ends.
 pub(super) fn put_down(state: &RunState, step: &Step, step_state: &StepState) -> Vec<Event> {
-    let mut events = approval::close(state, step_state, true);
+    let mut events = question::supersede(state, step_state);
     events.extend(stopped(state, step, step_state));
     events
 }

@@ -1,17 +1,18 @@
 //! Python steps between effects: what an analysis, an answer or the end of an attempt brings about.
 
-use super::approval::{self, newest};
 use super::attempts;
 use super::leave::failed;
+use super::question::{self, expires_at, newest, remind_at};
 use crate::approval::Verdict;
 use crate::code::{self, Code};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{OnReject, Step};
 use crate::run::decide::next_approval;
 use crate::run::event::Event;
-use crate::run::payload::{AnalysisReported, Answer, ApprovalRequested, Subject, Values};
+use crate::run::payload::{AnalysisReported, ApprovalRequested, Closed, Subject, Values};
 use crate::run::retry::Moment;
-use crate::run::state::{ApprovalState, RunState, StepState};
+use crate::run::state::{RunState, StepState};
+use crate::time::Timestamp;
 
 /// What a ready Python step does without help: it asks, is tried again, or ends.
 pub(super) fn ready(
@@ -30,12 +31,10 @@ pub(super) fn ready(
         Verdict::Pass => Vec::new(),
         Verdict::Block => vec![failed(step_state, blocked(analysis))],
         Verdict::Ask if step_state.code_approved => Vec::new(),
-        Verdict::Ask => match newest(state, step_state).filter(|asked| is_no_to(asked, analysis)) {
-            Some(asked) => vec![approval::rejected(step_state, asked)],
-            None => vec![Event::ApprovalRequested(code_question(
-                state, step_state, analysis,
-            ))],
-        },
+        Verdict::Ask => vec![answered(state, step_state, analysis).unwrap_or_else(|| {
+            let question = code_question(state, step_state, analysis, moment.now);
+            Event::ApprovalRequested(question)
+        })],
     }
 }
 
@@ -47,14 +46,20 @@ pub(super) fn may_begin(step_state: &StepState) -> bool {
     })
 }
 
-/// Whether the question was about exactly this code and the answer was no.
-fn is_no_to(asked: &ApprovalState, analysis: &AnalysisReported) -> bool {
-    asked.request.subject == Subject::Code
-        && asked.request.subject_digest == analysis.subject
-        && asked
-            .votes
-            .last()
-            .is_some_and(|(_, vote)| vote.answer == Answer::Reject)
+/// The end of the step, when the question about exactly this code was answered with no, or not in time.
+fn answered(
+    state: &RunState,
+    step_state: &StepState,
+    analysis: &AnalysisReported,
+) -> Option<Event> {
+    let asked = newest(state, step_state).filter(|asked| {
+        asked.request.subject == Subject::Code && asked.request.subject_digest == analysis.subject
+    })?;
+    match asked.closed.as_ref()?.0 {
+        Closed::Rejected => Some(question::rejected(step_state, asked)),
+        Closed::Expired => Some(question::expired(step_state, asked)),
+        Closed::Approved | Closed::Changes | Closed::Superseded => None,
+    }
 }
 
 /// Why code that the policy refuses may not run.
@@ -78,6 +83,7 @@ fn code_question(
     state: &RunState,
     step_state: &StepState,
     analysis: &AnalysisReported,
+    now: Timestamp,
 ) -> ApprovalRequested {
     ApprovalRequested {
         approval: next_approval(state, &step_state.path, step_state),
@@ -94,5 +100,10 @@ fn code_question(
         show: Values::new(),
         on_reject: OnReject::Reject,
         attempt: None,
+        rules: analysis.rules.clone(),
+        remind_at: remind_at(&analysis.rules, now),
+        expires_at: expires_at(&analysis.rules, now),
+        changes: None,
+        changes_left: 0,
     }
 }

@@ -56,6 +56,7 @@ impl RunState {
             stop: None,
             steps,
             unsettled,
+            changes: Vec::new(),
             abandoned: false,
         }));
         self.let_frame_in(number);
@@ -206,7 +207,12 @@ impl RunState {
         map.next += 1;
         map.open.insert(index);
         let body = Body::Inside(self.index_of(owner).unwrap_or_default());
-        let frame = self.open_frame(body, FrameKind::Item { index }, Some(owner), at);
+        let kind = FrameKind::Item { index };
+        let key = self
+            .node(owner)
+            .and_then(|(_, state)| state.map.as_ref()?.keys.get(index).map(|key| key_text(key)));
+        let former = key.and_then(|key| self.revive(owner, &key, &kind, at));
+        let frame = former.unwrap_or_else(|| self.open_frame(body, kind, Some(owner), at));
         let state = self.expect(&started.step, &[StepStatus::Running])?;
         let slot = state.map.as_mut().and_then(|map| map.frames.get_mut(index));
         if let Some(slot) = slot {
@@ -289,7 +295,9 @@ impl RunState {
         }
         let body = Body::Inside(self.index_of(owner).unwrap_or_default());
         let number = started.number;
-        let frame = self.open_frame(body, FrameKind::Round { number }, Some(owner), at);
+        let kind = FrameKind::Round { number };
+        let former = self.revive(owner, &number.to_string(), &kind, at);
+        let frame = former.unwrap_or_else(|| self.open_frame(body, kind, Some(owner), at));
         let state = self.expect(&started.step, &[StepStatus::Running])?;
         if let Some(rounds) = &mut state.rounds {
             rounds.frames.push(frame);

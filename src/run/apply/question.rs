@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::{Applied, in_frame, unknown};
+use crate::approval::Voter;
+use crate::id::ApprovalId;
 use crate::plan::StepKind;
 use crate::run::payload::{
-    AnalysisReported, ApprovalClosed, ApprovalRequested, ApprovalVoted, BranchChosen, Closed,
-    Subject,
+    AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
+    ApprovalVoted, BranchChosen, Closed, Subject,
 };
-use crate::run::state::{ApprovalState, RunState, StepStatus};
+use crate::run::question::{ApprovalState, may_answer};
+use crate::run::state::{RunState, StepStatus};
 use crate::time::Timestamp;
 
 impl RunState {
@@ -33,39 +36,87 @@ impl RunState {
         }
         state.questions += 1;
         state.approval = Some(request.approval.clone());
-        let asked = ApprovalState {
-            request: request.clone(),
-            requested_at: at,
-            votes: Vec::new(),
-            closed: None,
-        };
+        let asked = ApprovalState::new(request.clone(), at);
         self.approvals.insert(request.approval.clone(), asked);
         Ok(())
     }
 
     pub(super) fn voted(&mut self, vote: &ApprovalVoted, at: Timestamp) -> Applied {
-        let Some(approval) = self.approvals.get_mut(&vote.approval) else {
-            return Err(format!("{} was never asked", vote.approval));
-        };
-        if approval.closed.is_some() {
+        let approval = self.open_question(&vote.approval)?;
+        if approval.decided().is_some() {
             return Err(format!("{} is decided", vote.approval));
         }
         if approval.request.subject_digest != vote.subject_digest {
             return Err(format!("{} is about something else", vote.approval));
         }
-        approval.votes.push((at, vote.clone()));
+        let voter = Voter {
+            name: &vote.person,
+            roles: &vote.roles,
+        };
+        may_answer(self, approval, voter, vote.answer).map_err(|denied| denied.to_string())?;
+        if let Some(approval) = self.approvals.get_mut(&vote.approval) {
+            approval.votes.push((at, vote.clone()));
+        }
         Ok(())
     }
 
-    pub(super) fn close_approval(&mut self, closed: &ApprovalClosed, at: Timestamp) -> Applied {
-        let Some(approval) = self.approvals.get_mut(&closed.approval) else {
-            return Err(format!("{} was never asked", closed.approval));
-        };
-        if approval.closed.is_some() {
-            return Err(format!("{} is decided already", closed.approval));
+    fn open_question(&self, id: &ApprovalId) -> Result<&ApprovalState, String> {
+        match self.approvals.get(id) {
+            None => Err(format!("{id} was never asked")),
+            Some(asked) if asked.closed.is_some() => Err(format!("{id} is decided already")),
+            Some(asked) => Ok(asked),
         }
-        approval.closed = Some((closed.outcome, closed.by.clone(), at));
-        let request = approval.request.clone();
+    }
+
+    pub(super) fn reminded(&mut self, reminded: &ApprovalReminded, at: Timestamp) -> Applied {
+        let asked = self.open_question(&reminded.approval)?;
+        let due = asked.remind_at().iter().filter(|due| **due <= at).count();
+        let passed = usize::try_from(reminded.passed).unwrap_or(usize::MAX);
+        if reminded.passed <= asked.reminded || passed > due {
+            return Err(format!("no reminder of {} is due", reminded.approval));
+        }
+        if let Some(asked) = self.approvals.get_mut(&reminded.approval) {
+            asked.reminded = reminded.passed;
+        }
+        Ok(())
+    }
+
+    pub(super) fn escalated(&mut self, escalated: &ApprovalEscalated, at: Timestamp) -> Applied {
+        let asked = self.open_question(&escalated.approval)?;
+        let due = asked.expires_at().is_some_and(|due| due <= at);
+        if asked.escalated.is_some() || !due || asked.decided().is_some() {
+            return Err(format!("{} can't be escalated now", escalated.approval));
+        }
+        if let Some(asked) = self.approvals.get_mut(&escalated.approval) {
+            asked.escalated = Some((at, escalated.clone()));
+            asked.reminded = 0;
+        }
+        Ok(())
+    }
+
+    /// Whether a question may be closed like this: people's answers are theirs, the end of its time is the
+    /// clock's, and answers that decide it go before the clock.
+    fn can_close(asked: &ApprovalState, outcome: Closed, at: Timestamp) -> Applied {
+        let decided = asked.decided().map(|(decided, _)| decided);
+        let legal = match outcome {
+            Closed::Approved | Closed::Rejected | Closed::Changes => decided == Some(outcome),
+            Closed::Expired => decided.is_none() && asked.expires_at().is_some_and(|due| due <= at),
+            Closed::Superseded => true,
+        };
+        if legal {
+            return Ok(());
+        }
+        let id = &asked.request.approval;
+        Err(format!("{id} can't be closed as {}", outcome.as_str()))
+    }
+
+    pub(super) fn close_approval(&mut self, closed: &ApprovalClosed, at: Timestamp) -> Applied {
+        let asked = self.open_question(&closed.approval)?;
+        Self::can_close(asked, closed.outcome, at)?;
+        let request = asked.request.clone();
+        if let Some(asked) = self.approvals.get_mut(&closed.approval) {
+            asked.closed = Some((closed.outcome, closed.by.clone(), at));
+        }
         let state = self.unsettled(&request.step)?;
         if state.status == StepStatus::Waiting {
             state.status = StepStatus::Ready;
@@ -73,6 +124,9 @@ impl RunState {
         if closed.outcome == Closed::Approved && request.subject == Subject::Code {
             let current = state.analysis.as_ref().map(|analysis| analysis.subject);
             state.code_approved = current == Some(request.subject_digest);
+        }
+        if closed.outcome == Closed::Changes {
+            return self.changes_asked(&closed.approval);
         }
         Ok(())
     }
