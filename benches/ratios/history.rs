@@ -96,6 +96,7 @@ impl History {
             trigger: Trigger::Manual,
             folder: "runs/bench".to_owned(),
             workflow_folder: None,
+            base_url: None,
             scheduled_at: Timestamp::from_micros(0),
             allow_self: true,
         };
@@ -143,6 +144,7 @@ impl History {
             | Effect::WakeAt { .. }
             | Effect::Act { .. }
             | Effect::Acquire { .. }
+            | Effect::Tell { .. }
             | Effect::StartChild { .. }
             | Effect::AttendChild { .. }
             | Effect::CancelChild { .. }) => panic!("{owed:?}"),

@@ -190,6 +190,7 @@ fn ended(
                 | Key::News(_)
                 | Key::CancelChild(_)
                 | Key::Acquire(_)
+                | Key::Tell(..)
                 | Key::Kill(..)
                 | Key::Sleep(..)
                 | Key::Doze(..) => None,

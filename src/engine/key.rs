@@ -1,6 +1,6 @@
 //! Names for the work that goes on for a run, so that none of it goes on twice.
 
-use crate::id::StepPath;
+use crate::id::{ApprovalId, StepPath};
 use crate::run::Effect;
 use crate::time::Timestamp;
 
@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 pub(super) enum Key {
     /// Analysing or running one attempt of a step.
     Work(StepPath, u32),
+    /// Telling a channel of a question on an occasion.
+    Tell(ApprovalId, String, String),
     /// Stopping it.
     Kill(StepPath, u32),
     /// Starting or driving the run of a step.
@@ -50,6 +52,7 @@ impl Key {
                 | Self::Child(_)
                 | Self::News(_)
                 | Self::Acquire(_)
+                | Self::Tell(..)
                 | Self::Sleep(..)
                 | Self::Doze(..),
                 _,
@@ -69,6 +72,11 @@ impl Key {
             }
             Effect::CancelChild { step, .. } => Self::CancelChild(step.clone()),
             Effect::Acquire { step } => Self::Acquire(step.clone()),
+            Effect::Tell {
+                approval,
+                occasion,
+                channel,
+            } => Self::Tell(approval.clone(), occasion.clone(), channel.clone()),
             Effect::Kill { step, attempt } => Self::Kill(step.clone(), *attempt),
             Effect::WakeAt {
                 step,

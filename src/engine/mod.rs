@@ -26,6 +26,7 @@ mod progress;
 mod queue;
 mod slots;
 mod task;
+mod tell;
 
 use std::sync::Arc;
 
@@ -147,6 +148,7 @@ impl Engine {
             trigger,
             folder: folder::name(&new.plan.name, run, now),
             workflow_folder: new.workflow_folder,
+            base_url: shared.options.base_url.clone(),
             scheduled_at: new.scheduled_at.unwrap_or(now),
             allow_self: shared.options.allow_self,
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::task::Driver;
-use super::{act, analyse, child, execute, slots};
+use super::{act, analyse, child, execute, slots, tell};
 use crate::run::{Command, Effect, RunState};
 
 /// Performs one effect of the run as it stood when the effect was owed.
@@ -23,6 +23,11 @@ pub(super) async fn perform(
         Effect::StartChild { step } => child::start(&driver, &state, &step).await,
         Effect::AttendChild { step, run } => child::attend(&driver, &state, &step, run).await,
         Effect::CancelChild { step, run } => child::cancel(&driver, &step, run).await,
+        Effect::Tell {
+            approval,
+            occasion,
+            channel,
+        } => tell::tell(&driver, &state, (&approval, &occasion, &channel)).await,
         Effect::Kill { step, attempt } => execute::kill(&driver, &state, &step, attempt).await,
         Effect::WakeAt { at, .. } => {
             driver.shared.ports.clock.sleep_until(at).await;

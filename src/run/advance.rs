@@ -11,6 +11,7 @@ mod child;
 mod enter;
 mod evaluate;
 mod finish;
+mod handler;
 mod leave;
 mod map;
 mod parallel;
@@ -28,9 +29,6 @@ pub use python::blocked;
 pub use rules::ask_rules;
 pub(super) use time::deadline;
 
-use evaluate::{evaluate, text, values};
-use finish::finish;
-
 use super::event::Event;
 use super::frame::Stop;
 use super::payload::{StepSucceeded, Values};
@@ -41,6 +39,7 @@ use super::state::{RunState, StepState, StepStatus};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Step, StepKind};
+use evaluate::{evaluate, text, values};
 
 /// One round of bookkeeping: what follows at once from the state. Empty when nothing does.
 ///
@@ -51,36 +50,41 @@ pub fn advance(state: &RunState, moment: Moment) -> Vec<Event> {
     if state.ending.is_some() || state.started_at.is_none() {
         return Vec::new();
     }
-    if state.all_settled() {
-        return vec![finish(state)];
-    }
-    if let Some(event) = time::run_is_over(state, moment) {
+    let settled = state.all_settled();
+    if !settled && let Some(event) = time::run_is_over(state, moment) {
         return vec![event];
     }
-    let gate = match queue::run(state) {
-        Ok(Some(event)) => return vec![event],
-        Ok(None) => None,
-        Err(failure) => Some(failure),
-    };
-    if let Some(failure) = gate {
-        // Without a group nothing may begin: every step that would fails with the reason.
-        let due = state.frontier().filter(|(_, step)| step.node.frame == 0);
-        let due = due.filter(|(_, step)| state.stop_of(step.node).is_none());
-        let failed: Vec<Event> = due
-            .map(|(_, step)| leave::failed(step, failure.clone()))
-            .collect();
-        if !failed.is_empty() {
-            return failed;
-        }
+    if !settled && let Some(events) = gate(state) {
+        return events;
     }
     // Alone in its round: it concerns many steps.
     if let Some(rewound) = rewind::next(state) {
         return vec![rewound];
     }
-    state
+    let mut events: Vec<Event> = state
         .frontier()
         .flat_map(|(step, step_state)| follow(state, step, step_state, moment))
-        .collect()
+        .collect();
+    events.extend(handler::follow(state, moment));
+    if settled {
+        events.extend(handler::conclude(state));
+    }
+    events
+}
+
+/// What the place of the run in its group brings about before anything else may begin.
+fn gate(state: &RunState) -> Option<Vec<Event>> {
+    let failure = match queue::run(state) {
+        Ok(event) => return event.map(|event| vec![event]),
+        Err(failure) => failure,
+    };
+    // Without a group nothing may begin: every step that would fails with the reason.
+    let due = state.frontier().filter(|(_, step)| step.node.frame == 0);
+    let due = due.filter(|(_, step)| state.stop_of(step.node).is_none());
+    let failed: Vec<Event> = due
+        .map(|(_, step)| leave::failed(step, failure.clone()))
+        .collect();
+    (!failed.is_empty()).then_some(failed)
 }
 
 fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment) -> Vec<Event> {

@@ -3,6 +3,7 @@
 mod attempt;
 mod child;
 mod flow;
+mod handler;
 mod question;
 mod queue;
 mod rewind;
@@ -76,6 +77,8 @@ impl RunState {
             holding: BTreeSet::new(),
             clock: RunClock::default(),
             signals: Vec::new(),
+            decided: None,
+            handlers: Vec::new(),
             ending: None,
             frames: Vec::new(),
             frontier: BTreeSet::new(),
@@ -140,10 +143,7 @@ impl RunState {
                 Some(_) => Err("the run has started already".to_owned()),
                 None => Ok(()),
             },
-            Event::RunCancelRequested(request) => {
-                self.cancel.get_or_insert_with(|| request.reason.clone());
-                self.stop_frame(0, Stop::Cancelled)
-            }
+            Event::RunCancelRequested(request) => self.cancel_requested(request),
             Event::RunSucceeded(end) => self.end(RunStatus::Succeeded, end, None, at),
             Event::RunRejected(end) => self.end(RunStatus::Rejected, end, None, at),
             Event::RunCancelled(end) => self.end(RunStatus::Cancelled, end, None, at),
@@ -151,6 +151,11 @@ impl RunState {
                 let failure = Some((failed.step.clone(), failed.failure.clone()));
                 self.end(RunStatus::Failed, &failed.end, failure, at)
             }
+            Event::RunDecided(decided) => self.decided(decided),
+            Event::HandlerStarted(named) => self.handler_started(named, at),
+            Event::HandlerEnded(ended) => self.handler_ended(ended, at),
+            Event::HandlerTimedOut(named) => self.handler_timed_out(named),
+            Event::NotificationSent(sent) => self.notification_sent(sent),
             Event::StepReady(ready) => self.step_ready(ready, at),
             Event::StepSkipped(blocked) => self.block(blocked, StepStatus::Skipped, at),
             Event::StepNotRun(blocked) => self.block(blocked, StepStatus::NotRun, at),
@@ -285,11 +290,13 @@ impl RunState {
 
     fn settle_node(&mut self, node: NodeId, status: StepStatus, at: Timestamp) -> Applied {
         let plan = Arc::clone(&self.plan);
+        let by = self.seq + 1;
         let Some(state) = self.node_mut(node) else {
             return Err("a step is not in its frame".to_owned());
         };
         state.status = status;
         state.ended_at = Some(at);
+        state.ended_by = Some(by);
         state.retry = None;
         let open: Vec<usize> = state.inner_frames().collect();
         let path = state.path.clone();
@@ -346,6 +353,13 @@ impl RunState {
     ) -> Applied {
         if !self.all_settled() {
             return Err("not every step has settled".to_owned());
+        }
+        if self.open_handlers().next().is_some() {
+            return Err("a handler is under way".to_owned());
+        }
+        let decided = self.decided.as_ref().map(|decided| decided.status);
+        if decided.is_some_and(|decided| decided != status) {
+            return Err("it was decided otherwise".to_owned());
         }
         let (outputs, warnings): (Values, _) = (end.outputs.clone(), end.warnings.clone());
         self.ending = Some(Ending {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::payload::{
     AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    ResultRecorded, Values,
+    NotificationSent, ResultRecorded, Values,
 };
 use crate::approval::Denied;
 use crate::code::{self, Code};
@@ -68,6 +68,8 @@ pub enum Command {
     ChildWaits(ChildRunWaiting),
     /// That run has ended.
     ChildEnded(ChildRunClosed),
+    /// A channel was told of a question, or could not be.
+    Told(NotificationSent),
     /// An attempt is about to begin.
     BeginAttempt(AttemptStarted),
     /// An attempt ended and left this.

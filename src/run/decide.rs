@@ -48,6 +48,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             | Command::ChildStarted(_)
             | Command::ChildWaits(_)
             | Command::ChildEnded(_)
+            | Command::Told(_)
             | Command::BeginAttempt(_)
             | Command::AttemptEnded { .. }
             | Command::AttemptBroken { .. }
@@ -60,10 +61,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
     match command {
         Command::Start if state.started_at.is_some() => Ok(Vec::new()),
         Command::Start => Ok(vec![Event::RunStarted(Empty {})]),
-        Command::Cancel { .. } if state.cancel.is_some() => Ok(Vec::new()),
-        Command::Cancel { reason } => Ok(vec![Event::RunCancelRequested(RunCancelRequested {
-            reason,
-        })]),
+        Command::Cancel { reason } => cancel(state, reason),
         Command::Pause { .. } if state.paused.is_some() => Ok(Vec::new()),
         Command::Pause { reason } => Ok(vec![Event::RunPaused(RunPaused { reason })]),
         Command::Unpause if state.paused.is_none() => Ok(Vec::new()),
@@ -81,6 +79,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
         Command::ChildStarted(started) => child::started(state, started),
         Command::ChildWaits(waiting) => child::waits(state, waiting),
         Command::ChildEnded(closed) => child::ended(state, closed),
+        Command::Told(sent) => Ok(vec![Event::NotificationSent(sent)]),
         Command::BeginAttempt(started) => begin(state, started),
         Command::AttemptEnded { result, failure } => ended(state, result, failure),
         Command::AttemptBroken {
@@ -110,6 +109,18 @@ fn killed(state: &RunState, step: StepPath, attempt: u32) -> Result<Vec<Event>, 
     let why = stop.unwrap_or_else(|| "it was stopped".to_owned());
     let failure = Failure::new(FailureKind::Cancelled, code::CANCELLED, why);
     Ok(vec![attempt_failed(step, attempt, failure, false)])
+}
+
+fn cancel(state: &RunState, reason: Option<String>) -> Result<Vec<Event>, Refusal> {
+    if state.cancel.is_some() {
+        return Ok(Vec::new());
+    }
+    if state.decided.is_some() {
+        let why = "the run has come to its result; only its handlers go on";
+        return Err(Refusal::Stale(why.to_owned()));
+    }
+    let request = RunCancelRequested { reason };
+    Ok(vec![Event::RunCancelRequested(request)])
 }
 
 fn attempt_failed(step: StepPath, attempt: u32, failure: Failure, counted: bool) -> Event {

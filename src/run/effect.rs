@@ -1,10 +1,11 @@
 //! Work that a run owes now: derived from its state, never queued beside it, so a crash can't lose it.
 
 use super::advance::deadline;
+use super::question::ApprovalState;
 use super::state::{RunState, Slots, StepState, StepStatus};
 use super::summary::RunStatus;
 use crate::approval::Verdict;
-use crate::id::{RunId, StepPath};
+use crate::id::{ApprovalId, RunId, StepPath};
 use crate::plan::{Step, StepKind};
 use crate::time::Timestamp;
 
@@ -68,6 +69,15 @@ pub enum Effect {
         /// The step; none = the run itself.
         step: Option<StepPath>,
     },
+    /// Tell a channel of a question.
+    Tell {
+        /// The question.
+        approval: ApprovalId,
+        /// What for, for example `asked`.
+        occasion: String,
+        /// The channel of config.yml.
+        channel: String,
+    },
     /// Look again at this time.
     WakeAt {
         /// When.
@@ -114,7 +124,31 @@ pub fn effects(state: &RunState, now: Timestamp) -> Vec<Effect> {
             owed.extend(due.and_then(|at| wake(at, step_state.path.clone())));
         }
     }
+    for asked in state.open_approvals() {
+        owed.extend(to_tell(asked));
+    }
+    let handlers = state.open_handlers().filter(|handler| !handler.timed_out);
+    // A handler that has work under way keeps the engine up by that.
+    owed.extend(handlers.map(|handler| Effect::WakeAt {
+        at: handler.started_at.plus(state.handler_timeout()),
+        step: handler.path(),
+        idle: true,
+    }));
     owed
+}
+
+/// The channels that have yet to hear of an open question.
+fn to_tell(asked: &ApprovalState) -> Vec<Effect> {
+    let occasion = asked.occasion();
+    let new = asked.request.rules.notify.iter().filter_map(|channel| {
+        let key = (occasion.clone(), channel.clone());
+        (!asked.told.contains(&key)).then(|| Effect::Tell {
+            approval: asked.request.approval.clone(),
+            occasion: key.0,
+            channel: key.1,
+        })
+    });
+    new.collect()
 }
 
 fn owed_by(

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
     ApprovalVoted, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
-    BranchChosen, ChildRunClosed, ChildRunStarted, ChildRunWaiting, DeadlinePassed, MapExpanded,
-    MapItemClosed, MapItemStarted, ResultRecorded, RetryScheduled, RoundClosed, RoundStarted,
-    RunCreated, RunEnded, RunFailed, RunPaused, RunQueued, SignalConsumed, SignalReceived,
-    SlotsReleased, StepAdmitted, StepBlocked, StepFailed, StepQueued, StepReady, StepSucceeded,
-    StepsRewound,
+    BranchChosen, ChildRunClosed, ChildRunStarted, ChildRunWaiting, DeadlinePassed, HandlerEnded,
+    HandlerNamed, MapExpanded, MapItemClosed, MapItemStarted, NotificationSent, ResultRecorded,
+    RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunDecided, RunEnded, RunFailed,
+    RunPaused, RunQueued, SignalConsumed, SignalReceived, SlotsReleased, StepAdmitted, StepBlocked,
+    StepFailed, StepQueued, StepReady, StepSucceeded, StepsRewound,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -103,6 +103,8 @@ events! {
     14 1 RunQueued(RunQueued): "It waits for a place in its group.",
     15 1 RunAdmitted(Empty): "It has its place.",
 
+    10 1 RunDecided(RunDecided): "Its own steps have ended and so is its result; handlers go on.",
+
     20 1 StepReady(StepReady): "Its inputs are evaluated, once.",
     21 1 StepSkipped(StepBlocked): "Its condition was false, or no arm was chosen.",
     22 1 StepNotRun(StepBlocked): "Something that it needs did not succeed.",
@@ -145,6 +147,12 @@ events! {
 
     100 1 SignalReceived(SignalReceived): "A signal came from outside.",
     101 1 SignalConsumed(SignalConsumed): "A step that waited took a signal.",
+
+    74 1 NotificationSent(NotificationSent): "A channel was told of a question, or could not be.",
+
+    110 1 HandlerStarted(HandlerNamed): "A handler began.",
+    111 1 HandlerEnded(HandlerEnded): "A handler has ended; the result of the run is not changed by it.",
+    112 1 HandlerTimedOut(HandlerNamed): "The time of a handler is over; it is being stopped.",
 }
 
 /// A body without fields.

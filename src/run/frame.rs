@@ -384,6 +384,19 @@ impl RunState {
         out
     }
 
+    /// The steps of a frame and of all that they opened, with their states, in reading order.
+    pub(super) fn steps_under(&self, frame: usize) -> impl Iterator<Item = (&Step, &StepState)> {
+        let nodes = self.nodes_under(frame).into_iter();
+        nodes.filter_map(|node| self.node(node))
+    }
+
+    /// See [`RunState::steps_under`].
+    pub(super) fn nodes_under(&self, frame: usize) -> Vec<NodeId> {
+        let mut out = Vec::new();
+        self.nodes_of(frame, &mut out);
+        out
+    }
+
     fn nodes_of(&self, frame: usize, out: &mut Vec<NodeId>) {
         let Some(here) = self.frames.get(frame) else {
             return;

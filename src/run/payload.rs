@@ -3,6 +3,7 @@
 mod approval;
 mod child;
 mod flow;
+mod handler;
 mod queue;
 mod time;
 
@@ -19,6 +20,7 @@ pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
 };
 
+pub use handler::{HandlerEnded, HandlerNamed, NotificationSent, RunDecided, StepFailure};
 pub use queue::{RunQueued, SlotWish, SlotsReleased, StepAdmitted, StepQueued};
 pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
@@ -77,6 +79,9 @@ pub struct RunCreated {
     /// Folder of the workflow file, absolute; the code imports its own modules from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_folder: Option<String>,
+    /// Where people find the installation in a browser, as it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
     /// The moment that the run stands for.
     pub scheduled_at: Timestamp,
     /// Whether the person who started it may answer its questions, where a step says nothing.

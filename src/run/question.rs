@@ -1,5 +1,7 @@
 //! A question of a run and what became of it.
 
+use std::collections::BTreeSet;
+
 use super::payload::{ApprovalEscalated, ApprovalRequested, ApprovalVoted, Closed};
 use super::state::RunState;
 use crate::approval::{self, Answer, Asked, Denied, Tally, Voter};
@@ -20,6 +22,8 @@ pub struct ApprovalState {
     pub escalated: Option<(Timestamp, ApprovalEscalated)>,
     /// How it was decided, by whom, when.
     pub closed: Option<(Closed, String, Timestamp)>,
+    /// On which occasions which channels were told of it.
+    pub told: BTreeSet<(String, String)>,
 }
 
 impl ApprovalState {
@@ -31,6 +35,7 @@ impl ApprovalState {
             reminded: 0,
             escalated: None,
             closed: None,
+            told: BTreeSet::new(),
         }
     }
 
@@ -78,6 +83,20 @@ impl ApprovalState {
         escalated.map_or(self.request.expires_at, |(_, escalated)| {
             escalated.expires_at
         })
+    }
+
+    /// The newest occasion to tell channels of it.
+    #[must_use]
+    pub fn occasion(&self) -> String {
+        let opened = if self.escalated.is_some() {
+            "escalated"
+        } else {
+            "asked"
+        };
+        match self.reminded {
+            0 => opened.to_owned(),
+            count => format!("{opened}, reminder {count}"),
+        }
     }
 
     /// When something about it is due by itself.

@@ -1,5 +1,7 @@
 //! What an expression of a workflow sees of a run.
 
+mod handler;
+
 use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
 
@@ -130,6 +132,12 @@ impl<'a> RunScope<'a> {
             typed_text(FieldType::Datetime, &stamp.to_string())
                 .unwrap_or_else(|| Value::Str(stamp.to_string()))
         };
+        if rest.first() == Some(&"summary")
+            && let Some(summary) = self.summary()
+        {
+            let value = plain(&summary);
+            return Lookup::Value { value, used: 2 };
+        }
         let value = match rest.first().copied() {
             Some("id") => Value::Str(self.state.run.to_string()),
             Some("trigger") => Value::Str(self.state.created.trigger.as_str().to_owned()),
@@ -185,7 +193,7 @@ impl Scope for RunScope<'_> {
         if let Some((_, value)) = self.local.filter(|(name, _)| *name == first) {
             return Lookup::Json { value, used: 1 };
         }
-        if let Some(found) = self.loop_name(first) {
+        if let Some(found) = self.loop_name(first).or_else(|| self.handler_name(first)) {
             return found;
         }
         match path.split_first() {

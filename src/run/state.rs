@@ -15,9 +15,10 @@ pub use slots::Slots;
 
 use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
+use super::handler::HandlerState;
 use super::payload::{
     AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, ResultRecorded, RetryScheduled,
-    RunCreated, RunPaused, Values,
+    RunCreated, RunDecided, RunPaused, Values,
 };
 use super::question::ApprovalState;
 use super::record::{Epoch, Seq};
@@ -164,6 +165,8 @@ pub struct StepState {
     pub ready_at: Option<Timestamp>,
     /// When it settled.
     pub ended_at: Option<Timestamp>,
+    /// The event that settled it.
+    pub ended_by: Option<Seq>,
     /// The newest analysis of its code.
     pub analysis: Option<AnalysisReported>,
     /// Whether a person approved exactly what that analysis saw.
@@ -221,6 +224,7 @@ impl StepState {
             env: IndexMap::new(),
             ready_at: None,
             ended_at: None,
+            ended_by: None,
             analysis: None,
             code_approved: false,
             attempts: Vec::new(),
@@ -314,6 +318,10 @@ pub struct RunState {
     pub clock: RunClock,
     /// Signals that came, in order.
     pub signals: Vec<Signal>,
+    /// How it will have ended, once its own steps have and handlers go on.
+    pub decided: Option<Arc<RunDecided>>,
+    /// Its handlers that were started, in order.
+    pub handlers: Vec<HandlerState>,
     /// How it ended.
     pub ending: Option<Ending>,
     /// The run's own steps, and those of everything that it opened.
@@ -436,7 +444,7 @@ impl RunState {
             || self
                 .frontier()
                 .any(|(_, step)| step.waiting_child().is_some());
-        if asked && waits_for_people && self.cancel.is_none() {
+        if asked && waits_for_people && (self.cancel.is_none() || self.decided.is_some()) {
             RunStatus::Waiting
         } else {
             RunStatus::Running

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::handler::HandlerState;
 use super::payload::{Answer, ApprovalRequested, FileRef};
 use super::question::ApprovalState;
 use super::state::{AttemptStatus, MapState, RunState, StepState, StepStatus};
@@ -92,6 +93,8 @@ pub fn run_json(state: &RunState) -> Value {
         "warnings": ending.map(|ending| ending.warnings.as_slice()).unwrap_or_default(),
         "failure": failure.map(|(step, failure)| json!({"step": step, "failure": failure})),
         "steps": steps,
+        "decided": state.decided.as_ref().map(|decided| decided.status),
+        "handlers": state.handlers.iter().map(handler_json).collect::<Vec<_>>(),
         "waiting": waiting_json(state),
         "pipeline_completed": state.status() == RunStatus::Succeeded,
         "stages": stages,
@@ -117,6 +120,26 @@ fn waiting_json(state: &RunState) -> Vec<Value> {
         )
     });
     own.chain(inside).chain(signals).collect()
+}
+
+fn handler_json(handler: &HandlerState) -> Value {
+    let failure = handler
+        .ended
+        .as_ref()
+        .and_then(|(_, failure)| failure.as_ref());
+    json!({
+        "handler": handler.path(),
+        "kind": handler.named.kind,
+        "about": handler.named.about,
+        "status": match (&handler.ended, failure) {
+            (None, _) => "running",
+            (Some(_), None) => "succeeded",
+            (Some(_), Some(_)) => "failed",
+        },
+        "started_at": handler.started_at,
+        "ended_at": handler.ended.as_ref().map(|(at, _)| at),
+        "failure": failure,
+    })
 }
 
 fn stage_json(state: &StepState) -> Value {

@@ -523,6 +523,7 @@ async fn notebooks_are_merged_in_order_and_say_what_did_not_run() {
     let cells = notebook["cells"].as_array().unwrap();
     let headings: Vec<String> = cells
         .iter()
+        .filter(|cell| cell["cell_type"] == json!("markdown"))
         .filter_map(|cell| Some(cell["source"][0].as_str()?.trim_end().to_owned()))
         .filter(|line| line.starts_with("# ") || line.starts_with("## "))
         .collect();

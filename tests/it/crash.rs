@@ -53,7 +53,7 @@ fn inputs(plan: &Plan, seed: u64) -> Value {
 }
 
 /// A yes to everything; an interrupted write is made again, so that the end is the same.
-fn yes(asked: &ApprovalState) -> Option<(Answer, Values)> {
+pub(crate) fn yes(asked: &ApprovalState) -> Option<(Answer, Values)> {
     let mut form = Values::new();
     for (name, field) in &asked.request.form {
         if name == "answer" {
@@ -76,7 +76,7 @@ fn starts(history: &[stepwell::run::Recorded]) -> BTreeMap<StepPath, u32> {
 }
 
 /// Crashes after event `kept` and goes on; checks the end and what was done again.
-fn crash_and_go_on(base: &Simulation, kept: usize, world: &mut World) {
+pub(crate) fn crash_and_go_on(base: &Simulation, kept: usize, world: &mut World) {
     let done: Vec<StepPath> = finished(&base.crashed(kept).state);
     let in_flight: Vec<StepPath> = base
         .crashed(kept)

@@ -76,6 +76,8 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
         &json!({}),
     );
     failed.rest(&mut World::new(move |_, _| Ends::Failing(boom())));
+    let handled = handled();
+    stories.push(("handlers".to_owned(), Arc::clone(&handled.plan), handled));
     stories.push(("rejected".to_owned(), Arc::clone(&troubled), rejected));
     stories.push(("unknown".to_owned(), Arc::clone(&troubled), unknown));
     stories.push(("cancelled".to_owned(), troubled, cancelled));
@@ -100,6 +102,23 @@ fn unanswered() -> (String, Arc<Plan>, Simulation) {
         first.then(|| (Answer::RequestChanges, Values::new()))
     }));
     ("unanswered".to_owned(), plan, run)
+}
+
+/// A run that tells of its question, fails, and whose last handler runs out of time.
+fn handled() -> Simulation {
+    let plan = plan_of(
+        "steps:\n  - id: ask\n    approval: {title: go on, notify: [ops]}\n  - id: read\n    \
+         http: {method: GET, url: 'http://a.example/${{ steps.ask.status }}'}\n  - id: stop\n    fail: {message: enough}\n\
+         handlers:\n  timeout: 1m\n  waiting:\n    - id: tell\n      notify: {webhook: 'http://a.example', text: \"${{ approval.title }}\"}\n  \
+         failure:\n    - id: why\n      set: {message: \"${{ failure.message }}\"}\n  finish:\n    - id: seen\n      approval: {title: seen?}\n",
+    );
+    let mut run = Simulation::new(&plan, &json!({}));
+    let mut world = World::sampling(0).voting(|asked| {
+        (asked.request.step.as_str() == "ask").then(|| (Answer::Approve, Values::new()))
+    });
+    run.rest(&mut world);
+    assert_eq!(run.state.status().as_str(), "failed");
+    run
 }
 
 fn to_json(plan: &Plan, run: &Simulation) -> Value {

@@ -40,6 +40,7 @@ mod executor_science;
 mod expression_oracle;
 mod flow;
 mod graph_svg;
+mod handlers;
 mod history_golden;
 mod machine;
 mod notebook_validate;

@@ -11,7 +11,7 @@ use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
 use stepwell::run::payload::{
     AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, EffectClass,
-    ResultRecorded, RunCreated, Trigger, Values,
+    NotificationSent, ResultRecorded, RunCreated, Trigger, Values,
 };
 use stepwell::run::{
     Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, RunStatus,
@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) ledger: BTreeMap<StepPath, u32>,
     /// How often each step was analysed.
     pub(crate) analysed: u32,
+    /// Whether the limits on what silent people do do not pass.
+    pub(crate) stands_still: bool,
 }
 
 impl World {
@@ -70,6 +72,7 @@ impl World {
             item_fails: None,
             ledger: BTreeMap::new(),
             analysed: 0,
+            stands_still: false,
         }
     }
 
@@ -109,6 +112,7 @@ impl Simulation {
             trigger: Trigger::Manual,
             folder: "runs/test".to_owned(),
             workflow_folder: None,
+            base_url: Some("https://flows.example/".to_owned()),
             scheduled_at: Timestamp::from_micros(0),
             allow_self: true,
         });
@@ -225,7 +229,7 @@ impl Simulation {
                 self.perform(effect, world, &mut begun);
             } else if let Some(vote) = self.next_vote(world) {
                 self.submit(Command::Vote(vote)).unwrap();
-            } else if let Some(effect) = first(idle) {
+            } else if let Some(effect) = first(idle).filter(|_| !world.stands_still) {
                 self.perform(effect, world, &mut begun);
             } else {
                 return;
@@ -274,6 +278,20 @@ impl Simulation {
             Effect::Kill { step, attempt } => {
                 self.submit(Command::AttemptKilled { step, attempt })
                     .unwrap();
+            }
+            Effect::Tell {
+                approval,
+                occasion,
+                channel,
+            } => {
+                let failure = None;
+                let sent = NotificationSent {
+                    approval,
+                    occasion,
+                    channel,
+                    failure,
+                };
+                self.submit(Command::Told(sent)).unwrap();
             }
             Effect::WakeAt { at, .. } => self.clock = self.clock.max(at.as_micros()),
             Effect::Acquire { step } => {

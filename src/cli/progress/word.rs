@@ -6,11 +6,11 @@ use crate::approval::Verdict;
 use crate::cli::view::text::{elapsed, line};
 use crate::failure::FailureKind;
 use crate::id::StepPath;
-use crate::run::Event;
 use crate::run::payload::{
-    AnalysisReported, ApprovalClosed, ApprovalEscalated, AttemptStarted, Closed, SlotWish,
-    StepsRewound,
+    AnalysisReported, ApprovalClosed, ApprovalEscalated, AttemptFailed, AttemptStarted, Closed,
+    HandlerNamed, NotificationSent, SlotWish, StepsRewound,
 };
+use crate::run::{Event, RunStatus};
 
 /// What an event is to somebody who watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,10 +41,6 @@ pub(super) enum Said<'a> {
 }
 
 /// What to say of an event; nothing of those that only the machine needs.
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table: one arm for each kind of event"
-)]
 pub(super) fn said(event: &Event) -> Option<Said<'_>> {
     match event {
         Event::RunStarted(_)
@@ -66,6 +62,11 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         | Event::RoundStarted(_)
         | Event::RoundClosed(_)
         | Event::ResultRecorded(_) => None,
+        Event::RunDecided(decided) => remark("·", "the run", ending(decided.status)),
+        Event::HandlerStarted(named) => remark("·", "handler", named.kind.as_str()),
+        Event::HandlerTimedOut(named) => handler(named, "is out of time"),
+        Event::HandlerEnded(ended) => handler(&ended.handler, &ended.failure.as_ref()?.message),
+        Event::NotificationSent(sent) => untold(sent),
         Event::RunCreated(created) => remark("·", &created.workflow, "created"),
         Event::RunCancelRequested(_) => remark("·", "the run", "is being cancelled"),
         Event::AttemptStarted(started) => Some(begins(started)),
@@ -81,18 +82,8 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         Event::StepCancelled(named) => ends(&named.step, "–", "cancelled"),
         // The end of the step says it.
         Event::AttemptFailed(failed) if failed.failure.kind == FailureKind::Cancelled => None,
-        Event::AttemptFailed(failed) => {
-            let message = match failed.attempt {
-                1 => failed.failure.message.clone(),
-                again => format!("attempt {again}: {}", failed.failure.message),
-            };
-            ends(&failed.step, "✗", &message)
-        }
-        Event::AttemptOutcomeUnknown(unknown) => ends(
-            &unknown.step,
-            "?",
-            &format!("attempt {}: nobody knows how far it came", unknown.attempt),
-        ),
+        Event::AttemptFailed(failed) => attempt_failed(failed),
+        Event::AttemptOutcomeUnknown(unknown) => ends(&unknown.step, "?", &lost(unknown.attempt)),
         Event::RetryScheduled(retry) => {
             let delay = elapsed(Duration::from_millis(retry.delay_ms));
             remark("·", retry.step.as_str(), &format!("tried again in {delay}"))
@@ -150,6 +141,42 @@ fn rewound(rewound: &StepsRewound) -> Option<Said<'static>> {
     let steps: Vec<&str> = rewound.steps.iter().map(StepPath::as_str).collect();
     let how = format!("begins anew, {}: {}", rewound.by, rewound.text);
     remark("↺", &steps.join(", "), &how)
+}
+
+/// How a run will have ended while its handlers go on.
+fn ending(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Succeeded => "has done its work; its handlers go on",
+        RunStatus::Rejected => "was rejected; its handlers go on",
+        RunStatus::Cancelled => "was cancelled; its handlers go on",
+        RunStatus::Pending
+        | RunStatus::Running
+        | RunStatus::Waiting
+        | RunStatus::Paused
+        | RunStatus::Failed => "has failed; its handlers go on",
+    }
+}
+
+fn attempt_failed(failed: &AttemptFailed) -> Option<Said<'_>> {
+    let message = match failed.attempt {
+        1 => failed.failure.message.clone(),
+        again => format!("attempt {again}: {}", failed.failure.message),
+    };
+    ends(&failed.step, "✗", &message)
+}
+
+fn lost(attempt: u32) -> String {
+    format!("attempt {attempt}: nobody knows how far it came")
+}
+
+fn handler(named: &HandlerNamed, how: &str) -> Option<Said<'static>> {
+    remark("✗", &format!("handler {}", named.kind.as_str()), how)
+}
+
+fn untold(sent: &NotificationSent) -> Option<Said<'static>> {
+    let failure = sent.failure.as_ref()?;
+    let how = format!("was not told: {}", failure.message);
+    remark("✗", &sent.channel, &how)
 }
 
 fn begins(started: &AttemptStarted) -> Said<'_> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::text::{dim, elapsed, line, painted_mark, time};
-use crate::plan::Step;
+use crate::plan::{Handlers, Step};
 use crate::run::{AttemptStatus, RunState, StepState, StepStatus};
 
 /// The tree, one line for a step, the steps of an arm under their switch.
@@ -23,7 +23,17 @@ fn depth(state: &RunState, step: &Step) -> usize {
 }
 
 fn row(step: &Step, state: &StepState) -> String {
-    let mut text = format!("{} {}", painted_mark(mark(state.status)), step.id);
+    // A handler has no line of its own; its steps say where they stand.
+    let in_handler = step
+        .parent
+        .as_ref()
+        .is_some_and(|parent| parent.step.as_str() == Handlers::PATH);
+    let name = if in_handler {
+        state.path.as_str()
+    } else {
+        step.id.as_str()
+    };
+    let mut text = format!("{} {}", painted_mark(mark(state.status)), line(name));
     if state.status != StepStatus::Succeeded {
         text.push_str(&format!("  {}", word(state.status)));
     }

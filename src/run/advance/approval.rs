@@ -4,8 +4,9 @@ use super::evaluate::{evaluate, text};
 use super::question::{expired, expires_at, newest, rejected, remind_at};
 use super::rules::ask_rules;
 use crate::canonical::canonical_json;
+use crate::code;
 use crate::expression::Template;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
 use crate::plan::ApprovalStep;
 use crate::run::decide::next_approval;
@@ -15,6 +16,13 @@ use crate::run::rewind;
 use crate::run::scope::RunScope;
 use crate::run::state::{RunState, StepState};
 use crate::time::Timestamp;
+
+/// Why a step of a `waiting` handler fails that would have to ask.
+pub(super) fn may_not_ask() -> Failure {
+    let message = "a `waiting` handler tells of a question and may not ask one itself";
+    Failure::new(FailureKind::Configuration, code::HANDLER_ASKS, message)
+        .hint("leave approvals, and code that the policy asks about, out of `handlers.waiting`")
+}
 
 /// What a ready approval step does: it asks, or ends as it was answered.
 pub(super) fn work(
@@ -53,6 +61,9 @@ fn ask(
     approval: &ApprovalStep,
     now: Timestamp,
 ) -> Result<Vec<Event>, Failure> {
+    if !state.may_ask(step_state.node) {
+        return Err(may_not_ask());
+    }
     let scope = RunScope::at(state, step_state.node.frame);
     let mut show = Values::new();
     for entry in &approval.show {

@@ -88,7 +88,7 @@ pub(super) fn unknown(
         return Vec::new();
     };
     if let AttemptStatus::Unknown { evidence } = &attempt.status
-        && let Some(event) = foreseen(step, step_state, attempt.number, evidence)
+        && let Some(event) = foreseen(step, step_state, state.may_ask(step_state.node), evidence)
     {
         return vec![event];
     }
@@ -110,16 +110,17 @@ pub(super) fn unknown(
 }
 
 /// What `on_unknown` says; none = a person is asked.
-fn foreseen(step: &Step, step_state: &StepState, attempt: u32, evidence: &str) -> Option<Event> {
+fn foreseen(step: &Step, step_state: &StepState, may_ask: bool, evidence: &str) -> Option<Event> {
+    let attempt = step_state.attempts.last()?.number;
     let (failure, counted) = match step.on_unknown {
-        Some(OnUnknown::Ask) | None => return None,
+        Some(OnUnknown::Ask) | None if may_ask => return None,
         Some(OnUnknown::Retry) => (interrupted_after(evidence, true), false),
-        Some(OnUnknown::Fail) => {
+        Some(OnUnknown::Fail | OnUnknown::Ask) | None => {
             let message = format!(
                 "attempt {attempt} was interrupted and nobody knows how far it came: {evidence}"
             );
             let failure = Failure::new(FailureKind::Infrastructure, code::OUTCOME_UNKNOWN, message);
-            (failure.hint("the step says `on_unknown: fail`"), true)
+            (failure, true)
         }
     };
     Some(Event::AttemptFailed(AttemptFailed {

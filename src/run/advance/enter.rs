@@ -63,6 +63,10 @@ fn blocked(state: &RunState, frame: usize, edges: &[Edge]) -> Option<(String, bo
         let Some((from, from_state)) = node.and_then(|node| state.node(node)) else {
             continue;
         };
+        // A handler runs whatever became of the steps that it speaks of.
+        if from_state.node.frame == 0 && state.handler_around(frame).is_some() {
+            continue;
+        }
         let only_skips = match from_state.status {
             StepStatus::Succeeded => continue,
             StepStatus::Failed if from.failure_means() == OnFailure::Continue => continue,

@@ -2,34 +2,79 @@
 
 use super::{block, time};
 use crate::failure::{Failure, FailureKind};
-use crate::id::StepPath;
 use crate::plan::{OnFailure, OnReject, Step};
 use crate::run::decide::{is_unknown, on_reject};
 use crate::run::event::Event;
-use crate::run::payload::{EffectClass, RunEnded, RunFailed};
+use crate::run::payload::{EffectClass, RunDecided, RunEnded, RunFailed, StepFailure};
 use crate::run::scope::RunScope;
 use crate::run::state::{AttemptStatus, RunState, StepState, StepStatus};
+use crate::run::summary::RunStatus;
 
-/// The event that ends a run whose steps have all settled.
-pub(super) fn finish(state: &RunState) -> Event {
+/// How a run whose own steps have all settled ends.
+pub(super) fn decided(state: &RunState) -> RunDecided {
     let mut end = run_outputs(state);
-    if let Some(reason) = &state.cancel {
-        end.reason.clone_from(reason);
-        return Event::RunCancelled(end);
+    let cancel = state.cancel.clone();
+    if cancel.is_none() {
+        warn_of_tolerated(state, &mut end.warnings);
     }
-    warn_of_tolerated(state, &mut end.warnings);
-    let over = time::timed_out(state);
-    if let Some((step, failure)) = over.or_else(|| first_failure(state)) {
-        return Event::RunFailed(RunFailed { step, failure, end });
+    let mut failures = failures(state);
+    if let Some((step, failure)) = time::timed_out(state) {
+        let first = StepFailure {
+            step,
+            attempt: 0,
+            event: None,
+            failure,
+        };
+        failures.insert(0, first);
     }
+    failures.truncate(FAILURES_MAX);
     let rejected = own_steps(state).find(|(step, step_state)| {
         step_state.status == StepStatus::Rejected && on_reject(step) == OnReject::Reject
     });
-    if let Some((_, step_state)) = rejected {
-        end.reason.clone_from(&step_state.why);
-        return Event::RunRejected(end);
+    let status = match (&cancel, failures.is_empty(), rejected) {
+        (Some(reason), _, _) => {
+            end.reason.clone_from(reason);
+            RunStatus::Cancelled
+        }
+        (None, false, _) => RunStatus::Failed,
+        (None, true, Some((_, step_state))) => {
+            end.reason.clone_from(&step_state.why);
+            RunStatus::Rejected
+        }
+        (None, true, None) => RunStatus::Succeeded,
+    };
+    RunDecided {
+        status,
+        end,
+        failures,
     }
-    Event::RunSucceeded(end)
+}
+
+/// Failures that a decision names; the steps have all of them.
+const FAILURES_MAX: usize = 20;
+
+/// The event that ends a run, with what handlers have to say.
+pub(super) fn terminal(decided: &RunDecided, warnings: Vec<String>) -> Event {
+    let mut end = decided.end.clone();
+    end.warnings.extend(warnings);
+    match (decided.status, decided.failures.first()) {
+        (RunStatus::Failed, Some(first)) => Event::RunFailed(RunFailed {
+            step: first.step.clone(),
+            failure: first.failure.clone(),
+            end,
+        }),
+        (RunStatus::Cancelled, _) => Event::RunCancelled(end),
+        (RunStatus::Rejected, _) => Event::RunRejected(end),
+        (
+            RunStatus::Succeeded
+            | RunStatus::Failed
+            | RunStatus::Pending
+            | RunStatus::Running
+            | RunStatus::Waiting
+            | RunStatus::Paused,
+            _,
+        ) => Event::RunSucceeded(end),
+    }
 }
 
 /// The steps of the run that stand in no container.
@@ -38,18 +83,31 @@ fn own_steps(state: &RunState) -> impl Iterator<Item = (&Step, &StepState)> {
     steps.filter(|(step, _)| step.parent.is_none())
 }
 
-/// The first failure in time that nothing tolerated, and the innermost step that it came from.
-fn first_failure(state: &RunState) -> Option<(StepPath, Failure)> {
-    let failures = own_steps(state).filter_map(|(step, step_state)| {
-        Some((step_state, block::broken(step, step_state)?.failure?))
+/// The failures that nothing tolerated, first in time first, each with the innermost step that it came from.
+fn failures(state: &RunState) -> Vec<StepFailure> {
+    let mut failures: Vec<(&StepState, Failure)> = own_steps(state)
+        .filter_map(|(step, step_state)| {
+            Some((step_state, block::broken(step, step_state)?.failure?))
+        })
+        .collect();
+    failures.sort_by_key(|(step_state, _)| step_state.ended_at);
+    let named = failures.into_iter().map(|(step_state, failure)| {
+        let step = block::origin(state, step_state.node);
+        let inner = state.step(&step).map(|(_, inner)| inner);
+        let attempts = inner.map_or(0, |inner| inner.attempts.len());
+        StepFailure {
+            step,
+            attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
+            event: inner.and_then(|inner| inner.ended_by),
+            failure,
+        }
     });
-    let (step_state, failure) = failures.min_by_key(|(step_state, _)| step_state.ended_at)?;
-    Some((block::origin(state, step_state.node), failure))
+    named.collect()
 }
 
 /// What went wrong and was allowed to.
 fn warn_of_tolerated(state: &RunState, warnings: &mut Vec<String>) {
-    for (step, step_state) in state.steps() {
+    for (step, step_state) in state.own_steps() {
         let path = &step_state.path;
         if step_state.status == StepStatus::Failed && step.failure_means() != OnFailure::Fail {
             let failure = step_state.failure.as_ref();
@@ -85,7 +143,7 @@ fn run_outputs(state: &RunState) -> RunEnded {
             }
         }
     }
-    for (_, step_state) in state.steps() {
+    for (_, step_state) in state.own_steps() {
         if stopped_half_way(step_state) {
             end.warnings.push(format!(
                 "step `{}`: a write was stopped while it ran; how far it came is not known",

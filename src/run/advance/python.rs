@@ -1,5 +1,6 @@
 //! Python steps between effects: what an analysis, an answer or the end of an attempt brings about.
 
+use super::approval::may_not_ask;
 use super::attempts;
 use super::leave::failed;
 use super::question::{self, expires_at, newest, remind_at};
@@ -31,10 +32,10 @@ pub(super) fn ready(
         Verdict::Pass => Vec::new(),
         Verdict::Block => vec![failed(step_state, blocked(analysis))],
         Verdict::Ask if step_state.code_approved => Vec::new(),
-        Verdict::Ask => vec![answered(state, step_state, analysis).unwrap_or_else(|| {
-            let question = code_question(state, step_state, analysis, moment.now);
-            Event::ApprovalRequested(question)
-        })],
+        Verdict::Ask => vec![
+            answered(state, step_state, analysis)
+                .unwrap_or_else(|| asks(state, step_state, analysis, moment.now)),
+        ],
     }
 }
 
@@ -77,6 +78,20 @@ pub fn blocked(analysis: &AnalysisReported) -> Failure {
         hint.push_str("; a step that is meant to write says `mode: write_access`, and a person is asked first");
     }
     Failure::new(FailureKind::Policy, word, message).hint(hint)
+}
+
+/// The question about the code, where one may be asked.
+fn asks(
+    state: &RunState,
+    step_state: &StepState,
+    analysis: &AnalysisReported,
+    now: Timestamp,
+) -> Event {
+    if state.may_ask(step_state.node) {
+        Event::ApprovalRequested(code_question(state, step_state, analysis, now))
+    } else {
+        failed(step_state, may_not_ask())
+    }
 }
 
 fn code_question(

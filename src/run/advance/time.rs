@@ -48,7 +48,7 @@ pub(super) fn timed_out(state: &RunState) -> Option<(StepPath, Failure)> {
     let stop = state.frame(0)?.stop.as_ref()?;
     let limit = state.plan.timeout.filter(|_| *stop == Stop::Timeout)?;
     let mut steps = state
-        .steps()
+        .own_steps()
         .filter(|(_, step)| step.status == StepStatus::Cancelled);
     let step = steps
         .next()
