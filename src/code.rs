@@ -135,6 +135,8 @@ codes! {
     SECRET_EXPRESSION = "secret_expression",
     UNKNOWN_SECRET = "unknown_secret",
     UNUSED_SECRET = "unused_secret",
+    SECRET_MISSING = "secret_missing",
+    SECRET_INVALID = "secret_invalid",
     SCHEDULE_WITHOUT_TIMEZONE = "schedule_without_timezone",
     REWIND_TARGET = "rewind_target",
 

@@ -1,8 +1,12 @@
 //! Taking secrets out of text before people, logs or files see it.
 //!
 //! A secret is found by its value, in the spellings that it gets on its way: as it is, in base64 (also in the
-//! middle of a longer text, as in `Basic` credentials), percent-encoded for URLs, and escaped for JSON. Other
-//! disguises (hex, reversed, split over two lines) are not found: who prints a secret on purpose can.
+//! middle of a longer text, as in `Basic` credentials), percent-encoded for URLs, escaped for JSON, and as the name
+//! of a file that is kept under a title. Other disguises (hex, reversed, split over two lines) are not found: who prints a secret on purpose can.
+
+mod piecewise;
+
+pub use piecewise::Piecewise;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -197,7 +201,20 @@ fn spellings(value: &str) -> BTreeSet<Vec<u8>> {
     for offset in 0..3 {
         spellings.extend(base64_inside(value, offset));
     }
+    spellings.extend(file_name(value).map(String::into_bytes));
     spellings
+}
+
+/// As the name of a file that is kept under a title: `_` for whatever is neither a letter nor a digit.
+fn file_name(value: &str) -> Option<String> {
+    let plain = |c: char| c.is_alphanumeric() || "._-".contains(c);
+    let name: String = value
+        .chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect();
+    let name = name.trim_matches(['.', '_']);
+    let letters = name.chars().filter(|c| c.is_alphanumeric()).count();
+    (letters >= SECRET_CHARS_MIN).then(|| name.to_owned())
 }
 
 fn json_escaped(value: &str) -> String {

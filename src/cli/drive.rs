@@ -14,7 +14,7 @@ use super::{Context, Exit};
 use crate::code;
 use crate::engine::Progress;
 use crate::id::RunId;
-use crate::run::{RunState, run_json};
+use crate::run::{Reveal, RunState, run_json, run_json_with};
 
 /// How driving ended.
 #[derive(Debug)]
@@ -60,10 +60,21 @@ pub(super) async fn tell(
     opened: &Opened,
     state: &RunState,
 ) -> Result<Exit, Error> {
+    tell_with(context, opened, state, Reveal::No).await
+}
+
+/// The same, with sensitive outputs when somebody asks for them.
+pub(super) async fn tell_with(
+    context: &Context,
+    opened: &Opened,
+    state: &RunState,
+    reveal: Reveal,
+) -> Result<Exit, Error> {
     if context.output.is_json() {
-        context.output.document(&run_json(state));
+        context.output.document(&run_json_with(state, reveal));
     } else {
-        let frame = Frame::load(context, opened, state).await;
+        let mut frame = Frame::load(context, opened, state).await;
+        frame.reveal = reveal;
         context.output.text(&view::outcome::text(&frame));
     }
     Ok(Exit::of(state.status()))

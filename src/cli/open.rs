@@ -12,7 +12,7 @@ use super::{person, settings};
 use crate::artifact::Blobs;
 use crate::code;
 use crate::config::{self, Config, ModeSettings};
-use crate::engine::{self, Engine, ModeEnvironment, Ports};
+use crate::engine::{self, Engine, ModeEnvironment, Ports, Variables};
 use crate::executor::local::{self, LocalExecutor};
 use crate::store::share::SharedStore;
 use crate::store::sled::Options as StoreOptions;
@@ -169,6 +169,7 @@ impl Context {
                 read_only: variables(&modes.read_only),
                 write_access: variables(&modes.write_access),
             },
+            variables: Variables::new(settings::environment()),
             channels: config.channels.clone(),
             roles: config.roles.clone(),
             allow_self: config.allow_self,

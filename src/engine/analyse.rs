@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::modules::Digests;
+use super::modules::{Digests, Files};
 use super::options::blocking;
 use super::task::Driver;
 use super::{Error, Shared, modules, notebook};
@@ -44,6 +44,8 @@ pub(super) struct Prepared {
     pub(super) identity: EnvironmentIdentity,
     /// What a yes is bound to.
     pub(super) subject: Digest,
+    /// The modules beside the workflow, of which the subject has the digests.
+    pub(super) modules: Files,
 }
 
 /// Computes from the stored code and today's surroundings what would run, and the digest that a yes must have.
@@ -86,6 +88,7 @@ async fn prepare(
         spec,
         identity,
         subject,
+        modules: Files::new(),
     })
 }
 
@@ -97,8 +100,12 @@ pub(super) async fn prepare_again(
     analysis: &AnalysisReported,
 ) -> Result<Prepared, Failure> {
     let (folder, names) = (modules::folder(state), analysis.report.imports.clone());
-    let modules = read(move || modules::digests(folder.as_deref(), &names)).await?;
-    prepare(shared, (step_state, python), &modules).await
+    let files = read(move || modules::read(folder.as_deref(), &names)).await?;
+    let prepared = prepare(shared, (step_state, python), &modules::digests(&files)).await?;
+    Ok(Prepared {
+        modules: files,
+        ..prepared
+    })
 }
 
 /// Everything that the code will see besides itself: its context, its environment variables, modules beside it.
@@ -108,6 +115,9 @@ fn seen(shared: &Shared, step_state: &StepState, python: &PythonStep, modules: &
         "env": step_state.env,
         "mode_env": shared.options.mode_environment.of(python.mode),
     });
+    if let (Some(key), Some(seen)) = (&step_state.idempotency_key, seen.as_object_mut()) {
+        seen.insert("idempotency_key".to_owned(), json!(key));
+    }
     if let Some(seen) = seen.as_object_mut().filter(|_| !modules.is_empty()) {
         seen.insert("modules".to_owned(), json!(modules));
     }

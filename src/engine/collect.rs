@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::folder::RunFolder;
+use super::secrets::Secrets;
 use super::{Error, Shared, files, notebook};
 use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
@@ -19,6 +20,7 @@ pub(super) async fn ended(
     attempt: u32,
     outcome: Outcome,
 ) -> Command {
+    let outcome = Secrets::of(shared, state).await.clean(outcome);
     match keep(shared, state, (step, path), attempt, &outcome).await {
         Ok(result) => {
             let failure = match outcome.status {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::analyse::{self, Prepared};
 use super::folder::RunFolder;
 use super::progress::{Note, Progress};
+use super::secrets::Secrets;
 use super::task::Driver;
 use super::{Shared, act, collect};
 use crate::code;
@@ -145,6 +146,7 @@ async fn carry_out(
     if environment.digest != prepared.identity.digest {
         return Err(Broken::Changed);
     }
+    let secrets = Secrets::of(shared, state).await;
     let mut env = shared.options.mode_environment.of(python.mode).clone();
     env.extend(
         step_state
@@ -152,6 +154,9 @@ async fn carry_out(
             .iter()
             .map(|(name, value)| (name.clone(), value.clone())),
     );
+    if let Some(key) = &step_state.idempotency_key {
+        env.insert(IDEMPOTENCY_KEY.to_owned(), key.clone());
+    }
     let job = Job {
         run: state.run,
         step: step_state.path.clone(),
@@ -163,10 +168,13 @@ async fn carry_out(
         mode: python.mode,
         environment,
         env,
+        secrets: secrets.of_step(step, &step_state.env)?,
         timeout: step.timeout.unwrap_or(shared.options.timeout),
         limits: shared.options.limits,
         nan: NanPolicy::default(),
+        artifacts: step.artifacts.clone(),
         source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),
+        modules: Some(prepared.modules),
     };
     Ok(shared.ports.executor.execute(job).await?)
 }
@@ -184,7 +192,17 @@ pub(super) async fn adopt(
         return Some(act::lost(path, attempt));
     }
     let folder = attempt_folder(shared, state, path, attempt);
-    Some(match shared.ports.executor.adopt(&folder).await {
+    let adoption = shared.ports.executor.adopt(&folder).await;
+    if let Adoption::Lost { started: true, .. } = &adoption {
+        // A supervisor that was killed had no time for it. Without the values nothing can be done, nor is anything read.
+        let secrets = Secrets::of(shared, state).await;
+        shared
+            .ports
+            .executor
+            .clean(&folder, secrets.redactor())
+            .await;
+    }
+    Some(match adoption {
         Adoption::Finished(outcome) => {
             collect::ended(shared, state, (step, path), attempt, outcome).await
         }
@@ -215,10 +233,18 @@ pub(super) async fn kill(
         });
     }
     match shared.ports.executor.kill(&folder).await {
-        Ok(()) => Some(Command::AttemptKilled {
-            step: path.clone(),
-            attempt,
-        }),
+        Ok(()) => {
+            let secrets = Secrets::of(shared, state).await;
+            shared
+                .ports
+                .executor
+                .clean(&folder, secrets.redactor())
+                .await;
+            Some(Command::AttemptKilled {
+                step: path.clone(),
+                attempt,
+            })
+        }
         Err(failure) => {
             tracing::error!(run = %state.run, step = %path, %failure.message, "an attempt could not be stopped");
             // The effect stays owed, so it is tried again; not at once, lest it spin.
@@ -228,6 +254,9 @@ pub(super) async fn kill(
         }
     }
 }
+
+/// The variable by which code learns what makes the outside world take a repetition for the same.
+const IDEMPOTENCY_KEY: &str = "STEPWELL_IDEMPOTENCY_KEY";
 
 /// How long after a failed stop of an attempt it is tried again.
 const KILL_AGAIN: Duration = Duration::from_secs(1);

@@ -1,10 +1,12 @@
 //! One run's history and its fold, kept in step: the only place that appends.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::{Error, Shared};
+use super::{Error, Shared, secrets};
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
+use crate::redact::Redactor;
 use crate::run::payload::RunCreated;
 use crate::run::{
     self, Actor, Command, Event, Moment, NewRecord, Recorded, RunState, RunStatus, RunSummary, Seq,
@@ -30,6 +32,8 @@ pub(super) struct History {
     state: Arc<RunState>,
     /// The last event that is known to be durable, and was told to listeners.
     durable: Seq,
+    /// What no event may hold.
+    secrets: Redactor,
 }
 
 impl History {
@@ -42,12 +46,16 @@ impl History {
         actor: Actor,
     ) -> Result<Self, Error> {
         let moment = shared.moment();
-        let first = recorded(&shared, 1, Event::RunCreated(created), moment, &actor);
+        let folder = created.workflow_folder.as_deref().map(Path::new);
+        let secrets = secrets::redactor(&shared, &plan, folder).await;
+        let created = secrets::without(&secrets, Event::RunCreated(created))?;
+        let first = recorded(&shared, 1, created, moment, &actor);
         let state = RunState::begin(run, plan, &first)?;
         let mut history = Self {
             shared,
             state: Arc::new(state),
             durable: 0,
+            secrets,
         };
         history.append(vec![first], 0).await?;
         Ok(history)
@@ -56,10 +64,13 @@ impl History {
     /// Reads and folds a run.
     pub(super) async fn load(shared: Arc<Shared>, run: RunId) -> Result<Self, Error> {
         let state = replay(&shared, run, Seq::MAX).await?;
+        let folder = state.created.workflow_folder.as_deref().map(Path::new);
+        let secrets = secrets::redactor(&shared, &state.plan, folder).await;
         Ok(Self {
             shared,
             durable: state.seq,
             state: Arc::new(state),
+            secrets,
         })
     }
 
@@ -161,6 +172,7 @@ impl History {
 
     /// Folds events before they are written: what can't follow is never appended. After an error of the
     /// append the state is ahead of the log, so this history is read again or given up.
+    /// Every event goes through here, and loses the secrets that somebody's code or a person put into it.
     fn fold(
         &mut self,
         events: Vec<Event>,
@@ -170,6 +182,7 @@ impl History {
         let state = Arc::make_mut(&mut self.state);
         let mut batch = Vec::with_capacity(events.len());
         for event in events {
+            let event = secrets::without(&self.secrets, event)?;
             let next = recorded(&self.shared, state.seq + 1, event, moment, actor);
             state.apply(&next)?;
             batch.push(next);

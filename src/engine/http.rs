@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::act::{Done, Place};
+use super::secrets::Secrets;
 use super::{Error, files};
-use crate::code;
 use crate::failure::{Failure, FailureKind};
-use crate::plan::HttpStep;
+use crate::plan::{HttpStep, SecretSource};
 use crate::run::RETRY_AFTER_MS;
 use crate::time::Timestamp;
 use crate::transport::{Request, Response, address};
@@ -18,23 +18,33 @@ const BODY_DEPTH_MAX: usize = 64;
 
 /// Makes the request.
 pub(super) async fn request(place: &Place<'_>, http: &HttpStep) -> Result<Done, Error> {
-    let request = match prepared(place) {
+    let secrets = Secrets::of(place.shared, place.state).await;
+    let request = match prepared(place, http, &secrets) {
         Ok(request) => request,
         Err(failure) => return Ok(Done::failed(failure)),
     };
     let what = format!("{} {}", request.method, address::shown(&request.url));
     match place.shared.ports.transport.request(request).await {
-        Ok(response) => answered(place, http, &what, &response).await,
+        Ok(mut response) => {
+            // The other side may repeat what it was told. What is neither text nor cut off stays whole.
+            if response.truncated || std::str::from_utf8(&response.body).is_ok() {
+                response.body = secrets.redactor().bytes(&response.body).into_owned();
+            }
+            answered(place, http, &what, &response).await
+        }
         Err(failure) => Ok(Done::failed(failure)),
     }
 }
 
-fn prepared(place: &Place<'_>) -> Result<Request, Failure> {
+/// Secrets are put in here, at the last moment: what is recorded has only their names.
+fn prepared(place: &Place<'_>, http: &HttpStep, secrets: &Secrets) -> Result<Request, Failure> {
     let inputs = &place.step_state.inputs;
     let mut headers = Vec::new();
     let given = inputs.get("headers").and_then(Value::as_object);
     for (name, value) in given.into_iter().flatten() {
-        let value = resolve_secrets(value.as_str().unwrap_or_default())?;
+        let named = http.headers.get(name).map(SecretSource::named_in);
+        let value = value.as_str().unwrap_or_default();
+        let value = secrets.fill(value, named.as_deref().unwrap_or_default())?;
         headers.push((name.clone(), value));
     }
     let has = |name: &str| {
@@ -62,19 +72,6 @@ fn prepared(place: &Place<'_>) -> Result<Request, Failure> {
         body,
         timeout: place.timeout,
     })
-}
-
-/// Puts the values of secrets in, at the last moment: what is recorded has only their names.
-pub(super) fn resolve_secrets(text: &str) -> Result<String, Failure> {
-    if !text.contains("${{ secrets.") {
-        return Ok(text.to_owned());
-    }
-    let message = "secrets can't be used in this version yet";
-    Err(Failure::new(
-        FailureKind::Configuration,
-        code::NOT_SUPPORTED_YET,
-        message,
-    ))
 }
 
 async fn answered(

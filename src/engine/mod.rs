@@ -24,6 +24,7 @@ mod perform;
 mod plans;
 mod progress;
 mod queue;
+mod secrets;
 mod slots;
 mod task;
 mod tell;
@@ -34,7 +35,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 pub use error::Error;
 pub use folder::RunFolder;
-pub use options::{ModeEnvironment, Options, Ports};
+pub use options::{ModeEnvironment, Options, Ports, Variables};
 pub use progress::{Note, Progress};
 
 use crate::id::{Digest, RunId};
@@ -151,6 +152,7 @@ impl Engine {
             base_url: shared.options.base_url.clone(),
             scheduled_at: new.scheduled_at.unwrap_or(now),
             allow_self: shared.options.allow_self,
+            labels: new.plan.labels.clone(),
         };
         History::create(Arc::clone(shared), run, new.plan, created, new.actor).await?;
         Ok(())

@@ -20,18 +20,17 @@ const SOURCE: &str = "py";
 const COMPILED: [&str; 2] = ["so", "pyc"];
 
 /// Files of modules by their path in the workflow's folder.
-type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// Digests of such files.
 pub(super) type Digests = BTreeMap<String, Digest>;
 
-/// Digests of the files of those modules that are beside the workflow.
-pub(super) fn digests(folder: Option<&Path>, names: &[String]) -> Result<Digests, Failure> {
-    let files = read(folder, names)?;
-    Ok(files
-        .into_iter()
-        .map(|(path, bytes)| (path, Digest::of(&bytes)))
-        .collect())
+/// Digests of such files.
+pub(super) fn digests(files: &Files) -> Digests {
+    files
+        .iter()
+        .map(|(path, bytes)| (path.clone(), Digest::of(bytes)))
+        .collect()
 }
 
 /// Analyses code with every module beside the workflow that it reaches: one report about all of them, and what was read.
@@ -68,7 +67,8 @@ pub(super) fn folder(state: &RunState) -> Option<PathBuf> {
     state.created.workflow_folder.as_ref().map(PathBuf::from)
 }
 
-fn read(folder: Option<&Path>, names: &[String]) -> Result<Files, Failure> {
+/// The files of those modules that are beside the workflow.
+pub(super) fn read(folder: Option<&Path>, names: &[String]) -> Result<Files, Failure> {
     let mut files = Files::new();
     let Some(folder) = folder else {
         return Ok(files);

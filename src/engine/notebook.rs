@@ -21,7 +21,10 @@ use crate::python::notebook::{
     RunNotebook, StepSection,
 };
 use crate::run::payload::{AnalysisReported, Answer, FileRef, ResultRecorded};
-use crate::run::{self, ApprovalState, RunState, StepState, StepStatus, run_json};
+use crate::run::{
+    self, ApprovalState, Reveal, RunState, StepState, StepStatus, run_json, shown_outputs,
+    shown_results,
+};
 
 /// Largest part of a stream that is read for a notebook, in bytes; the notebook cuts further.
 const STREAM_BYTES_MAX: usize = 256 * 1024;
@@ -189,6 +192,8 @@ pub(super) async fn attempt_text(
     let stderr = stream(shared, result, &outcome.stderr).await;
     let (pictures, linked) = pictures(shared, &result.figures).await;
     let context = Value::Object(step_state.inputs.clone());
+    let results = result.results.as_ref();
+    let results = results.map(|results| shown_results(step, results, Reveal::No));
     let run = state.run.to_string();
     let analysis = step_state.analysis.as_ref();
     let findings = analysis.map(findings).unwrap_or_default();
@@ -209,7 +214,7 @@ pub(super) async fn attempt_text(
         stdout: &stdout,
         stderr: &stderr,
         truncated: outcome.stdout.truncated || outcome.stderr.truncated,
-        results: result.results.as_ref(),
+        results: results.as_ref(),
         figures: pictures
             .iter()
             .map(|(file, bytes)| FigureData {
@@ -352,7 +357,10 @@ fn run_text(state: &RunState, document: &Value, notebooks: Vec<Option<Value>>) -
     let null = Value::Null;
     let outputs: Vec<Option<Value>> = state
         .steps()
-        .map(|(_, step)| step.outputs.clone().map(Value::Object))
+        .map(|(step, step_state)| {
+            let outputs = step_state.outputs.as_ref()?;
+            Some(Value::Object(shown_outputs(step, outputs, Reveal::No)))
+        })
         .collect();
     let notes: Vec<String> = state.steps().map(|(_, step)| note(state, step)).collect();
     let sections = state.steps().zip(notebooks).zip(&outputs).zip(&notes).map(

@@ -1,6 +1,7 @@
 //! What the engine is given: its ports and its settings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,32 @@ impl ModeEnvironment {
     }
 }
 
+/// The environment of the engine's process, where secrets are looked for. What is printed of it has no values.
+#[derive(Clone, Default)]
+pub struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// These variables.
+    #[must_use]
+    pub fn new(variables: BTreeMap<String, String>) -> Self {
+        Self(variables)
+    }
+
+    /// The value of one; an empty one counts as not set.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Variables({})", self.0.len())
+    }
+}
+
 /// The engine's settings.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -96,6 +123,8 @@ pub struct Options {
     pub mode_environment: ModeEnvironment,
     /// Ways to tell people, by name.
     pub channels: BTreeMap<String, Channel>,
+    /// Where secrets of workflows are looked for.
+    pub variables: Variables,
     /// Who has which role.
     pub roles: Roles,
     /// Whether the person who started a run may answer its questions, where a step says nothing.
@@ -118,6 +147,7 @@ impl Options {
             python: None,
             mode_environment: ModeEnvironment::default(),
             channels: BTreeMap::new(),
+            variables: Variables::default(),
             roles: Roles::default(),
             allow_self: true,
             base_url: None,

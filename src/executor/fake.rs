@@ -215,10 +215,13 @@ mod tests {
                 interpreter: PathBuf::new(),
             },
             env: std::collections::BTreeMap::new(),
+            secrets: crate::executor::JobSecrets::default(),
             timeout: std::time::Duration::ZERO,
             limits: crate::executor::Limits::default(),
             nan: crate::executor::NanPolicy::Refuse,
+            artifacts: Vec::new(),
             source_folder: None,
+            modules: None,
         };
         let execution = fake.execute(job);
         let killing = async {

@@ -1,6 +1,7 @@
 //! One attempt to be run, and its bounds.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,14 +34,47 @@ pub struct Job {
     pub environment: Environment,
     /// Variables added to the scrubbed environment of the process.
     pub env: BTreeMap<String, String>,
+    /// Values that no file may hold: they go to the supervisor through a pipe, and are not in what it leaves.
+    #[serde(skip)]
+    pub secrets: JobSecrets,
     /// How long it may take, from the start of the interpreter.
     pub timeout: Duration,
     /// How much it may use and leave.
     pub limits: Limits,
     /// What happens to NaN and infinities in `results`.
     pub nan: NanPolicy,
-    /// The folder of the workflow: last on the import path, and in `STEPWELL_WORKFLOW_DIR`.
+    /// Patterns of the files that are kept as artifacts; empty = every file.
+    #[serde(default)]
+    pub artifacts: Vec<String>,
+    /// The folder of the workflow, in `STEPWELL_WORKFLOW_DIR`: where modules beside the workflow are.
     pub source_folder: Option<PathBuf>,
+    /// Those modules, by their path in that folder, as they were analysed: these are imported and no others. Without
+    /// any word of them they are imported as they lie there.
+    #[serde(skip)]
+    pub modules: Option<BTreeMap<String, Vec<u8>>>,
+}
+
+/// Secrets of one attempt.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JobSecrets {
+    /// Variables of the interpreter's environment that hold secrets; they go before [`Job::env`].
+    pub env: BTreeMap<String, String>,
+    /// The values by name: what the attempt leaves is kept free of them.
+    pub values: BTreeMap<String, String>,
+}
+
+impl JobSecrets {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.env.is_empty() && self.values.is_empty()
+    }
+}
+
+impl fmt::Debug for JobSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
 }
 
 /// What happens to NaN and infinities, which JSON can't say.

@@ -16,10 +16,11 @@ use std::fmt::Debug;
 use std::path::Path;
 
 pub use environment::{Environment, EnvironmentIdentity, EnvironmentSpec};
-pub use job::{Job, Limits, NanPolicy};
+pub use job::{Job, JobSecrets, Limits, NanPolicy};
 
 use crate::failure::Failure;
 pub use crate::python::outcome::{Outcome, OutcomeStatus, OutputFile, StreamFile, Usage};
+use crate::redact::Redactor;
 use crate::time::BoxFuture;
 
 /// Runs the code of one attempt in an environment, and tells later what became of it.
@@ -43,6 +44,12 @@ pub trait Executor: Send + Sync + Debug {
 
     /// Tells what became of the attempt in `folder` that another engine started; waits while it still runs.
     fn adopt<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Adoption>;
+
+    /// Frees the files of the attempt in `folder`, of which no process is alive, of secrets. An attempt that came
+    /// to its end is free of them already; this is for one whose supervisor died.
+    fn clean<'a>(&'a self, _folder: &'a Path, _secrets: &'a Redactor) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
 
     /// Stops the attempt in `folder`. When it returns, no process of the attempt is alive.
     fn kill<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Result<(), Failure>>;

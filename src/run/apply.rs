@@ -220,6 +220,7 @@ impl RunState {
         state.status = StepStatus::Ready;
         state.inputs = ready.inputs.clone();
         state.env = ready.env.clone();
+        state.idempotency_key.clone_from(&ready.idempotency_key);
         state.ready_at = Some(at);
         let node = state.node;
         let plan = Arc::clone(&self.plan);

@@ -240,6 +240,14 @@ impl Event {
         Self::from_parts(*kind, *version, body)
     }
 
+    /// An event of the same kind with another body.
+    ///
+    /// # Errors
+    /// The body does not fit the kind.
+    pub fn with_body(&self, body: &serde_json::Value) -> Result<Self, EventError> {
+        Self::from_parts(self.kind(), self.version(), body.to_string().as_bytes())
+    }
+
     /// The name of a kind, also of one that this version can't read.
     #[must_use]
     pub fn kind_name(kind: u16) -> &'static str {

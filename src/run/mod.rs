@@ -21,6 +21,7 @@ mod record;
 mod retry;
 mod rewind;
 mod scope;
+mod sensitive;
 mod state;
 mod summary;
 mod view;
@@ -40,9 +41,10 @@ pub use question::{ApprovalState, may_answer};
 pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
 pub use retry::{Moment, RETRY_AFTER_MS};
 pub use scope::{RunScope, check_json};
+pub use sensitive::{HIDDEN, Reveal, shown_outputs, shown_results, shown_run_outputs};
 pub use state::{
     Attempt, AttemptStatus, ChildState, Ending, MapState, RoundsState, RunState, Signal, Slots,
     StepState, StepStatus,
 };
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
-pub use view::{approval_json, run_json, summary};
+pub use view::{approval_json, run_json, run_json_with, summary};

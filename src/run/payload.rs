@@ -87,6 +87,9 @@ pub struct RunCreated {
     /// Whether the person who started it may answer its questions, where a step says nothing.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub allow_self: bool,
+    /// Labels of the workflow.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, String>,
 }
 
 fn yes() -> bool {
@@ -138,6 +141,9 @@ pub struct StepReady {
     /// Environment variables of the code.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub env: IndexMap<String, String>,
+    /// What makes the outside world take a repetition for the same; for code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
     /// The condition that let it through, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,

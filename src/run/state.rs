@@ -161,6 +161,8 @@ pub struct StepState {
     pub inputs: Values,
     /// Environment variables of its code.
     pub env: IndexMap<String, String>,
+    /// What makes the outside world take a repetition for the same; for code.
+    pub idempotency_key: Option<String>,
     /// When it was ready.
     pub ready_at: Option<Timestamp>,
     /// When it settled.
@@ -222,6 +224,7 @@ impl StepState {
             unsettled_edges,
             inputs: Values::new(),
             env: IndexMap::new(),
+            idempotency_key: None,
             ready_at: None,
             ended_at: None,
             ended_by: None,

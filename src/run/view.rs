@@ -1,12 +1,15 @@
 //! A run as people and programs see it: the document that `show --json` prints.
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::handler::HandlerState;
 use super::payload::{Answer, ApprovalRequested, FileRef};
 use super::question::ApprovalState;
+use super::sensitive::{Reveal, shown_outputs, shown_results, shown_run_outputs};
 use super::state::{AttemptStatus, MapState, RunState, StepState, StepStatus};
 use super::summary::{OpenQuestion, RunStatus, RunSummary};
+use crate::expression::format_duration;
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
 
@@ -60,26 +63,33 @@ fn cut(title: &str) -> String {
     format!("{head}…")
 }
 
-/// The document of a run.
+/// The document of a run, without sensitive outputs.
 #[must_use]
 pub fn run_json(state: &RunState) -> Value {
+    run_json_with(state, Reveal::No)
+}
+
+/// The document of a run.
+#[must_use]
+pub fn run_json_with(state: &RunState, reveal: Reveal) -> Value {
     let steps: Map<String, Value> = state
         .steps()
         .map(|(step, step_state)| {
             (
                 step_state.path.as_str().to_owned(),
-                step_json(step, step_state),
+                step_json(step, step_state, reveal),
             )
         })
         .collect();
     let stages: Map<String, Value> = state
         .steps()
         .filter(|(step, _)| step.parent.is_none())
-        .map(|(step, step_state)| (step.id.clone(), stage_json(step_state)))
+        .map(|(step, step_state)| (step.id.clone(), stage_json(step, step_state, reveal)))
         .collect();
     let ending = state.ending.as_ref();
     let failure = ending.and_then(|ending| ending.failure.as_ref());
-    json!({
+    let outputs = ending.map(|ending| shown_run_outputs(state, &ending.outputs, reveal));
+    let mut document = json!({
         "run_id": state.run,
         "workflow": state.plan.name,
         "plan": state.created.plan,
@@ -89,7 +99,7 @@ pub fn run_json(state: &RunState) -> Value {
         "ended_at": ending.map(|ending| ending.at),
         "folder": state.created.folder,
         "inputs": state.created.inputs,
-        "outputs": ending.map(|ending| &ending.outputs),
+        "outputs": outputs,
         "warnings": ending.map(|ending| ending.warnings.as_slice()).unwrap_or_default(),
         "failure": failure.map(|(step, failure)| json!({"step": step, "failure": failure})),
         "steps": steps,
@@ -98,7 +108,26 @@ pub fn run_json(state: &RunState) -> Value {
         "waiting": waiting_json(state),
         "pipeline_completed": state.status() == RunStatus::Succeeded,
         "stages": stages,
-    })
+    });
+    keeping(
+        &mut document,
+        &state.created.labels,
+        state.plan.retention.map(format_duration),
+    );
+    document
+}
+
+/// Adds labels and how long files are kept, where somebody has said so.
+fn keeping(document: &mut Value, labels: &IndexMap<String, String>, retention: Option<String>) {
+    let Some(fields) = document.as_object_mut() else {
+        return;
+    };
+    if !labels.is_empty() {
+        fields.insert("labels".to_owned(), json!(labels));
+    }
+    if let Some(retention) = retention {
+        fields.insert("retention".to_owned(), json!(retention));
+    }
 }
 
 /// Everything that people can do for the run: questions, those of the runs inside it, signals that are awaited.
@@ -142,25 +171,29 @@ fn handler_json(handler: &HandlerState) -> Value {
     })
 }
 
-fn stage_json(state: &StepState) -> Value {
+fn stage_json(step: &Step, state: &StepState, reveal: Reveal) -> Value {
+    let results = state
+        .result
+        .as_ref()
+        .and_then(|result| result.results.as_ref());
     json!({
         "status": state.status,
         "success": state.status == StepStatus::Succeeded,
-        "results": state.result.as_ref().and_then(|result| result.results.as_ref()),
-        "outputs": state.outputs,
+        "results": results.map(|results| shown_results(step, results, reveal)),
+        "outputs": state.outputs.as_ref().map(|outputs| shown_outputs(step, outputs, reveal)),
     })
 }
 
-fn step_json(step: &Step, state: &StepState) -> Value {
+fn step_json(step: &Step, state: &StepState, reveal: Reveal) -> Value {
     let result = state.result.as_ref();
     let files = |files: &[FileRef]| serde_json::to_value(files).unwrap_or_default();
-    json!({
+    let mut document = json!({
         "kind": step.kind.as_str(),
         "name": step.name,
         "status": state.status,
         "why": state.why,
         "inputs": state.inputs,
-        "outputs": state.outputs,
+        "outputs": state.outputs.as_ref().map(|outputs| shown_outputs(step, outputs, reveal)),
         "attempts": state.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
         "arm": state.branch.as_ref().map(|branch| &branch.arm),
         "notebook": result.and_then(|result| result.notebook.as_ref()).map(|file| &file.path)
@@ -178,21 +211,32 @@ fn step_json(step: &Step, state: &StepState) -> Value {
             "subject": analysis.subject,
         })),
         "run_id": state.children.last().map(|child| child.run),
-        "items": state.map.as_ref().map(items_json),
+        "items": state.map.as_ref().map(|map| items_json(step, map, reveal)),
         "rounds": state.rounds.as_ref().map(|rounds| rounds.closed.len()),
         "failure": state.failure,
         "retry_at": state.retry.as_ref().map(|retry| retry.at),
         "ready_at": state.ready_at,
         "ended_at": state.ended_at,
-    })
+    });
+    keeping(
+        &mut document,
+        &step.labels,
+        step.retention.map(format_duration),
+    );
+    if let Some(key) = &state.idempotency_key
+        && let Some(fields) = document.as_object_mut()
+    {
+        fields.insert("idempotency_key".to_owned(), json!(key));
+    }
+    document
 }
 
-fn items_json(map: &MapState) -> Value {
+fn items_json(step: &Step, map: &MapState, reveal: Reveal) -> Value {
     let items = map.closed.iter().zip(map.keys.iter()).map(|(closed, key)| {
         json!({
             "key": key,
             "status": closed.as_ref().map(|closed| closed.status),
-            "outputs": closed.as_ref().map(|closed| &closed.outputs),
+            "outputs": closed.as_ref().map(|closed| shown_outputs(step, &closed.outputs, reveal)),
             "failure": closed.as_ref().and_then(|closed| closed.failure.as_ref()),
         })
     });

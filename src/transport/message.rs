@@ -35,6 +35,32 @@ impl fmt::Debug for Channel {
     }
 }
 
+/// Header fields whose values are no secrets.
+const PLAIN_HEADERS: [&str; 3] = ["Accept", "Content-Type", "User-Agent"];
+
+impl Channel {
+    /// What nobody may read: addresses that are keys themselves, values of header fields, the password.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let (url, headers, password) = match self {
+            Self::Webhook { url, headers } => (Some(url), headers.as_slice(), None),
+            Self::Slack { url } => (Some(url), &[] as &[(String, String)], None),
+            Self::Mail(mail) => (None, &[] as &[(String, String)], mail.password.as_ref()),
+        };
+        let values = headers
+            .iter()
+            .filter(|(name, _)| {
+                !PLAIN_HEADERS
+                    .iter()
+                    .any(|plain| name.eq_ignore_ascii_case(plain))
+            })
+            .map(|(_, value)| value);
+        url.into_iter()
+            .chain(values)
+            .chain(password)
+            .map(String::as_str)
+    }
+}
+
 /// A mailbox, and the server that takes mail for it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {

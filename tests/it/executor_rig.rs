@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stepwell::executor::local::{LocalExecutor, Options};
 use stepwell::executor::{
-    Environment, EnvironmentSpec, Executor as _, Job, Limits, NanPolicy, Outcome, OutcomeStatus,
+    Environment, EnvironmentSpec, Executor as _, Job, JobSecrets, Limits, NanPolicy, Outcome,
+    OutcomeStatus,
 };
 use stepwell::failure::Failure;
 use stepwell::id::{Digest, RunId};
@@ -83,10 +84,13 @@ impl Rig {
             mode: Mode::ReadOnly,
             environment: self.environment.clone(),
             env: BTreeMap::new(),
+            secrets: JobSecrets::default(),
             timeout: Duration::from_secs(30),
             limits: Limits::default(),
             nan: NanPolicy::Refuse,
+            artifacts: Vec::new(),
             source_folder: None,
+            modules: None,
         }
     }
 

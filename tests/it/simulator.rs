@@ -115,6 +115,7 @@ impl Simulation {
             base_url: Some("https://flows.example/".to_owned()),
             scheduled_at: Timestamp::from_micros(0),
             allow_self: true,
+            labels: indexmap::IndexMap::new(),
         });
         let first = Recorded {
             seq: 1,

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use super::super::error::Error;
 use super::super::{Context, Exit, find};
 use crate::code;
-use crate::run::{RunState, StepState};
+use crate::plan::Step;
+use crate::run::{Reveal, RunState, StepState, shown_outputs, shown_results, shown_run_outputs};
 
 /// Print the outputs of a run and the results of its steps, as JSON
 #[derive(Debug, Args)]
@@ -17,6 +18,9 @@ pub(in crate::cli) struct Arguments {
     /// Only this step
     #[arg(value_name = "STEP")]
     step: Option<String>,
+    /// Show sensitive outputs too
+    #[arg(long)]
+    reveal: bool,
 }
 
 pub(in crate::cli) async fn perform(
@@ -25,10 +29,15 @@ pub(in crate::cli) async fn perform(
 ) -> Result<Exit, Error> {
     let opened = context.open_for_run().await?;
     let state = find::state(&opened, &arguments.run).await?;
+    let reveal = if arguments.reveal {
+        Reveal::Yes
+    } else {
+        Reveal::No
+    };
     let document = match &arguments.step {
-        None => whole(&state),
+        None => whole(&state, reveal),
         Some(word) => {
-            let (_, step_state) = find::step(&state, word)?;
+            let (step, step_state) = find::step(&state, word)?;
             if step_state.outputs.is_none() && step_state.result.is_none() {
                 let message = format!(
                     "the step `{}` has no results: it is {}",
@@ -38,7 +47,7 @@ pub(in crate::cli) async fn perform(
                 return Err(Error::usage(code::NOTHING_RECORDED, message)
                     .help("`stepwell show RUN` says why"));
             }
-            of_step(step_state)
+            of_step(step, step_state, reveal)
         }
     };
     // Results are data: the text is the same JSON, so that it can be read by eye and by programs.
@@ -46,26 +55,31 @@ pub(in crate::cli) async fn perform(
     Ok(Exit::Succeeded)
 }
 
-fn whole(state: &RunState) -> Value {
+fn whole(state: &RunState, reveal: Reveal) -> Value {
     let steps: Map<String, Value> = state
         .steps()
         .filter(|(_, step)| step.outputs.is_some() || step.result.is_some())
-        .map(|(_, step_state)| (step_state.path.as_str().to_owned(), of_step(step_state)))
+        .map(|(step, step_state)| {
+            let document = of_step(step, step_state, reveal);
+            (step_state.path.as_str().to_owned(), document)
+        })
         .collect();
     json!({
         "run_id": state.run,
         "status": state.status(),
-        "outputs": state.ending.as_ref().map(|ending| &ending.outputs),
+        "outputs": state.ending.as_ref().map(|ending| shown_run_outputs(state, &ending.outputs, reveal)),
         "steps": steps,
     })
 }
 
-fn of_step(step: &StepState) -> Value {
-    let result = step.result.as_ref();
+fn of_step(step: &Step, state: &StepState, reveal: Reveal) -> Value {
+    let result = state.result.as_ref();
+    let outputs = state.outputs.as_ref();
+    let results = result.and_then(|result| result.results.as_ref());
     json!({
-        "status": step.status,
-        "outputs": step.outputs,
-        "results": result.and_then(|result| result.results.as_ref()),
+        "status": state.status,
+        "outputs": outputs.map(|outputs| shown_outputs(step, outputs, reveal)),
+        "results": results.map(|results| shown_results(step, results, reveal)),
         "figures": result.map(|result| result.figures.as_slice()).unwrap_or_default(),
         "artifacts": result.map(|result| result.artifacts.as_slice()).unwrap_or_default(),
         "notes": result.map(|result| result.notes.as_slice()).unwrap_or_default(),

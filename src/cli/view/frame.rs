@@ -9,13 +9,15 @@ use crate::cli::settings::Settings;
 use crate::cli::view::panel::You;
 use crate::engine::RunFolder;
 use crate::id::Digest;
-use crate::run::RunState;
+use crate::run::{Reveal, RunState};
 
 /// A run ready to be shown.
 #[derive(Debug)]
 pub(in crate::cli) struct Frame<'a> {
     /// The run.
     pub(in crate::cli) state: &'a RunState,
+    /// Whether sensitive outputs are shown.
+    pub(in crate::cli) reveal: Reveal,
     /// Its files.
     pub(in crate::cli) folder: RunFolder,
     /// Where things are.
@@ -45,6 +47,7 @@ impl<'a> Frame<'a> {
         }
         Self {
             state,
+            reveal: Reveal::No,
             folder: opened.engine.folder(state),
             settings: &context.settings,
             you: opened.you(),

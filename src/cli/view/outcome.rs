@@ -7,7 +7,7 @@ use super::{Frame, question, steps, table};
 use crate::failure::Failure;
 use crate::id::StepPath;
 use crate::run::payload::FileRef;
-use crate::run::{RunState, RunStatus, StepStatus};
+use crate::run::{Reveal, RunState, RunStatus, StepStatus, shown_run_outputs};
 
 /// Figures and artifacts that are listed by name.
 const FILES_MAX: usize = 20;
@@ -35,7 +35,7 @@ pub(in crate::cli) fn past(frame: &Frame<'_>) -> String {
     let mut text = format!("{}\n", head(state));
     text.push_str(&steps::tree(state, 2));
     if let Some(ending) = &state.ending {
-        section(&mut text, "outputs", &outputs(state));
+        section(&mut text, "outputs", &outputs(state, frame.reveal));
         files(frame, &mut text);
         let warnings: String = ending
             .warnings
@@ -86,12 +86,12 @@ fn section(text: &mut String, title: &str, body: &str) {
     }
 }
 
-fn outputs(state: &RunState) -> String {
+fn outputs(state: &RunState, reveal: Reveal) -> String {
     let Some(ending) = &state.ending else {
         return String::new();
     };
-    let rows: Vec<(String, String)> = ending
-        .outputs
+    let shown = shown_run_outputs(state, &ending.outputs, reveal);
+    let rows: Vec<(String, String)> = shown
         .iter()
         .map(|(name, output)| (line(name), value(output)))
         .collect();

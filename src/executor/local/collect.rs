@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::pattern;
 use crate::code;
 use crate::executor::report::Named;
 use crate::executor::{Limits, OutputFile};
@@ -32,10 +33,11 @@ pub(super) struct Collected {
     pub failure: Option<Failure>,
 }
 
-/// Lists the files of the attempt: those that the code named first, in its order, then the others by name.
+/// Lists the files of the attempt: those that the code named first, in its order, then the others by name. With
+/// patterns, others that fit none of them and are no pictures are left out.
 pub(super) fn collect(
     root: &Path,
-    named: &[Named],
+    (named, patterns): (&[Named], &[String]),
     limits: &Limits,
     notes: &mut Vec<String>,
 ) -> Collected {
@@ -52,9 +54,25 @@ pub(super) fn collect(
             .get(path.as_str())
             .map_or(usize::MAX, |(index, _)| *index)
     });
+    for pattern in patterns {
+        if !paths.iter().any(|(path, _)| pattern::fits(pattern, path)) {
+            notes.push(format!(
+                "no file fits the pattern `{pattern}` of `artifacts`"
+            ));
+        }
+    }
+    let wanted = |path: &str| {
+        patterns.is_empty()
+            || named.contains_key(path)
+            || media_type(path).starts_with("image/")
+            || patterns.iter().any(|pattern| pattern::fits(pattern, path))
+    };
     let mut collected = Collected::default();
     let mut bytes_total: u64 = 0;
     for (path, bytes) in paths {
+        if !wanted(&path) {
+            continue;
+        }
         bytes_total = bytes_total.saturating_add(bytes);
         let said = named.get(path.as_str()).map(|(_, file)| *file);
         let file = OutputFile {

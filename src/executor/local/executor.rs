@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
 use super::folder::{Folder, Order, create, read_at_most};
 use super::surroundings::{self, Places};
-use super::{harness, recover};
+use super::{clean, harness, recover};
 use crate::code;
 use crate::executor::environment::Environments;
 use crate::executor::{
-    Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, Outcome,
-    OutcomeStatus,
+    Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, JobSecrets,
+    Outcome, OutcomeStatus,
 };
 use crate::failure::{Failure, FailureKind};
+use crate::redact::Redactor;
 use crate::time::BoxFuture;
 
 /// Longest last words of a supervisor, in bytes.
@@ -53,10 +55,11 @@ impl LocalExecutor {
 
     async fn run(&self, job: Job) -> Result<Outcome, Failure> {
         let folder = Folder::new(job.folder.clone());
+        let secrets = job.secrets.clone();
         self.write(&folder, job)
             .map_err(|error| folder_failure(&folder, &error))?;
         let status = self
-            .supervise(&folder)
+            .supervise(&folder, &secrets)
             .await
             .map_err(|error| spawn_failure(&error))?;
         let outcome = folder
@@ -95,6 +98,7 @@ impl LocalExecutor {
         };
         let env = surroundings::of(&job, folder, &self.options.inherited, &places);
         folder.write(&Order {
+            secrets_follow: !job.secrets.is_empty(),
             job,
             env,
             tools: harness::install(&self.options.data.join("tools"))?,
@@ -103,7 +107,7 @@ impl LocalExecutor {
     }
 
     /// Starts the supervisor and waits for its end. Dropped, it leaves the supervisor at work.
-    async fn supervise(&self, folder: &Folder) -> io::Result<ExitStatus> {
+    async fn supervise(&self, folder: &Folder, secrets: &JobSecrets) -> io::Result<ExitStatus> {
         let log = create(&folder.internal("supervisor.log"))?;
         let mut child = tokio::process::Command::new(&self.options.stepwell_binary)
             .arg("__supervise")
@@ -112,11 +116,19 @@ impl LocalExecutor {
             .envs(surroundings::passed(&self.options.inherited))
             .env("STEPWELL_MARK", folder.mark())
             .current_dir(folder.root())
-            .stdin(Stdio::null())
+            .stdin(if secrets.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
             .stdout(Stdio::null())
             .stderr(log)
             .kill_on_drop(false)
             .spawn()?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // A supervisor that died meanwhile is missed below. One that gets half of it begins nothing.
+            let _gone = pipe.write_all(&serde_json::to_vec(secrets)?).await;
+        }
         child.wait().await
     }
 }
@@ -143,6 +155,20 @@ impl Executor for LocalExecutor {
 
     fn adopt<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Adoption> {
         Box::pin(async move { recover::adopt(&Folder::new(folder)).await })
+    }
+
+    fn clean<'a>(&'a self, folder: &'a Path, secrets: &'a Redactor) -> BoxFuture<'a, ()> {
+        let (folder, secrets) = (Folder::new(folder), secrets.clone());
+        Box::pin(async move {
+            let cleaned = tokio::task::spawn_blocking(move || {
+                let mut notes = Vec::new();
+                clean::folder(&folder, &secrets, &mut notes);
+                notes
+            });
+            for note in cleaned.await.unwrap_or_default() {
+                tracing::warn!(%note, "a lost attempt was freed of secrets");
+            }
+        })
     }
 
     fn kill<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Result<(), Failure>> {

@@ -35,6 +35,9 @@ pub(super) struct Order {
     pub tools: PathBuf,
     /// The folder for temporary files.
     pub temporary: PathBuf,
+    /// Whether secrets come through the supervisor's standard input.
+    #[serde(default)]
+    pub secrets_follow: bool,
 }
 
 /// What the harness is told.
@@ -42,6 +45,7 @@ pub(super) struct Order {
 struct HarnessOptions<'a> {
     file_name: &'a str,
     source_folder: Option<&'a Path>,
+    copies: bool,
     results_bytes_max: u64,
     artifact_bytes_max: u64,
     files_max: u32,
@@ -109,9 +113,15 @@ impl Folder {
             &self.file("context.json"),
             &serde_json::to_vec(&job.context)?,
         )?;
+        for (name, bytes) in job.modules.iter().flatten() {
+            let path = self.internal("modules").join(name);
+            make_dir(path.parent().unwrap_or(&self.root))?;
+            write_new(&path, bytes)?;
+        }
         let options = HarnessOptions {
             file_name: &job.file_name,
             source_folder: job.source_folder.as_deref(),
+            copies: job.modules.is_some(),
             results_bytes_max: job.limits.results_bytes_max,
             artifact_bytes_max: job.limits.artifact_bytes_max,
             files_max: job.limits.files_max,

@@ -3,6 +3,7 @@
 //! The supervisor is this same binary (`__supervise FOLDER`). It holds `supervisor.lock` while it lives, so
 //! that liveness is a question to the kernel and never to a process number that may have been used again.
 
+mod clean;
 mod collect;
 mod control;
 mod descriptors;
@@ -10,6 +11,7 @@ mod executor;
 mod folder;
 mod harness;
 mod launch;
+mod pattern;
 mod recover;
 mod stream;
 mod supervise;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use nix::sys::stat::{Mode as FileMode, umask};
 use nix::sys::time::TimeValLike as _;
 use nix::unistd::setsid;
 
+use super::clean;
 use super::collect::{Collected, collect};
 use super::descriptors::close_inherited;
 use super::folder::{Folder, Order, read_at_most};
@@ -20,12 +21,17 @@ use super::watch::{Ended, Watch};
 use crate::code;
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
 use crate::executor::verdict::{Exit, Seen, Stop, judge};
-use crate::executor::{Outcome, OutcomeStatus, StreamFile, Usage};
+use crate::executor::{JobSecrets, Outcome, OutcomeStatus, StreamFile, Usage};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::Mode;
+use crate::redact::Redactor;
 
 /// Bytes of the end of standard error that go into a failure without a traceback.
 const STDERR_TAIL_BYTES: usize = 4_000;
+/// Most bytes of the secrets of an attempt, as JSON: hundreds of the largest.
+const SECRETS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How many times larger results may be once they are free of secrets.
+const MASKS_FACTOR: u64 = 4;
 /// Longest version of Python or error of the launcher, in bytes.
 const WORD_BYTES_MAX: u64 = 4_000;
 
@@ -57,6 +63,8 @@ fn run(folder: &Folder) -> io::Result<()> {
         return Ok(());
     }
     let order = folder.order()?;
+    let secrets = read_secrets(&order)?;
+    let redactor = Redactor::new(&secrets.values).map_err(io::Error::other)?;
     let control = super::control::open(folder)?;
     if folder.has("cancel") {
         return folder.write_outcome(&never_started());
@@ -64,10 +72,10 @@ fn run(folder: &Folder) -> io::Result<()> {
     Folder::make_temporary(&order.temporary)?;
     folder.put("started", order.job.mode == Mode::WriteAccess)?;
     let started = Instant::now();
-    let outcome = match Watch::start(folder, &order, control) {
+    let outcome = match Watch::start(folder, &order, (&secrets, &redactor), control) {
         Ok(watch) => {
             let ended = watch.finish()?;
-            conclude(folder, &order, ended, started.elapsed())
+            conclude(folder, (&order, &redactor), ended, started.elapsed())
         }
         Err(error) => failed(Failure::new(
             FailureKind::Infrastructure,
@@ -84,8 +92,24 @@ fn run(folder: &Folder) -> io::Result<()> {
     Ok(())
 }
 
-fn conclude(folder: &Folder, order: &Order, ended: Ended, elapsed: Duration) -> Outcome {
+/// The secrets of the attempt. An engine that died before it had said them all has begun nothing.
+fn read_secrets(order: &Order) -> io::Result<JobSecrets> {
+    if !order.secrets_follow {
+        return Ok(JobSecrets::default());
+    }
+    let mut text = Vec::new();
+    io::stdin().take(SECRETS_BYTES_MAX).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(|_| io::Error::other("the secrets did not arrive"))
+}
+
+fn conclude(
+    folder: &Folder,
+    (order, redactor): (&Order, &Redactor),
+    ended: Ended,
+    elapsed: Duration,
+) -> Outcome {
     let mut notes = Vec::new();
+    clean::folder(folder, redactor, &mut notes);
     let report = read_report(folder, &mut notes);
     if let Some(report) = &report {
         notes.extend(report.notes.iter().cloned());
@@ -104,13 +128,23 @@ fn conclude(folder: &Folder, order: &Order, ended: Ended, elapsed: Duration) -> 
         timeout_seconds: order.job.timeout.as_secs_f64(),
     };
     let mut failure = judge(&seen, &mut notes);
-    let (results, unreadable) = read_results(folder, order.job.limits.results_bytes_max);
+    let mut results_max = order.job.limits.results_bytes_max;
+    if !redactor.is_empty() {
+        // The harness has held the bound; what stands for a secret may be longer than it.
+        results_max = results_max.saturating_mul(MASKS_FACTOR);
+    }
+    let (results, unreadable) = read_results(folder, results_max);
     let named = report.map(|report| report.files).unwrap_or_default();
     let Collected {
         figures,
         artifacts,
         failure: too_much,
-    } = collect(folder.root(), &named, &order.job.limits, &mut notes);
+    } = collect(
+        folder.root(),
+        (&named, &order.job.artifacts),
+        &order.job.limits,
+        &mut notes,
+    );
     let disk = ended.stream_fault.as_ref().map(disk_failure);
     failure = failure.or(unreadable).or(too_much).or(disk);
     Outcome {

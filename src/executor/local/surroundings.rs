@@ -22,6 +22,11 @@ const PASSED_PREFIXES: [&str; 7] = [
     "VECLIB_",
 ];
 
+/// What marks every process of an attempt.
+const MARK: &str = "STEPWELL_MARK";
+/// The folder of the attempt.
+const FOLDER: &str = "STEPWELL_FOLDER";
+
 /// Folders that the environment names.
 pub(super) struct Places<'a> {
     /// Temporary files and home of the attempt.
@@ -79,7 +84,13 @@ pub(super) fn of(
         set(name, value.clone());
     }
     // After the job's own, so that nothing hides an attempt from the search for its processes.
-    set("STEPWELL_MARK", folder.mark());
-    set("STEPWELL_FOLDER", text(folder.root()));
+    set(MARK, folder.mark());
+    set(FOLDER, text(folder.root()));
     env.into_iter().collect()
+}
+
+/// Variables that hold secrets, which go before those of [`of`]; what marks the attempt stays ours.
+pub(super) fn secret(env: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
+    env.iter()
+        .filter(|(name, _)| ![MARK, FOLDER].contains(&name.as_str()))
 }

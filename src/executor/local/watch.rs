@@ -17,9 +17,11 @@ use nix::unistd::Pid;
 use super::control;
 use super::folder::{Folder, Order};
 use super::stream::Stream;
+use super::surroundings;
 use super::tree;
-use crate::executor::StreamFile;
 use crate::executor::verdict::{Exit, Stop};
+use crate::executor::{JobSecrets, StreamFile};
+use crate::redact::Redactor;
 
 /// From the interrupt to the request to end: time for `finally:` blocks and for collecting figures.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
@@ -68,7 +70,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(folder: &Folder, order: &Order, control: File) -> io::Result<Self> {
+    pub(super) fn start(
+        folder: &Folder,
+        order: &Order,
+        (secrets, redactor): (&JobSecrets, &Redactor),
+        control: File,
+    ) -> io::Result<Self> {
         let mut signals = SigSet::empty();
         for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {
             signals.add(signal);
@@ -79,8 +86,10 @@ impl Watch {
         let (out_reader, out_writer) = io::pipe()?;
         let (err_reader, err_writer) = io::pipe()?;
         let limits = &order.job.limits;
-        let stdout = Stream::new(folder, "stdout.log", out_reader, limits.stdout_bytes_max)?;
-        let stderr = Stream::new(folder, "stderr.log", err_reader, limits.stderr_bytes_max)?;
+        let (out_max, err_max) = (limits.stdout_bytes_max, limits.stderr_bytes_max);
+        let stdout = Stream::new(folder, "stdout.log", out_reader, (out_max, redactor))?;
+        let stderr = Stream::new(folder, "stderr.log", err_reader, (err_max, redactor))?;
+        let secret = surroundings::secret(&secrets.env);
         // The very program that runs here, even when its file was replaced by an upgrade since.
         let child = Command::new("/proc/self/exe")
             .arg0("stepwell")
@@ -89,6 +98,7 @@ impl Watch {
             .arg(Pid::this().to_string())
             .env_clear()
             .envs(order.env.iter().map(|(name, value)| (name, value)))
+            .envs(secret)
             .stdin(Stdio::null())
             .stdout(out_writer)
             .stderr(err_writer)

@@ -135,9 +135,20 @@ fn admit(
             | StepKind::Succeed(_) => action::inputs(step, &scope)?,
         },
         env,
+        idempotency_key: idempotency_key(step, &scope)?,
         condition: step
             .condition
             .as_ref()
             .map(|condition| condition.source().to_owned()),
     }))
+}
+
+/// Of a step that runs code; the others have it among their inputs.
+fn idempotency_key(step: &Step, scope: &RunScope<'_>) -> Result<Option<String>, Failure> {
+    let place = "idempotency_key";
+    let template = step.idempotency_key.as_ref();
+    template
+        .filter(|_| step.kind.as_python().is_some())
+        .map(|template| text(&evaluate(template, scope, place)?, place))
+        .transpose()
 }

@@ -35,6 +35,14 @@ class Attempt:
         with open(os.path.join(self.internal, "harness.json"), encoding="utf-8") as file:
             self.options = eval(file.read(), {"__builtins__": {}}, {"true": True, "false": False, "null": None})
 
+    def find_modules(self):
+        """Lets the code import modules beside the workflow: the copies of the attempt, when it has some."""
+        source = self.options["source_folder"]
+        if source and self.options["copies"]:
+            from . import modules
+
+            modules.install(source, os.path.join(self.internal, "modules"))
+
     def write(self, name, text):
         path = os.path.join(self.internal, name)
         with open(path + ".part", "w", encoding="ascii") as file:
@@ -282,6 +290,7 @@ def spawned(names, folder):
     """The main module of a process that multiprocessing spawned."""
     attempt = Attempt(folder)
     names.update(attempt.names(), __file__=attempt.code)
+    attempt.find_modules()
     sys.meta_path.insert(0, Hooks(attempt))
     exec(attempt.compiled(), names)
 
@@ -348,7 +357,9 @@ def main(folder):
     # Last, so that `import code` is the standard library's, and a helper never hides an installed package.
     ours = sys.path.pop(0)
     sys.path[:] = [entry for entry in sys.path if entry]
-    sys.path.extend(entry for entry in (attempt.options["source_folder"], folder, ours) if entry)
+    source = None if attempt.options["copies"] else attempt.options["source_folder"]
+    sys.path.extend(entry for entry in (source, folder, ours) if entry)
+    attempt.find_modules()
     sys.meta_path.insert(0, Hooks(attempt))
     module = attempt.main_module()
     sys.modules["__main__"] = module
