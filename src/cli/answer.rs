@@ -52,7 +52,8 @@ pub(super) async fn answer(
     let after = submit(&opened, &state, &vote).await?;
     if question.resume {
         context.output.remark(&recorded(&after, &vote));
-        return drive::drive_and_tell(context, &opened, after.run).await;
+        let outermost = drive::outermost(&opened, &after).await?;
+        return drive::drive_and_tell(context, &opened, outermost).await;
     }
     let driver = opened.store.driver(after.run);
     told(context, &after, &vote, driver.as_deref());

@@ -14,6 +14,7 @@ use super::{Context, Exit};
 use crate::code;
 use crate::engine::Progress;
 use crate::id::RunId;
+use crate::run::payload::Trigger;
 use crate::run::{Reveal, RunState, run_json, run_json_with};
 
 /// How driving ended.
@@ -23,6 +24,20 @@ pub(super) enum Driven {
     Settled(Box<RunState>),
     /// Somebody interrupted; the run is as its history says.
     Interrupted,
+}
+
+/// The run that goes on when this one does: itself, or the unfinished run around all others that it is part of.
+pub(super) async fn outermost(opened: &Opened, state: &RunState) -> Result<RunId, Error> {
+    let (mut run, mut trigger) = (state.run, state.created.trigger.clone());
+    while let Trigger::Parent { run: around, .. } = trigger {
+        let outer = opened.engine.state(around).await?;
+        if outer.ending.is_some() {
+            break;
+        }
+        run = around;
+        trigger = outer.created.trigger;
+    }
+    Ok(run)
 }
 
 /// Drives one run and prints what became of it.

@@ -150,6 +150,7 @@ async fn approval_by_id(opened: &Opened, word: &str) -> Result<(RunState, Approv
         let in_row = row
             .questions
             .iter()
+            .filter(|question| !question.is_inside())
             .filter(|question| question.approval.as_str().starts_with(word));
         found.extend(in_row.map(|question| (row.run, question.approval.clone())));
         // The row keeps only the first questions; the history has the rest, and the decided ones.

@@ -132,12 +132,12 @@ impl Frame {
     }
 }
 
-/// The spelling of a key in a path: what could be taken for structure is written `%XX`.
+/// The spelling of a key in a path: what could be taken for structure, or for a folder, is written `%XX`.
 #[must_use]
 pub fn key_text(key: &str) -> String {
     let mut text = String::with_capacity(key.len());
     for c in key.chars() {
-        if matches!(c, '[' | ']' | '%') || c.is_control() {
+        if matches!(c, '[' | ']' | '%' | '/') || c.is_control() {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
                 text.push_str(&format!("%{byte:02X}"));

@@ -120,6 +120,14 @@ pub struct RunSummary {
     pub holds: bool,
 }
 
+impl OpenQuestion {
+    /// Whether it is a question of a run inside the run: `step/child_step`.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        self.step.as_str().contains('/')
+    }
+}
+
 impl RunSummary {
     /// How many open questions a row keeps; the history has the rest.
     pub const QUESTIONS_MAX: usize = 16;

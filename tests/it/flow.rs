@@ -80,8 +80,8 @@ fn rule_13_items_keep_their_order_and_are_addressed_by_key() {
             "per succeeded",
             "per[b].calc succeeded",
             "per[b].more succeeded",
-            "per[a/%5B1%5D].calc succeeded",
-            "per[a/%5B1%5D].more succeeded",
+            "per[a%2F%5B1%5D].calc succeeded",
+            "per[a%2F%5B1%5D].more succeeded",
             "after succeeded"
         ]
     );
@@ -90,7 +90,7 @@ fn rule_13_items_keep_their_order_and_are_addressed_by_key() {
         json!({"sums": [6, 3], "keys": ["b", "a/[1]"]})
     );
     assert_eq!(outputs(&run, "after"), json!({"all": 9}));
-    assert_eq!(outputs(&run, "per[a/%5B1%5D].more"), json!({"sum": 3}));
+    assert_eq!(outputs(&run, "per[a%2F%5B1%5D].more"), json!({"sum": 3}));
 }
 
 #[test]

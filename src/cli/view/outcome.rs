@@ -6,8 +6,14 @@ use super::text::{bold, elapsed, indented, line, painted_mark, value};
 use super::{Frame, question, steps, table};
 use crate::failure::Failure;
 use crate::id::StepPath;
+<<<<<<< HEAD
 use crate::run::payload::FileRef;
 use crate::run::{Reveal, RunState, RunStatus, StepStatus, shown_run_outputs};
+=======
+use crate::plan::StepKind;
+use crate::run::payload::{ChildRunWaiting, FileRef};
+use crate::run::{RunState, RunStatus, StepStatus};
+>>>>>>> 79d2555 (Questions of runs inside a run are answered where they stand and drive the outermost run on; items and rounds are told by their keys)
 
 /// Figures and artifacts that are listed by name.
 const FILES_MAX: usize = 20;
@@ -23,10 +29,45 @@ pub(in crate::cli) fn text(frame: &Frame<'_>) -> String {
     for asked in frame.state.open_approvals() {
         let _infallible = write!(text, "\n{}", question::text(frame, asked));
     }
+    for (step, waiting) in inside(frame.state) {
+        for asked in &waiting.questions {
+            let answer = frame
+                .settings
+                .command(&format!("approve {} --resume", asked.approval));
+            let (step, title) = (line(step), line(&asked.title));
+            let _infallible = write!(text, "\n? {title}  {step}/{}\n  {answer}\n", asked.step);
+        }
+    }
+    for (step, signal) in signals(frame.state) {
+        let send = format!("signal {} {signal} --resume", frame.state.run.short());
+        let send = frame.settings.command(&send);
+        let _infallible = write!(
+            text,
+            "\n? step {} waits for the signal {signal}\n  {send}\n",
+            line(step)
+        );
+    }
     if let Some(next) = next(frame) {
         let _infallible = writeln!(text, "\n{next}");
     }
     text
+}
+
+/// Runs of steps that only people can move on, with the step.
+fn inside(state: &RunState) -> impl Iterator<Item = (&str, &ChildRunWaiting)> {
+    let steps = state.steps();
+    steps.filter_map(|(_, step)| Some((step.path.as_str(), step.waiting_child()?)))
+}
+
+/// Signals that are waited for, with the step.
+fn signals(state: &RunState) -> impl Iterator<Item = (&str, &str)> {
+    state.steps().filter_map(|(step, step_state)| {
+        let StepKind::Wait(wait) = &step.kind else {
+            return None;
+        };
+        let waits = step_state.status == StepStatus::Waiting;
+        Some((step_state.path.as_str(), wait.signal().filter(|_| waits)?))
+    })
 }
 
 /// The run as it was at some moment: nothing that is about now.
@@ -56,7 +97,9 @@ fn head(state: &RunState) -> String {
     let (mark, words) = match status {
         RunStatus::Pending => ("·", "is created; nothing of it has begun"),
         RunStatus::Running => ("•", "is unfinished"),
-        RunStatus::Waiting if state.open_approvals().next().is_none() => {
+        RunStatus::Waiting
+            if state.open_approvals().next().is_none() && inside(state).next().is_none() =>
+        {
             ("?", "waits for a signal")
         }
         RunStatus::Waiting => ("?", "waits for a person"),

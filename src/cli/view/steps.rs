@@ -28,10 +28,12 @@ fn row(step: &Step, state: &StepState) -> String {
         .parent
         .as_ref()
         .is_some_and(|parent| parent.step.as_str() == Handlers::PATH);
-    let name = if in_handler {
-        state.path.as_str()
-    } else {
-        step.id.as_str()
+    let path = state.path.as_str();
+    let name = match path.rfind('[') {
+        _ if in_handler => path,
+        // The key of the item, the number of the round: without it the same step would stand there many times.
+        Some(at) => path.get(at..).unwrap_or(path),
+        None => step.id.as_str(),
     };
     let mut text = format!("{} {}", painted_mark(mark(state.status)), line(name));
     if state.status != StepStatus::Succeeded {
