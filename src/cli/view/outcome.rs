@@ -6,14 +6,9 @@ use super::text::{bold, elapsed, indented, line, painted_mark, value};
 use super::{Frame, question, steps, table};
 use crate::failure::Failure;
 use crate::id::StepPath;
-<<<<<<< HEAD
-use crate::run::payload::FileRef;
-use crate::run::{Reveal, RunState, RunStatus, StepStatus, shown_run_outputs};
-=======
 use crate::plan::StepKind;
 use crate::run::payload::{ChildRunWaiting, FileRef};
-use crate::run::{RunState, RunStatus, StepStatus};
->>>>>>> 79d2555 (Questions of runs inside a run are answered where they stand and drive the outermost run on; items and rounds are told by their keys)
+use crate::run::{Reveal, RunState, RunStatus, StepStatus, shown_run_outputs};
 
 /// Figures and artifacts that are listed by name.
 const FILES_MAX: usize = 20;
