@@ -14,6 +14,7 @@ use stepwell::workflow::{CompileOptions, compile, schema};
 
 use crate::cli_rig::{ASKS, PLAIN, Place, text};
 use crate::workflow_bad::{Shelf, cases};
+use crate::workflow_compile::examples;
 
 /// Codes of faults that the schema does not see: what the text of an expression, a path or a file says, and what the
 /// parts of a workflow say of each other. `bad_value` is a word or a number; unknown words are seen ([`is_of_shape`]).
@@ -120,7 +121,11 @@ fn files(folder: &str) -> Vec<PathBuf> {
 #[test]
 fn the_schema_accepts_the_workflows_of_the_product() {
     let mut seen = 0;
-    for path in [files("workflows"), files("tests/fixtures/process")].concat() {
+    for example in examples() {
+        agree(&example.text());
+        seen += 1;
+    }
+    for path in files("tests/fixtures/process") {
         agree(&fs::read_to_string(&path).unwrap());
         seen += 1;
     }

@@ -2,7 +2,6 @@
 //! nothing done twice but what was under way.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -13,36 +12,20 @@ use stepwell::id::StepPath;
 use stepwell::plan::{Mode, Plan, Step, StepKind};
 use stepwell::run::payload::{Answer, Values};
 use stepwell::run::{ApprovalState, Event, RunState};
-use stepwell::workflow::{CompileOptions, compile};
 
 use crate::machine::plan_of;
 use crate::simulator::{Adopted, Ends, Simulation, World, sample, sample_results};
-use crate::workflow_compile::{Folder, shown};
+use crate::workflow_compile::{examples, shown};
 
-/// Every plan in `workflows/`, found on the disk so that none is forgotten.
+/// The plan of every workflow of the product.
 pub(crate) fn product_plans() -> Vec<(String, Arc<Plan>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows");
-    let mut plans = Vec::new();
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".yml") {
-            let text = std::fs::read(folder.join(&name)).unwrap();
-            let made = compile(
-                &name,
-                &text,
-                &Folder(folder.clone()),
-                &CompileOptions::default(),
-            );
-            let said = shown(&made);
-            plans.push((
-                name,
-                Arc::new(made.plan.unwrap_or_else(|| panic!("{said}"))),
-            ));
-        }
-    }
-    assert!(plans.len() >= 3, "the examples are found");
-    plans.sort_by(|a, b| a.0.cmp(&b.0));
-    plans
+    let plans = examples().into_iter().map(|example| {
+        let made = example.compile();
+        let said = shown(&made);
+        let plan = made.plan.unwrap_or_else(|| panic!("{said}"));
+        (example.name, Arc::new(plan))
+    });
+    plans.collect()
 }
 
 fn inputs(plan: &Plan, seed: u64) -> Value {

@@ -12,11 +12,16 @@ use crate::workflow_compile::shown;
 /// Every file that an example may name.
 struct Shelf;
 
+/// A workflow that another one runs.
+const CHILD: &[u8] =
+    b"version: 1\nname: child\ninputs: {day: date}\nsteps:\n  - id: a\n    set: {x: 1}\n";
+
 impl Sources for Shelf {
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
         match path.rsplit_once('.') {
             Some((_, "py")) => Ok(b"results = {}\n".to_vec()),
             Some((_, "txt")) => Ok(b"numpy\n".to_vec()),
+            Some((_, "yml")) => Ok(CHILD.to_vec()),
             _ => Err(SourceError::Missing),
         }
     }
@@ -30,10 +35,10 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// README, ARCHITECTURE and everything below `docs/`.
+/// README, ARCHITECTURE and everything below `docs/` and `workflows/`.
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    let mut folders = vec![root().join("docs")];
+    let mut folders = vec![root().join("docs"), root().join("workflows")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -104,33 +109,161 @@ fn every_complete_workflow_of_the_documents_compiles() {
     }
 }
 
-/// A workflow around a fragment of `docs/language.md`: keys of the file, or one step.
+/// A workflow around a fragment of `docs/language.md`: a list of steps, or keys of the file.
 fn around(fragment: &str) -> String {
-    if fragment.starts_with("defaults:") {
-        return format!("version: 1\nname: w\n{fragment}steps:\n  - id: a\n    set: {{x: 1}}\n");
+    const HEAD: &str = "version: 1\nname: w\n";
+    if fragment.starts_with("version:") {
+        return fragment.to_owned();
     }
-    let before = "version: 1\nname: w\ninputs: {threshold: float}\nsteps:\n  \
-                  - id: load\n    python: {file: load.py}\n  \
-                  - id: analyse\n    python: {file: analyse.py}\n  - id: shown\n";
-    let step: String = fragment
-        .lines()
-        .map(|line| format!("    {line}\n"))
-        .collect();
-    format!("{before}{step}")
+    if !fragment.starts_with("- ") {
+        let steps = "steps:\n  - id: a\n    set: {x: 1}\n";
+        let has_steps = fragment.lines().any(|line| line == "steps:");
+        return format!("{HEAD}{fragment}{}", if has_steps { "" } else { steps });
+    }
+    let steps: String = fragment.lines().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "{HEAD}inputs: {{threshold: float}}\nsteps:\n  \
+         - id: load\n    python: {{file: load.py}}\n  \
+         - id: analyse\n    python: {{file: analyse.py}}\n{steps}"
+    )
+}
+
+/// The YAML of a text.
+fn yaml_blocks(text: &str) -> impl Iterator<Item = String> {
+    let found = blocks(text).into_iter();
+    found.filter_map(|(language, body)| (language == "yaml").then_some(body))
 }
 
 #[test]
 fn every_fragment_of_the_language_compiles_in_its_place() {
     let text = read(&root().join("docs/language.md"));
     let mut seen = 0;
-    for (language, body) in blocks(&text) {
-        if language != "yaml" || body.starts_with("version:") {
-            continue;
-        }
+    for body in yaml_blocks(&text) {
         assert_eq!(refusal(&around(&body)), "", "{body}");
         seen += 1;
     }
-    assert!(seen >= 4, "only {seen} fragments");
+    assert!(seen >= 25, "only {seen} fragments");
+}
+
+/// Where `docs/language.md` describes the keys of each table of `src/workflow/keys.rs`.
+const DESCRIBED: [(&str, &str); 28] = [
+    ("WORKFLOW", "## The file"),
+    ("DEFAULTS", "### Defaults"),
+    ("DEFAULTS_PYTHON", "### Defaults"),
+    ("STEP", "## A step"),
+    ("FOREACH", "### foreach"),
+    ("UNTIL", "### until"),
+    ("BRANCH", "### parallel"),
+    ("CHILD", "### workflow"),
+    ("WAIT", "### wait"),
+    ("HTTP", "### http"),
+    ("NOTIFY", "### notify"),
+    ("NOTEBOOK", "### notebook"),
+    ("FAIL", "### fail and succeed"),
+    ("SUCCEED", "### fail and succeed"),
+    ("HANDLERS", "### Handlers"),
+    ("PYTHON", "### python"),
+    ("APPROVE_CODE", "## People"),
+    ("ARM", "### switch"),
+    ("APPROVAL", "### approval"),
+    ("RETRY", "### Retry"),
+    ("FIELD", "### Fields"),
+    ("REVIEWERS", "## People"),
+    ("CONCURRENCY", "### Concurrency"),
+    ("SECRET", "### Secrets"),
+    ("SCHEDULE", "### Schedules"),
+    ("CACHE", "### Cache"),
+    ("ASKED", "## People"),
+    ("LATER", "## Not there yet"),
+];
+
+/// A table of `src/workflow/keys.rs`: its name, the keys that work and those that come later.
+struct Table {
+    name: String,
+    now: Vec<String>,
+    later: Vec<String>,
+}
+
+fn tables() -> Vec<Table> {
+    let source = read(&root().join("src/workflow/keys.rs"));
+    let quoted = |text: &str| -> Vec<String> {
+        let words = text.split('"').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    };
+    let list = |body: &str, key: &str| -> Vec<String> {
+        let (_, rest) = body.split_once(key).unwrap();
+        quoted(rest.split_once(']').unwrap().0)
+    };
+    let found: Vec<Table> = source
+        .split("pub(super) const ")
+        .skip(1)
+        .filter_map(|item| item.split_once(": Keys = Keys {"))
+        .map(|(name, body)| Table {
+            name: name.to_owned(),
+            now: list(body, "now: &["),
+            later: list(body, "later: &["),
+        })
+        .collect();
+    assert!(found.len() >= 26, "only {} tables", found.len());
+    found
+}
+
+/// The text below a heading, up to the next heading of its rank or above.
+fn section<'t>(text: &'t str, heading: &str) -> &'t str {
+    let (_, rest) = text
+        .split_once(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| panic!("docs/language.md has no section `{heading}`"));
+    let ends = ["\n## ", "\n### "].map(|next| rest.find(next).unwrap_or(rest.len()));
+    let end = ends.into_iter().min().unwrap_or(rest.len());
+    rest.get(..end).unwrap()
+}
+
+/// Whether a YAML text gives that key a value.
+fn gives(yaml: &str, key: &str) -> bool {
+    yaml.match_indices(&format!("{key}:")).any(|(at, _)| {
+        let before = yaml.get(..at).unwrap().chars().next_back();
+        before.is_none_or(|c| matches!(c, ' ' | '{' | '\n'))
+    })
+}
+
+#[test]
+fn every_key_of_the_language_is_described_and_has_an_example() {
+    let text = read(&root().join("docs/language.md"));
+    let place = |name: &str| {
+        let known = DESCRIBED.iter().find(|(table, _)| *table == name);
+        known
+            .unwrap_or_else(|| panic!("{name}: in which section?"))
+            .1
+    };
+    let mut missing = Vec::new();
+    for table in tables() {
+        let told = section(&text, place(&table.name));
+        // What all questions have in common is told once.
+        let common = match table.name.as_str() {
+            "APPROVAL" => section(&text, place("ASKED")),
+            _ => "",
+        };
+        let yaml: String = yaml_blocks(told).collect();
+        for key in &table.now {
+            let named = format!("`{key}`");
+            if !told.contains(&named) && !common.contains(&named) {
+                missing.push(format!("{}: `{key}` is not described", table.name));
+            }
+            // Every kind has a section of its own.
+            let is_kind = table.name == "STEP" && text.contains(&format!("\n### {key}\n"));
+            let ends = ["fail", "succeed"].contains(&key.as_str());
+            if !gives(&yaml, key) && !is_kind && !(table.name == "STEP" && ends) {
+                missing.push(format!("{}: `{key}` has no example", table.name));
+            }
+        }
+        let later = section(&text, place("LATER"));
+        for key in &table.later {
+            if !later.contains(&format!("`{key}`")) {
+                missing.push(format!("{}: `{key}` comes later", table.name));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]

@@ -46,6 +46,7 @@ mod history_golden;
 mod keeping;
 mod machine;
 mod notebook_validate;
+mod orbit_study;
 mod process_kill;
 mod process_points;
 mod process_rig;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::workflow_compile::examples;
+
 /// Longest file of `src/`, in lines.
 const FILE_LINES_MAX: usize = 500;
 /// Longest function of `src/`, in lines of its body.
@@ -345,15 +347,12 @@ fn every_page_of_the_catalogue_has_a_code_and_every_workflow_is_in_the_readme() 
         );
     }
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    for entry in fs::read_dir(root.join("workflows")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|found| found == "yml") {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            assert!(
-                readme.contains(&format!("workflows/{name}")),
-                "README.md does not name {name}"
-            );
-        }
+    for example in examples() {
+        let name = example.name;
+        assert!(
+            readme.contains(&format!("workflows/{name}")),
+            "README.md does not name {name}"
+        );
     }
 }
 
@@ -366,6 +365,8 @@ fn the_repository_speaks_of_the_product_alone() {
         ("tests", "rs"),
         ("docs", "md"),
         ("workflows", "yml"),
+        ("workflows", "md"),
+        ("workflows", "py"),
     ] {
         let mut found = Vec::new();
         files(&root.join(folder), extension, &mut found);

@@ -1,14 +1,13 @@
 //! Files made to do harm are refused, large honest ones compile, and nothing ever panics.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use proptest::prelude::*;
 use stepwell::code;
 use stepwell::plan::Plan;
 use stepwell::workflow::{Compilation, CompileOptions, NoSources, STEPS_MAX, compile};
 
-use crate::workflow_compile::{Folder, shown};
+use crate::workflow_compile::{Example, examples, shown};
 
 fn compiled(text: &[u8]) -> Compilation {
     compile("w.yml", text, &NoSources, &CompileOptions::default())
@@ -114,14 +113,8 @@ fn a_circle_of_two_thousand_steps_is_found_without_recursion() {
     assert_eq!(first_code(&compiled(text.as_bytes())), code::CYCLE.as_str());
 }
 
-fn good_files() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows");
-    std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "yml"))
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect()
+fn good_files() -> Vec<Example> {
+    examples()
 }
 
 proptest! {
@@ -147,13 +140,13 @@ proptest! {
         patch in "[-a-z:{}\\[\\]$\"' \n]{0,6}",
     ) {
         let files = good_files();
-        let text = which.get(&files);
+        let example = which.get(&files);
+        let text = example.text();
         let places: Vec<usize> = text.char_indices().map(|(place, _)| place).collect();
         let start = *at.get(&places);
         let end = places.iter().copied().find(|place| *place >= start + length).unwrap_or(text.len());
         let wounded = format!("{}{patch}{}", &text[..start], &text[end..]);
-        let folder = Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows"));
-        let compilation = compile("w.yml", wounded.as_bytes(), &folder, &CompileOptions::default());
+        let compilation = compile("w.yml", wounded.as_bytes(), &example.folder(), &CompileOptions::default());
         match &compilation.plan {
             Some(plan) => prop_assert_eq!(&Plan::from_bytes(&plan.to_bytes()).unwrap(), plan),
             None => prop_assert!(compilation.diagnostics.iter().any(stepwell::diagnostic::Diagnostic::is_error)),
