@@ -21,7 +21,7 @@ use stepwell::time::{Clock, SimClock, Timestamp};
 use stepwell::transport::fake::FakeTransport;
 use stepwell::workflow::{CompileOptions, compile};
 
-use crate::simulator::{sample, sample_results, vote};
+use crate::simulator::{PEOPLE, by_the_next, sample, sample_results, vote};
 use crate::workflow_compile::{Folder, examples, shown};
 
 /// An engine with everything it needs, in a folder of its own.
@@ -129,9 +129,9 @@ async fn to_the_end(engine: &Engine, run: RunId) -> RunState {
         {
             form.insert(name.clone(), sample(field, 0));
         }
-        let vote = Command::Vote(vote(asked, Answer::Approve, form));
+        let vote = by_the_next(asked, vote(asked, Answer::Approve, form));
         engine
-            .command(run, Actor::User("ada".to_owned()), vote)
+            .command(run, Actor::User(vote.person.clone()), Command::Vote(vote))
             .await
             .unwrap();
     }
@@ -177,7 +177,10 @@ async fn every_workflow_of_the_product_runs_on_fakes_through_the_real_engine() {
         let made = of(example.compile());
         let executor = sampling(&made.0, 0);
         let rig = Rig::new(MemoryStore::new());
-        let engine = rig.engine(&executor);
+        let engine = rig.engine_with(&executor, |options| {
+            let people = PEOPLE.map(str::to_owned);
+            options.roles.add("shift_lead", people);
+        });
         let inputs = made
             .0
             .inputs

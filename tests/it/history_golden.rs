@@ -31,7 +31,8 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
             .collect();
         let mut run = Simulation::new(&plan, &inputs);
         run.rest(&mut World::sampling(1));
-        stories.push((name.replace(".yml", ""), plan, run));
+        let file = name.rsplit('/').next().unwrap_or_default();
+        stories.push((file.replace(".yml", ""), plan, run));
     }
     let troubled = plan_of(
         "steps:\n  - id: flaky\n    python: {code: 'results = {}'}\n    retry: {max_attempts: 2, delay: 1s, kinds: [code]}\n    \

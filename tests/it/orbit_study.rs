@@ -78,6 +78,16 @@ impl Study {
         text(&open[0]["step"]).to_owned()
     }
 
+    /// The largest of the corrections that are shown.
+    fn largest_correction(&self) -> f64 {
+        let results = self.json(0, &["results", "@last"]);
+        let all = &results["steps"]["analyse"]["outputs"]["correction"];
+        let values = all.as_array().unwrap().iter();
+        values
+            .map(|one| one["value"].as_f64().unwrap().abs())
+            .fold(0.0, f64::max)
+    }
+
     /// How often an attempt of each step began.
     fn started(&self, step: &str) -> usize {
         let document = self.json(0, &["events", "@last"]);
@@ -118,7 +128,7 @@ const DAY: [&str; 6] = [
 ];
 
 #[test]
-fn the_study_is_killed_goes_on_is_signed_and_applied() {
+fn the_study_is_killed_goes_on_is_changed_signed_by_two_and_applied() {
     let study = Study::new();
     let mut child = study.start(&[&DAY[..], &["-i", "slow=2"]].concat());
     wait_until("the fits have begun", || study.has_begun("per_bpm"));
@@ -130,11 +140,33 @@ fn the_study_is_killed_goes_on_is_signed_and_applied() {
     for step in ["load", "analyse"] {
         assert_eq!(study.started(step), 1, "{step} ran once");
     }
-    let sign = |person: &str| {
+    let before = study.largest_correction();
+    let wish = [
+        "--as",
+        "bela",
+        "--comment",
+        "smaller steps",
+        "--form",
+        "reason=smaller steps",
+        "--resume",
+    ];
+    study.json(3, &[&["request-changes", "@last"][..], &wish].concat());
+    assert_eq!(study.asked(), "sign_off", "the question came again");
+    assert_eq!(study.started("analyse"), 2);
+    assert_eq!(study.started("load"), 1, "what lies before is left alone");
+    assert!((study.largest_correction() - before / 2.0).abs() < 1e-9);
+
+    let sign = |person: &str, code: i32| {
         let form = ["--as", person, "--form", "scale=0.5"];
-        study.json(0, &[&["approve", "@last"][..], &form].concat())
+        study.json(code, &[&["approve", "@last"][..], &form].concat())
     };
-    sign("ada");
+    let refused = sign("eve", 1);
+    assert_eq!(refused["error"]["code"], "not_a_reviewer", "{refused:#}");
+    sign("ada", 0);
+    sign("ada", 0);
+    study.json(3, &["resume", "@last"]);
+    assert_eq!(study.asked(), "sign_off", "one person is not two");
+    sign("bela", 0);
     study.json(3, &["resume", "@last"]);
     assert_eq!(study.asked(), "apply");
     let ended = study.json(0, &["approve", "@last", "--as", "ada", "--resume"]);
@@ -174,6 +206,8 @@ fn a_poor_day_takes_the_other_arms_and_a_no_leaves_the_machine_alone() {
             "ada",
             "--comment",
             "not tonight",
+            "--form",
+            "reason=not tonight",
             "--resume",
         ],
     );

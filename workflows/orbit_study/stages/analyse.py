@@ -6,7 +6,8 @@ import statistics
 from orbit import positions
 
 TOLERATED_UM = 15.0
-LARGEST_STEP_UM = 40.0
+# A correction is at most this large; every request for changes halves it.
+LARGEST_STEP_UM = 40.0 / 2 ** len(context.changes)
 
 table = []
 for bpm in context.load.bpms:
