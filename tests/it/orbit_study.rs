@@ -191,6 +191,8 @@ fn the_study_is_killed_goes_on_is_changed_signed_by_two_and_applied() {
     let report = fs::read_to_string(report).unwrap();
     assert!(report.contains("Orbit study 2026-03-02"), "{report}");
     assert_eq!(study.started("apply"), 1, "a write happens once");
+    let entry = &shown["steps"]["handlers.finish.logbook"]["outputs"]["entry"];
+    assert_eq!(entry, "orbit_study of 2026-03-02: succeeded");
 }
 
 #[test]
@@ -215,6 +217,15 @@ fn a_poor_day_takes_the_other_arms_and_a_no_leaves_the_machine_alone() {
     assert_eq!(ended["outputs"]["arm"], "standard");
     assert_eq!(ended["outputs"]["applied"], 0);
     assert_eq!(study.started("apply"), 0);
+}
+
+#[test]
+fn without_its_token_the_study_fails_and_says_so() {
+    let study = Study::new();
+    let mut command = study.command(&DAY);
+    let ran = Ran::of(&command.env_remove("ORBIT_TOKEN").output().unwrap());
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.out.contains("ORBIT_TOKEN"), "{ran:#?}");
 }
 
 #[test]
