@@ -1,5 +1,6 @@
 //! The engine over a store in memory and an executor without processes: what it promises across its own deaths.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stepwell::artifact::Blobs;
 use stepwell::code;
-use stepwell::engine::{Engine, NewRun, Options, Ports};
+use stepwell::engine::{Engine, NewRun, Options, Ports, Variables};
 use stepwell::executor::fake::{FakeAnswer, FakeExecutor};
 use stepwell::executor::{Adoption, Job};
 use stepwell::failure::{Failure, FailureKind};
@@ -180,6 +181,8 @@ async fn every_workflow_of_the_product_runs_on_fakes_through_the_real_engine() {
         let engine = rig.engine_with(&executor, |options| {
             let people = PEOPLE.map(str::to_owned);
             options.roles.add("shift_lead", people);
+            let token = ("ORBIT_TOKEN".to_owned(), "token-4711".to_owned());
+            options.variables = Variables::new(BTreeMap::from([token]));
         });
         let inputs = made
             .0
