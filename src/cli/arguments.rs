@@ -51,6 +51,7 @@ pub(super) struct Global {
 pub(super) enum Command {
     Init(command::init::Arguments),
     Validate(command::validate::Arguments),
+    Fmt(command::fmt::Arguments),
     Graph(command::graph::Arguments),
     Analyze(command::analyze::Arguments),
     Run(command::run::Arguments),

@@ -13,7 +13,7 @@ use crate::workflow::{self, CompileOptions, SourceError, Sources};
 /// Largest file that a workflow may name, in bytes: 16 MiB.
 const SOURCE_BYTES_MAX: u64 = 16 << 20;
 /// Largest workflow file, in bytes: 1 MiB.
-const WORKFLOW_BYTES_MAX: u64 = 1 << 20;
+pub(super) const WORKFLOW_BYTES_MAX: u64 = 1 << 20;
 
 /// A workflow that may run.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl Sources for Beside {
 }
 
 /// Reads a regular file that is not larger than that.
-fn read_bounded(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_bounded(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let metadata = std::fs::metadata(path)?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());

@@ -149,6 +149,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Init(arguments) => command::init::perform(context, &arguments),
         Command::Validate(arguments) => command::validate::perform(context, &arguments),
+        Command::Fmt(arguments) => command::fmt::perform(context, &arguments),
         Command::Graph(arguments) => command::graph::perform(context, &arguments),
         Command::Analyze(arguments) => command::analyze::perform(context, &arguments),
         Command::Explain(arguments) => command::explain::perform(context, &arguments).await,

@@ -6,6 +6,7 @@
 //! - `secrets`, `schedule`, `limits`, `keeping`, `ask`: the head of the file and what steps have in common
 //! - `resolve`, `sight`, `scope`, `parts`, `cycle`, `rewind`: what expressions refer to, and the edges that follow
 //! - `child`: the files of `workflow` steps
+//! - [`fmt`]: the one way to lay out a file
 //!
 //! Nothing here reads a disk: files come through [`Sources`].
 
@@ -17,6 +18,7 @@ mod cycle;
 mod draft;
 mod ending;
 mod field;
+pub mod fmt;
 mod handlers;
 mod http;
 mod keeping;

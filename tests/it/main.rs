@@ -70,6 +70,7 @@ mod truth_surroundings;
 mod workflow_bad;
 mod workflow_compile;
 mod workflow_fields;
+mod workflow_fmt;
 mod workflow_hostile;
 mod workflow_inputs;
 mod workflow_kinds;

@@ -8,6 +8,7 @@ pub(super) mod diff;
 pub(super) mod doctor;
 pub(super) mod events;
 pub(super) mod explain;
+pub(super) mod fmt;
 pub(super) mod graph;
 pub(super) mod init;
 pub(super) mod list;
