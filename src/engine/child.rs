@@ -69,7 +69,8 @@ async fn create(
         blobs: Vec::new(),
         inputs,
         workflow_folder: folder,
-        actor: Actor::Engine,
+        // Whoever started the run around it started this one too.
+        actor: state.starter.clone().map_or(Actor::Engine, Actor::User),
         scheduled_at: Some(state.created.scheduled_at),
     };
     let trigger = Trigger::Parent {
@@ -148,11 +149,17 @@ pub(super) async fn attend(
 
 /// Cancels the run of a step and sees that nothing of it lives on.
 pub(super) async fn cancel(driver: &Driver, path: &StepPath, run: RunId) -> Option<Command> {
-    match drive_child(driver, run, true).await {
+    let ended = match drive_child(driver, run, true).await {
         Ok(child) if child.ending.is_some() => Some(closed(path, &child)),
         Ok(_) => None,
         Err(error) => broken(path, run, &error),
+    };
+    if ended.is_none() {
+        // It stays owed, so it is tried again; not at once, lest it spin.
+        let clock = &driver.shared.ports.clock;
+        clock.sleep_until(clock.now().plus(DRIVE_AGAIN)).await;
     }
+    ended
 }
 
 async fn drive_child(driver: &Driver, run: RunId, cancelled: bool) -> Result<RunState, Error> {
@@ -183,7 +190,12 @@ pub(super) async fn news(driver: Driver, state: Arc<RunState>, path: StepPath) -
         tracing::error!(%run, %error, "a run inside this run can't be listened to");
         std::future::pending::<()>().await;
     }
-    None
+    // It may go on: then this run does not wait for people any more.
+    Some(Command::ChildWaits(ChildRunWaiting {
+        step: path,
+        status: RunStatus::Running,
+        questions: Vec::new(),
+    }))
 }
 
 async fn moved(shared: &Arc<Shared>, run: RunId) -> Result<(), Error> {

@@ -226,7 +226,9 @@ impl History {
             expected = last_seq;
             rest = later;
         }
-        self.shared.queue.release();
+        if batch.iter().any(|recorded| lets_go(&recorded.event)) {
+            self.shared.queue.release();
+        }
         if other_writer {
             // The store changed hands on the way: the records carry another writer than was folded.
             self.state = Arc::new(replay(&self.shared, run, self.durable).await?);
@@ -306,4 +308,17 @@ pub(super) async fn plan_of(shared: &Shared, digest: Digest) -> Result<Arc<Plan>
     let plan = Arc::new(Plan::from_bytes(&bytes)?);
     shared.plans.share(digest, &plan);
     Ok(plan)
+}
+
+/// Whether somebody who waits for a place may find one after this event.
+fn lets_go(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::SlotsReleased(_)
+            | Event::StepSucceeded(_)
+            | Event::StepFailed(_)
+            | Event::StepRejected(_)
+            | Event::StepCancelled(_)
+            | Event::StepsRewound(_)
+    ) || super::ends_run(event)
 }

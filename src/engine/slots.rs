@@ -11,8 +11,8 @@ use super::task::Driver;
 use super::{Engine, Error, Shared};
 use crate::id::{RunId, StepPath};
 use crate::plan::WhenFull;
-use crate::run::payload::SlotWish;
-use crate::run::{Actor, Command, RunState};
+use crate::run::payload::Trigger;
+use crate::run::{Actor, Command, RunState, Slots};
 
 /// How long a queued step waits at most before it looks again; somebody who lets go in this process wakes it at once.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -33,7 +33,7 @@ pub(super) async fn acquire(
     let ticket = shared.queue.enter(&slots.wishes);
     loop {
         let released = shared.queue.released();
-        match attempt(driver, state.run, (step, &slots.wishes), &ticket).await {
+        match attempt(driver, state, (step, slots), &ticket).await {
             Ok(Attempt::Taken) => return None,
             Ok(Attempt::Refused(why)) => {
                 return Some(match step {
@@ -63,8 +63,8 @@ enum Attempt {
 
 async fn attempt(
     driver: &Driver,
-    run: RunId,
-    (step, wishes): (Option<&StepPath>, &[SlotWish]),
+    state: &RunState,
+    (step, slots): (Option<&StepPath>, &Slots),
     ticket: &Ticket<'_>,
 ) -> Result<Attempt, Error> {
     if !ticket.is_first() {
@@ -77,7 +77,8 @@ async fn attempt(
         file.map_err(|error| Error::Internal(format!("{}: {error}", path.display())))
     })
     .await?;
-    let others = holders(shared, run).await?;
+    let (wishes, again) = (&slots.wishes, slots.again);
+    let others = holders(shared, state).await?;
     let mut room = Vec::new();
     for wish in wishes {
         let held: Vec<RunId> = others
@@ -90,7 +91,11 @@ async fn attempt(
             room.push(wish.limit - taken);
             continue;
         }
-        match wish.when_full {
+        match if again {
+            WhenFull::Queue
+        } else {
+            wish.when_full
+        } {
             WhenFull::Queue => return Ok(Attempt::Full),
             WhenFull::CancelNew => {
                 let name = wish.key.trim_start_matches("group:");
@@ -111,17 +116,30 @@ async fn attempt(
 }
 
 /// What every other unfinished run holds.
-async fn holders(shared: &Arc<Shared>, run: RunId) -> Result<Vec<(RunId, String)>, Error> {
+async fn holders(shared: &Arc<Shared>, state: &RunState) -> Result<Vec<(RunId, String)>, Error> {
     let engine = Engine::over(shared);
     let mut held = Vec::new();
+    // What the runs around this one hold they hold for it too.
+    let family = family(&engine, state).await?;
     for other in engine.unfinished_rows().await? {
-        if other.run == run || !other.holds {
+        if family.contains(&other.run) || !other.holds {
             continue;
         }
         let state = super::history::replay(shared, other.run, crate::run::Seq::MAX).await?;
         held.extend(state.held().map(|(_, wish)| (other.run, wish.key.clone())));
     }
     Ok(held)
+}
+
+/// The run and those around it.
+async fn family(engine: &Engine, state: &RunState) -> Result<Vec<RunId>, Error> {
+    let mut family = vec![state.run];
+    let mut trigger = state.created.trigger.clone();
+    while let Trigger::Parent { run, .. } = trigger {
+        family.push(run);
+        trigger = engine.state(run).await?.created.trigger;
+    }
+    Ok(family)
 }
 
 /// Asks the run that has held the key longest to stop.

@@ -208,7 +208,10 @@ impl RunState {
             Event::ChildRunClosed(closed) => self.child_closed(closed),
             Event::RunPaused(paused) => self.pause(paused),
             Event::RunUnpaused(_) => self.unpause(),
-            Event::RunTimedOut(_) => self.stop_frame(0, Stop::Timeout),
+            Event::RunTimedOut(_) => {
+                self.forget_rewinds();
+                self.stop_frame(0, Stop::Timeout)
+            }
             Event::DeadlinePassed(passed) => self.deadline_passed(passed),
             Event::SignalReceived(signal) => self.signal_received(signal, recorded.seq),
             Event::SignalConsumed(consumed) => self.signal_consumed(consumed),

@@ -14,7 +14,7 @@ use super::frame::Stop;
 use super::outputs::outputs_of;
 use super::payload::{
     AnalysisReported, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
-    EffectClass, ResultRecorded, RunPaused, StepFailed,
+    EffectClass, NotificationSent, ResultRecorded, RunPaused, StepFailed,
 };
 use super::state::{AttemptStatus, RunState, StepState, StepStatus};
 use crate::approval::Verdict;
@@ -79,7 +79,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
         Command::ChildStarted(started) => child::started(state, started),
         Command::ChildWaits(waiting) => child::waits(state, waiting),
         Command::ChildEnded(closed) => child::ended(state, closed),
-        Command::Told(sent) => Ok(vec![Event::NotificationSent(sent)]),
+        Command::Told(sent) => Ok(told(state, sent)),
         Command::BeginAttempt(started) => begin(state, started),
         Command::AttemptEnded { result, failure } => ended(state, result, failure),
         Command::AttemptBroken {
@@ -103,9 +103,27 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
     }
 }
 
+/// A message that is recorded already is not recorded again.
+fn told(state: &RunState, sent: NotificationSent) -> Vec<Event> {
+    let key = (sent.occasion.clone(), sent.channel.clone());
+    let asked = state.approvals.get(&sent.approval);
+    if asked.is_none_or(|asked| asked.told.contains(&key)) {
+        return Vec::new();
+    }
+    vec![Event::NotificationSent(sent)]
+}
+
 fn killed(state: &RunState, step: StepPath, attempt: u32) -> Result<Vec<Event>, Refusal> {
-    let (_, step_state) = open_attempt(state, &step, attempt)?;
-    let stop = state.stop_of(step_state.node).map(Stop::why);
+    let at @ (_, step_state) = open_attempt(state, &step, attempt)?;
+    let stop = state.stop_of(step_state.node);
+    let open = step_state.open_attempt();
+    let write = open.is_some_and(|open| open.effect == EffectClass::Write);
+    if write && matches!(stop, Some(Stop::Rewound { .. })) {
+        // The step will begin anew: a person must know how far the write came.
+        let evidence = "it was stopped because changes were asked for".to_owned();
+        return Ok(vec![lost(at, attempt, true, evidence)]);
+    }
+    let stop = stop.map(Stop::why);
     let why = stop.unwrap_or_else(|| "it was stopped".to_owned());
     let failure = Failure::new(FailureKind::Cancelled, code::CANCELLED, why);
     Ok(vec![attempt_failed(step, attempt, failure, false)])

@@ -114,8 +114,11 @@ pub fn effects(state: &RunState, now: Timestamp) -> Vec<Effect> {
     for (step, step_state) in state.frontier() {
         let node = step_state.node;
         if waits(&step_state.slots) && state.stop_of(node).is_none() && !state.is_held_back(node) {
-            let step = Some(step_state.path.clone());
-            owed.push(Effect::Acquire { step });
+            // While people are waited for, what was given up for them is not taken back.
+            if !idle {
+                let step = Some(step_state.path.clone());
+                owed.push(Effect::Acquire { step });
+            }
             continue;
         }
         owed.extend(owed_by(state, step, step_state, now));
@@ -168,7 +171,11 @@ fn owed_by(
         });
     }
     if let Some(effect) = child(step_state, stopped) {
-        return Some(effect);
+        // The run inside goes on under the places that this one holds, never without them.
+        let waits = |slots: &Slots| !slots.admitted;
+        let held =
+            state.is_held_back(step_state.node) || step_state.slots.as_ref().is_some_and(waits);
+        return (stopped || !held).then_some(effect);
     }
     if stopped {
         return None;
@@ -223,7 +230,7 @@ fn sleeps_until(
         let at = step_state.wakes_at().filter(|_| waits)?;
         return Some((at, wait.signal().is_some()));
     }
-    next_round(step_state).map(|at| (at, false))
+    step_state.next_round().map(|at| (at, false))
 }
 
 /// What is owed to the code of a ready step.
@@ -258,11 +265,4 @@ fn attempt(step_state: &StepState, now: Timestamp, act: bool) -> Effect {
 /// When people are reminded of the step's question, or its time is over.
 fn limit_on_people(state: &RunState, step_state: &StepState) -> Option<Timestamp> {
     state.approvals.get(step_state.approval.as_ref()?)?.due_at()
-}
-
-/// When the next round of an until begins.
-fn next_round(step_state: &StepState) -> Option<Timestamp> {
-    let rounds = step_state.rounds.as_ref()?;
-    let last = rounds.closed.last()?;
-    (rounds.closed.len() == rounds.frames.len()).then_some(last.next_at)?
 }

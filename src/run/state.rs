@@ -432,7 +432,9 @@ impl RunState {
             // A container waits when the steps inside it do; those are in the frontier themselves.
             StepStatus::Running => {
                 state.waiting_child().is_some()
-                    || (step.kind.is_container() && !has_room(step, state))
+                    || (step.kind.is_container()
+                        && !has_room(step, state)
+                        && state.next_round().is_none())
             }
             StepStatus::Pending | StepStatus::Ready => false,
             StepStatus::Succeeded

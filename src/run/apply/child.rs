@@ -3,6 +3,7 @@
 use super::Applied;
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
+use crate::run::RunStatus;
 use crate::run::payload::{ChildRunClosed, ChildRunStarted, ChildRunWaiting};
 use crate::run::state::{ChildState, RunState, StepStatus};
 
@@ -29,7 +30,8 @@ impl RunState {
     }
 
     pub(super) fn child_waits(&mut self, waiting: &ChildRunWaiting) -> Applied {
-        self.open_child(&waiting.step)?.waiting = Some(waiting.clone());
+        let rests = matches!(waiting.status, RunStatus::Waiting | RunStatus::Paused);
+        self.open_child(&waiting.step)?.waiting = rests.then(|| waiting.clone());
         Ok(())
     }
 

@@ -32,6 +32,7 @@ impl RunState {
         self.cancel.get_or_insert_with(|| request.reason.clone());
         // What is left to do is the end and its handlers; nobody holds those.
         self.paused = None;
+        self.forget_rewinds();
         self.stop_frame(0, Stop::Cancelled)
     }
 

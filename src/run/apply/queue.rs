@@ -50,6 +50,7 @@ impl RunState {
             return match self.slots.as_mut().filter(|slots| slots.admitted) {
                 Some(slots) => {
                     slots.admitted = false;
+                    slots.again = true;
                     Ok(())
                 }
                 None => Err("the run holds no place".to_owned()),
@@ -61,6 +62,7 @@ impl RunState {
             return Err(format!("`{path}` holds nothing"));
         };
         slots.admitted = false;
+        slots.again = true;
         self.holding.remove(&node);
         Ok(())
     }

@@ -63,6 +63,21 @@ impl RunState {
         self.reset_steps(frame, &nodes)
     }
 
+    /// The run is stopped: nothing of it will begin anew any more.
+    pub(in crate::run) fn forget_rewinds(&mut self) {
+        if self.rewinds.is_empty() {
+            return;
+        }
+        self.rewinds.clear();
+        for frame in &mut self.frames {
+            for state in &mut Arc::make_mut(frame).steps {
+                if matches!(state.stop, Some(Stop::Rewound { .. })) {
+                    Arc::make_mut(state).stop = None;
+                }
+            }
+        }
+    }
+
     /// Keeps what was wanted, and lets go what was only held back.
     fn change(
         &mut self,

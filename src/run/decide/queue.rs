@@ -6,6 +6,7 @@ use crate::run::command::Refusal;
 use crate::run::event::{Empty, Event};
 use crate::run::payload::{StepAdmitted, StepBlocked};
 use crate::run::state::{RunState, Slots, StepStatus};
+use crate::run::summary::RunStatus;
 
 /// Takes what is wished, if the steps of this run leave room for it too.
 pub(super) fn admit(
@@ -26,6 +27,9 @@ pub(super) fn admit(
     let slots = step_state.slots.as_ref().filter(|slots| waits(Some(slots)));
     let slots = slots.filter(|_| !step_state.status.is_settled() && state.stop_of(node).is_none());
     let slots = slots.ok_or_else(stale)?;
+    if step_state.status == StepStatus::Running && state.status() == RunStatus::Waiting {
+        return Err(stale());
+    }
     for (wish, room) in slots.wishes.iter().zip(room) {
         // What a step around this one holds it holds for the steps inside it too.
         let own = state.held().filter(|(holder, held)| {

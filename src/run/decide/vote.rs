@@ -5,7 +5,8 @@ use crate::expression::Template;
 use crate::plan::{self, Field};
 use crate::run::command::{Refusal, Vote};
 use crate::run::event::Event;
-use crate::run::payload::{ApprovalClosed, ApprovalVoted, Closed, Values};
+use crate::run::frame::Stop;
+use crate::run::payload::{ApprovalClosed, ApprovalVoted, Closed, Subject, Values};
 use crate::run::question::{ApprovalState, may_answer};
 use crate::run::state::RunState;
 
@@ -29,6 +30,8 @@ pub(super) fn decide(state: &RunState, vote: Vote) -> Result<Vec<Event>, Refusal
     }
     if let Some((_, step)) = state.step(&request.step)
         && let Some(stop) = state.stop_of(step.node)
+        // What became of an interrupted write must be known even when its step is about to begin anew.
+        && !(request.subject == Subject::UnknownOutcome && matches!(stop, Stop::Rewound { .. }))
     {
         return Err(Refusal::Stale(format!(
             "nobody needs the answer: {}",

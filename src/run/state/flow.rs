@@ -12,6 +12,7 @@ use crate::run::Seq;
 use crate::run::payload::{
     ChildRunClosed, ChildRunWaiting, MapItemClosed, RoundClosed, SignalReceived,
 };
+use crate::time::Timestamp;
 
 /// A run that a step started.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,4 +87,13 @@ pub struct RoundsState {
     pub(in crate::run) frames: Vec<usize>,
     /// How each round ended.
     pub closed: Vec<Arc<RoundClosed>>,
+}
+
+impl StepState {
+    /// When the next round of an until begins that is between two.
+    pub(in crate::run) fn next_round(&self) -> Option<Timestamp> {
+        let rounds = self.rounds.as_ref()?;
+        let last = rounds.closed.last()?;
+        (rounds.closed.len() == rounds.frames.len()).then_some(last.next_at)?
+    }
 }

@@ -12,6 +12,8 @@ pub struct Slots {
     pub wishes: Vec<SlotWish>,
     /// Whether it has it.
     pub admitted: bool,
+    /// Whether it had it before and gave it up: then it only queues, whatever else its author wished.
+    pub again: bool,
 }
 
 impl Slots {
@@ -19,6 +21,7 @@ impl Slots {
         Self {
             wishes: wishes.to_vec(),
             admitted: false,
+            again: false,
         }
     }
 }
