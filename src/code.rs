@@ -256,6 +256,8 @@ codes! {
     FILE_UNWRITABLE = "file_unwritable",
     INPUTS_UNREADABLE = "inputs_unreadable",
     INPUT_FILE_MISSING = "input_file_missing",
+    MOCKED_FAILURE = "mocked_failure",
+    UNKNOWN_CASE = "unknown_case",
 }
 
 #[cfg(test)]

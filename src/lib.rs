@@ -4,7 +4,7 @@
 //! The map of the house (ARCHITECTURE.md has the long form):
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`], [`redact`]
-//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`], [`schedule`]
+//! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`], [`schedule`], [`rehearsal`]
 //! - shell: [`engine`], [`cli`], [`telemetry`]
 //! - ports and adapters: [`artifact`], [`executor`], [`store`], [`transport`]
 
@@ -23,6 +23,7 @@ pub mod id;
 pub mod plan;
 pub mod python;
 pub mod redact;
+pub mod rehearsal;
 pub mod run;
 pub mod schedule;
 pub mod store;

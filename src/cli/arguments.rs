@@ -54,6 +54,7 @@ pub(super) enum Command {
     Fmt(command::fmt::Arguments),
     Graph(command::graph::Arguments),
     Analyze(command::analyze::Arguments),
+    Test(command::test::Arguments),
     Run(command::run::Arguments),
     List(command::list::Arguments),
     Show(command::show::Arguments),

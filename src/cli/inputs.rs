@@ -33,22 +33,7 @@ pub(super) fn resolve(
     now: Timestamp,
 ) -> Result<Values, Error> {
     let plan = &compiled.plan;
-    let mut values = match given.file {
-        Some(file) => object(context, file)?,
-        None => Map::new(),
-    };
-    let mut faults = Vec::new();
-    for pair in given.pairs {
-        match one(context, plan, pair) {
-            Ok((name, value)) => {
-                values.insert(name, value);
-            }
-            Err(fault) => faults.push(*fault),
-        }
-    }
-    if !faults.is_empty() {
-        return Err(Error::document(faults));
-    }
+    let mut values = self::given(context, plan, given)?;
     for (name, field) in &plan.inputs {
         if let Some(value) = values.get_mut(name) {
             visit_files(field, value, &mut |path| {
@@ -65,6 +50,38 @@ pub(super) fn resolve(
         Ok(inputs)
     } else {
         Err(Error::document(missing))
+    }
+}
+
+/// The inputs of a rehearsal. Files are taken as written and need not be there, since nothing reads them.
+pub(super) fn rehearsed(
+    plan: &Plan,
+    given: Values,
+    now: Timestamp,
+) -> Result<Values, Vec<Diagnostic>> {
+    let inputs = plan::resolve_inputs(plan, given, &Birth { now })?;
+    Ok(inputs.into_iter().collect())
+}
+
+/// What the person gave, not yet checked as a whole.
+pub(super) fn given(context: &Context, plan: &Plan, given: &Given<'_>) -> Result<Values, Error> {
+    let mut values = match given.file {
+        Some(file) => object(context, file)?,
+        None => Map::new(),
+    };
+    let mut faults = Vec::new();
+    for pair in given.pairs {
+        match one(context, plan, pair) {
+            Ok((name, value)) => {
+                values.insert(name, value);
+            }
+            Err(fault) => faults.push(*fault),
+        }
+    }
+    if faults.is_empty() {
+        Ok(values)
+    } else {
+        Err(Error::document(faults))
     }
 }
 

@@ -152,6 +152,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Fmt(arguments) => command::fmt::perform(context, &arguments),
         Command::Graph(arguments) => command::graph::perform(context, &arguments),
         Command::Analyze(arguments) => command::analyze::perform(context, &arguments),
+        Command::Test(arguments) => command::test::perform(context, &arguments),
         Command::Explain(arguments) => command::explain::perform(context, &arguments).await,
         Command::Schedule(arguments) => command::schedule::perform(context, &arguments),
         Command::Schema(arguments) => command::schema::perform(context, &arguments),

@@ -264,6 +264,12 @@ pub(super) fn interrupted_after(evidence: &str, started: bool) -> Failure {
 /// Detail of an interrupted attempt: whether its code may have begun.
 const STARTED: &str = "started";
 
+/// Whether the work of an interrupted attempt may have begun, by its failure.
+#[must_use]
+pub fn may_have_begun(failure: &Failure) -> bool {
+    failure.detail.get(STARTED) != Some(&json!(false))
+}
+
 /// How many attempts were interrupted while their code ran. One that never began says nothing about the step, and
 /// a person who wants a write run again is no interruption.
 pub(super) fn interruptions(state: &StepState) -> usize {

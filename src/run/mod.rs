@@ -31,7 +31,7 @@ pub use apply::IllegalEvent;
 pub use clock::RunClock;
 pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Refusal, UNKNOWN_ANSWER, Vote};
 pub use compare::{Agreement, FileDiff, RunDiff, StepDiff, ValueDiff, compare};
-pub use decide::{INTERRUPTIONS_MAX, decide};
+pub use decide::{INTERRUPTIONS_MAX, decide, may_have_begun};
 pub use effect::{Effect, effects};
 pub use event::{Empty, Event, EventError, REGISTRY, Recorded};
 pub use explain::{Reason, decided_at, explain};

@@ -51,6 +51,7 @@ mod process_kill;
 mod process_points;
 mod process_rig;
 mod process_write;
+mod rehearsal;
 mod review;
 mod schedule;
 mod secrets;

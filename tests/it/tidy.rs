@@ -20,6 +20,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("schedule", &["plan"]),
     ("workflow", &["plan", "expression", "python", "schedule"]),
     ("run", &["plan", "expression", "python", "approval"]),
+    (
+        "rehearsal",
+        &[
+            "plan",
+            "expression",
+            "python",
+            "approval",
+            "workflow",
+            "run",
+        ],
+    ),
     ("python", &["plan"]),
     ("approval", &["plan", "python"]),
     ("store", &["run", "artifact"]),
@@ -77,6 +88,7 @@ const PURE: &[&str] = &[
     "python",
     "approval",
     "schedule",
+    "rehearsal",
     "redact",
 ];
 const IMPURE: &[&str] = &[

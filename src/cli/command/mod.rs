@@ -24,5 +24,6 @@ pub(super) mod schedule;
 pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod signal;
+pub(super) mod test;
 pub(super) mod validate;
 pub(super) mod verify;

@@ -7,6 +7,7 @@ pub(super) mod listing;
 pub(super) mod outcome;
 pub(super) mod panel;
 pub(super) mod question;
+pub(super) mod rehearsal;
 pub(super) mod steps;
 pub(super) mod table;
 pub(super) mod text;
