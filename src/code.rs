@@ -213,6 +213,9 @@ codes! {
 
     // -- runs and the engine (src/run, src/engine) --
     RUN_ENDED = "run_ended",
+    RUN_NOT_ENDED = "run_not_ended",
+    NOTHING_AGAIN = "nothing_again",
+    PLAN_DIFFERS = "plan_differs",
     STALE_COMMAND = "stale_command",
     UNKNOWN_RUN = "unknown_run",
     UNKNOWN_EVENT = "unknown_event",
@@ -247,6 +250,7 @@ codes! {
 
     // -- the command line (src/cli) --
     USAGE = "usage",
+    NOT_CONFIRMED = "not_confirmed",
     UNKNOWN_CODE = "unknown_code",
     AMBIGUOUS_RUN = "ambiguous_run",
     AMBIGUOUS_APPROVAL = "ambiguous_approval",

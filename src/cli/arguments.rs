@@ -68,6 +68,8 @@ pub(super) enum Command {
     Reject(command::reject::Arguments),
     RequestChanges(command::request_changes::Arguments),
     Resume(command::resume::Arguments),
+    Retry(command::retry::Arguments),
+    Fork(command::fork::Arguments),
     Cancel(command::cancel::Arguments),
     Pause(command::pause::Arguments),
     Unpause(command::pause::Unpause),

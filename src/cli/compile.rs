@@ -59,6 +59,15 @@ pub(super) fn compile(
     }
 }
 
+/// Reads a file of code that a person named.
+///
+/// # Errors
+/// It can't be read, or is too large.
+pub(super) fn read_source(context: &Context, file: &Path) -> Result<Vec<u8>, Error> {
+    let path = context.settings.absolute(file);
+    read_bounded(&path, SOURCE_BYTES_MAX).map_err(|error| Error::unreadable(file, &error))
+}
+
 /// Files beside a workflow. Symbolic links are followed, but never out of its folder unless that is allowed.
 struct Beside {
     folder: PathBuf,

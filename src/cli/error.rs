@@ -169,6 +169,11 @@ impl From<Refusal> for Error {
                 Exit::Failed,
                 "look at it again with `stepwell approvals`, then answer".to_owned(),
             ),
+            Refusal::NotEnded => (
+                Exit::Failed,
+                "drive it on with `stepwell resume RUN`".to_owned(),
+            ),
+            Refusal::NothingAgain(_) => (Exit::Usage, explained(refusal.code())),
             Refusal::Stale(_) => (Exit::Failed, explained(refusal.code())),
             Refusal::UnknownApproval(_) => (
                 Exit::Usage,

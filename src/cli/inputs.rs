@@ -24,16 +24,39 @@ pub(super) struct Given<'a> {
     pub(super) file: Option<&'a Path>,
 }
 
+/// What inputs are given for.
+#[derive(Debug)]
+pub(super) struct Ground<'a> {
+    /// The workflow.
+    pub(super) plan: &'a Plan,
+    /// Its folder, absolute.
+    pub(super) folder: &'a Path,
+    /// Values that hold unless others are given.
+    pub(super) base: Values,
+}
+
+impl<'a> Ground<'a> {
+    /// A workflow of which nothing ran before.
+    pub(super) fn new(compiled: &'a Compiled) -> Self {
+        Self {
+            plan: &compiled.plan,
+            folder: &compiled.folder,
+            base: Values::new(),
+        }
+    }
+}
+
 /// The inputs of a run, checked and complete. Files given here are relative to the current folder, files of
 /// defaults to the workflow file; they must exist.
 pub(super) fn resolve(
     context: &Context,
-    compiled: &Compiled,
+    ground: Ground<'_>,
     given: &Given<'_>,
     now: Timestamp,
 ) -> Result<Values, Error> {
-    let plan = &compiled.plan;
-    let mut values = self::given(context, plan, given)?;
+    let plan = ground.plan;
+    let mut values = ground.base;
+    values.extend(self::given(context, plan, given)?);
     for (name, field) in &plan.inputs {
         if let Some(value) = values.get_mut(name) {
             visit_files(field, value, &mut |path| {
@@ -45,7 +68,7 @@ pub(super) fn resolve(
         .map_err(Error::document)?
         .into_iter()
         .collect();
-    let missing = settle_files(plan, &mut inputs, &compiled.folder);
+    let missing = settle_files(plan, &mut inputs, ground.folder);
     if missing.is_empty() {
         Ok(inputs)
     } else {

@@ -7,6 +7,7 @@ mod answer;
 mod arguments;
 mod command;
 mod compile;
+mod confirm;
 mod drive;
 mod error;
 mod exit;
@@ -171,6 +172,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
             command::request_changes::perform(context, arguments).await
         }
         Command::Resume(arguments) => command::resume::perform(context, &arguments).await,
+        Command::Retry(arguments) => command::retry::perform(context, &arguments).await,
+        Command::Fork(arguments) => command::fork::perform(context, &arguments).await,
         Command::Pause(arguments) => command::pause::perform(context, arguments).await,
         Command::Unpause(arguments) => command::pause::unpause(context, arguments).await,
         Command::Signal(arguments) => command::signal::perform(context, arguments).await,

@@ -79,7 +79,7 @@ async fn create(
     };
     let engine = Engine::over(shared);
     engine
-        .create_as(run, new, trigger)
+        .create_as(run, new, trigger, Vec::new())
         .await
         .map_err(|error| broken(&error))?;
     Ok(run)

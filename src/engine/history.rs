@@ -7,7 +7,7 @@ use super::{Error, Shared, secrets};
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
 use crate::redact::Redactor;
-use crate::run::payload::RunCreated;
+use crate::run::payload::{PlanMigrated, RunCreated, StepCopied};
 use crate::run::{
     self, Actor, Command, Event, Moment, NewRecord, Recorded, RunState, RunStatus, RunSummary, Seq,
     advance, decide,
@@ -42,8 +42,8 @@ impl History {
         shared: Arc<Shared>,
         run: RunId,
         plan: Arc<Plan>,
-        created: RunCreated,
-        actor: Actor,
+        (created, actor): (RunCreated, Actor),
+        copies: Vec<StepCopied>,
     ) -> Result<Self, Error> {
         let moment = shared.moment();
         let folder = created.workflow_folder.as_deref().map(Path::new);
@@ -57,7 +57,11 @@ impl History {
             durable: 0,
             secrets,
         };
-        history.append(vec![first], 0).await?;
+        let copies = copies.into_iter().map(Box::new).map(Event::StepCopied);
+        let copies = copies.collect();
+        let mut batch = vec![first];
+        batch.extend(history.fold(copies, moment, &Actor::Engine)?);
+        history.append(batch, 0).await?;
         Ok(history)
     }
 
@@ -115,6 +119,26 @@ impl History {
         self.append(batch, expected).await
     }
 
+    /// Goes on with another plan, which is durable already.
+    pub(super) async fn migrate(
+        &mut self,
+        migrated: PlanMigrated,
+        plan: Arc<Plan>,
+        actor: Actor,
+    ) -> Result<(), Error> {
+        let moment = self.shared.moment();
+        let events = decide(&self.state, Command::Migrate(migrated))?;
+        let expected = self.state.seq;
+        let state = Arc::make_mut(&mut self.state);
+        let mut batch = Vec::new();
+        for event in events {
+            let next = recorded(&self.shared, state.seq + 1, event, moment, &actor);
+            state.migrate(&next, Arc::clone(&plan))?;
+            batch.push(next);
+        }
+        self.append(batch, expected).await
+    }
+
     /// Appends bookkeeping until nothing follows any more.
     pub(super) async fn advance(&mut self) -> Result<(), Error> {
         loop {
@@ -143,7 +167,7 @@ impl History {
             let state = Arc::make_mut(&mut self.state);
             for record in &records {
                 let recorded = Recorded::from_record(record)?;
-                state.apply(&recorded)?;
+                fold(shared, state, &recorded).await?;
                 self.durable = recorded.seq;
                 shared.tell_event(run, &recorded);
             }
@@ -280,7 +304,7 @@ pub(super) async fn replay(shared: &Shared, run: RunId, last: Seq) -> Result<Run
         for record in &records {
             let recorded = Recorded::from_record(record)?;
             match &mut state {
-                Some(state) => state.apply(&recorded)?,
+                Some(state) => fold(shared, state, &recorded).await?,
                 None => state = Some(begin(shared, run, &recorded).await?),
             }
         }
@@ -289,6 +313,17 @@ pub(super) async fn replay(shared: &Shared, run: RunId, last: Seq) -> Result<Run
         }
     }
     state.ok_or(Error::NoRun(run))
+}
+
+/// Folds one event that is durable. A change of the plan needs the new plan at hand.
+async fn fold(shared: &Shared, state: &mut RunState, recorded: &Recorded) -> Result<(), Error> {
+    if let Event::PlanMigrated(migrated) = &recorded.event {
+        let plan = plan_of(shared, migrated.to).await?;
+        state.migrate(recorded, plan)?;
+    } else {
+        state.apply(recorded)?;
+    }
+    Ok(())
 }
 
 async fn begin(shared: &Shared, run: RunId, first: &Recorded) -> Result<RunState, Error> {

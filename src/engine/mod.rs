@@ -24,6 +24,7 @@ mod perform;
 mod plans;
 mod progress;
 mod queue;
+mod rerun;
 mod secrets;
 mod slots;
 mod task;
@@ -37,10 +38,11 @@ pub use error::Error;
 pub use folder::RunFolder;
 pub use options::{ModeEnvironment, Options, Ports, Variables};
 pub use progress::{Note, Progress};
+pub use rerun::{NewFork, Places};
 
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
-use crate::run::payload::{RunCreated, Trigger, Values};
+use crate::run::payload::{RunCreated, StepCopied, Trigger, Values};
 use crate::run::{Actor, Command, Event, Moment, Recorded, RunState, RunStatus, RunSummary, Seq};
 use crate::store::ListQuery;
 use crate::time::Timestamp;
@@ -122,25 +124,22 @@ impl Engine {
     /// The store or the blobs can't be written.
     pub async fn create(&self, new: NewRun) -> Result<RunId, Error> {
         let run = RunId::generate(self.shared.ports.clock.now());
-        self.create_as(run, new, Trigger::Manual).await?;
+        self.create_as(run, new, Trigger::Manual, Vec::new())
+            .await?;
         Ok(run)
     }
 
     /// Creates a run with that id.
-    async fn create_as(&self, run: RunId, new: NewRun, trigger: Trigger) -> Result<(), Error> {
+    async fn create_as(
+        &self,
+        run: RunId,
+        new: NewRun,
+        trigger: Trigger,
+        copies: Vec<StepCopied>,
+    ) -> Result<(), Error> {
         let shared = &self.shared;
         let now = shared.ports.clock.now();
-        let plan_bytes = new.plan.to_bytes();
-        let plan_digest = Digest::of(&plan_bytes);
-        for (digest, bytes) in new.blobs.into_iter().chain([(plan_digest, plan_bytes)]) {
-            let stored = shared.ports.put_blob(bytes).await?;
-            if stored != digest {
-                return Err(Error::Internal(format!(
-                    "blob {digest} was stored as {stored}"
-                )));
-            }
-        }
-        shared.plans.share(plan_digest, &new.plan);
+        let plan_digest = self.keep(&new.plan, new.blobs).await?;
         let created = RunCreated {
             workflow: new.plan.name.clone(),
             plan: plan_digest,
@@ -154,8 +153,32 @@ impl Engine {
             allow_self: shared.options.allow_self,
             labels: new.plan.labels.clone(),
         };
-        History::create(Arc::clone(shared), run, new.plan, created, new.actor).await?;
+        History::create(
+            Arc::clone(shared),
+            run,
+            new.plan,
+            (created, new.actor),
+            copies,
+        )
+        .await?;
         Ok(())
+    }
+
+    /// Keeps a plan and what it names; gives its digest.
+    async fn keep(&self, plan: &Arc<Plan>, blobs: Vec<(Digest, Vec<u8>)>) -> Result<Digest, Error> {
+        let shared = &self.shared;
+        let plan_bytes = plan.to_bytes();
+        let plan_digest = Digest::of(&plan_bytes);
+        for (digest, bytes) in blobs.into_iter().chain([(plan_digest, plan_bytes)]) {
+            let stored = shared.ports.put_blob(bytes).await?;
+            if stored != digest {
+                return Err(Error::Internal(format!(
+                    "blob {digest} was stored as {stored}"
+                )));
+            }
+        }
+        shared.plans.share(plan_digest, plan);
+        Ok(plan_digest)
     }
 
     /// The state of a run.

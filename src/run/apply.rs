@@ -4,8 +4,11 @@ mod attempt;
 mod child;
 mod flow;
 mod handler;
+mod migrate;
 mod question;
 mod queue;
+mod rerun;
+mod reset;
 mod rewind;
 mod time;
 
@@ -84,6 +87,9 @@ impl RunState {
             frontier: BTreeSet::new(),
             settled: 0,
             total: 0,
+            reopenings: 0,
+            copied: 0,
+            versions: Vec::new(),
             approvals: IndexMap::new(),
             starter: None,
             rewinds: Vec::new(),
@@ -120,7 +126,7 @@ impl RunState {
             let why = format!("place {} was expected", self.seq + 1);
             return Err(illegal(recorded, why));
         }
-        if self.ending.is_some() {
+        if self.ending.is_some() && !matches!(recorded.event, Event::RunReopened(_)) {
             return Err(illegal(recorded, "the run has ended".to_owned()));
         }
         self.apply_event(recorded)
@@ -139,6 +145,9 @@ impl RunState {
         let at = recorded.time;
         match &recorded.event {
             Event::RunCreated(_) => Err("the run exists already".to_owned()),
+            Event::RunStarted(_) if self.is_half_copied() => {
+                Err("not every step was copied".to_owned())
+            }
             Event::RunStarted(_) => match self.started_at.replace(at) {
                 Some(_) => Err("the run has started already".to_owned()),
                 None => Ok(()),
@@ -156,6 +165,9 @@ impl RunState {
             Event::HandlerEnded(ended) => self.handler_ended(ended, at),
             Event::HandlerTimedOut(named) => self.handler_timed_out(named),
             Event::NotificationSent(sent) => self.notification_sent(sent),
+            Event::RunReopened(reopened) => self.reopened(reopened, at),
+            Event::PlanMigrated(_) => Err("it needs the new plan at hand".to_owned()),
+            Event::StepCopied(copied) => self.step_copied(copied, at),
             Event::StepReady(ready) => self.step_ready(ready, at),
             Event::StepSkipped(blocked) => self.block(blocked, StepStatus::Skipped, at),
             Event::StepNotRun(blocked) => self.block(blocked, StepStatus::NotRun, at),
@@ -293,6 +305,7 @@ impl RunState {
     }
 
     fn settle_node(&mut self, node: NodeId, status: StepStatus, at: Timestamp) -> Applied {
+        self.put_down_parked(node, at)?;
         let plan = Arc::clone(&self.plan);
         let by = self.seq + 1;
         let Some(state) = self.node_mut(node) else {

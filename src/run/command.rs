@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::payload::{
     AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    NotificationSent, ResultRecorded, Values,
+    NotificationSent, PlanMigrated, ResultRecorded, Values,
 };
+use super::record::Seq;
 use crate::approval::Denied;
 use crate::code::{self, Code};
 use crate::failure::Failure;
@@ -21,6 +22,19 @@ pub enum Command {
         /// Why, in the person's words.
         reason: Option<String>,
     },
+    /// Go on after the end.
+    Reopen {
+        /// Steps to begin from; none = what did not succeed.
+        from: Vec<StepPath>,
+        /// Who wants it.
+        by: String,
+        /// Why, in the person's words.
+        reason: Option<String>,
+        /// The last event when what would begin anew was shown, if it was.
+        seen: Option<Seq>,
+    },
+    /// Go on with another version of the plan, which the caller has compared with this one.
+    Migrate(PlanMigrated),
     /// Begin nothing new.
     Pause {
         /// Why, in the person's words.
@@ -138,6 +152,12 @@ pub enum Refusal {
         /// Its final status.
         status: &'static str,
     },
+    /// The run goes on, so it can't be taken up again.
+    #[error("the run has not ended")]
+    NotEnded,
+    /// Nothing of the run can begin anew.
+    #[error("{0}")]
+    NothingAgain(String),
     /// The command speaks of something that is no longer so.
     #[error("{0}")]
     Stale(String),
@@ -193,6 +213,8 @@ impl Refusal {
     pub fn code(&self) -> Code {
         match self {
             Self::Ended { .. } => code::RUN_ENDED,
+            Self::NotEnded => code::RUN_NOT_ENDED,
+            Self::NothingAgain(_) => code::NOTHING_AGAIN,
             Self::Stale(_) => code::STALE_COMMAND,
             Self::UnknownApproval(_) => code::UNKNOWN_APPROVAL,
             Self::Decided { .. } => code::ALREADY_DECIDED,

@@ -14,9 +14,11 @@ use super::frame::Stop;
 use super::outputs::outputs_of;
 use super::payload::{
     AnalysisReported, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
-    EffectClass, NotificationSent, ResultRecorded, RunPaused, StepFailed,
+    EffectClass, NotificationSent, PlanMigrated, ResultRecorded, RunPaused, RunReopened,
+    StepFailed,
 };
-use super::state::{AttemptStatus, RunState, StepState, StepStatus};
+use super::rerun::reopening;
+use super::state::{AttemptStatus, Ending, RunState, StepState, StepStatus};
 use crate::approval::Verdict;
 use crate::code;
 use crate::failure::{Failure, FailureKind};
@@ -32,36 +34,18 @@ pub const INTERRUPTIONS_MAX: usize = 10;
 /// The command is refused; nothing happens.
 pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal> {
     if let Some(ending) = &state.ending {
-        return match command {
-            // What was decided before the end is answered as decided, so that the same answer twice is no error.
-            Command::Vote(vote) if vote::is_decided(state, &vote) => vote::decide(state, vote),
-            Command::Vote(_)
-            | Command::Start
-            | Command::Cancel { .. }
-            | Command::Pause { .. }
-            | Command::Unpause
-            | Command::Signal { .. }
-            | Command::Analysed { .. }
-            | Command::AnalysisFailed { .. }
-            | Command::Admit { .. }
-            | Command::SlotRefused { .. }
-            | Command::ChildStarted(_)
-            | Command::ChildWaits(_)
-            | Command::ChildEnded(_)
-            | Command::Told(_)
-            | Command::BeginAttempt(_)
-            | Command::AttemptEnded { .. }
-            | Command::AttemptBroken { .. }
-            | Command::AttemptLost { .. }
-            | Command::AttemptKilled { .. } => Err(Refusal::Ended {
-                status: ending.status.as_str(),
-            }),
-        };
+        return after_the_end(state, ending, command);
     }
     match command {
         Command::Start if state.started_at.is_some() => Ok(Vec::new()),
+        Command::Start if state.is_half_copied() => Err(Refusal::Stale(
+            "not every step was copied into this fork: its creation was cut short; fork again"
+                .to_owned(),
+        )),
         Command::Start => Ok(vec![Event::RunStarted(Empty {})]),
         Command::Cancel { reason } => cancel(state, reason),
+        Command::Reopen { .. } => Err(Refusal::NotEnded),
+        Command::Migrate(migrated) => migrate(state, migrated),
         Command::Pause { .. } if state.paused.is_some() => Ok(Vec::new()),
         Command::Pause { reason } => Ok(vec![Event::RunPaused(RunPaused { reason })]),
         Command::Unpause if state.paused.is_none() => Ok(Vec::new()),
@@ -111,6 +95,74 @@ fn told(state: &RunState, sent: NotificationSent) -> Vec<Event> {
         return Vec::new();
     }
     vec![Event::NotificationSent(sent)]
+}
+
+/// What an ended run still answers.
+fn after_the_end(
+    state: &RunState,
+    ending: &Ending,
+    command: Command,
+) -> Result<Vec<Event>, Refusal> {
+    match command {
+        // What was decided before the end is answered as decided, so that the same answer twice is no error.
+        Command::Vote(vote) if vote::is_decided(state, &vote) => vote::decide(state, vote),
+        Command::Reopen {
+            from,
+            by,
+            reason,
+            seen,
+        } => {
+            if seen.is_some_and(|seen| seen != state.seq) {
+                return Err(Refusal::Changed);
+            }
+            reopen(state, &from, by, reason)
+        }
+        Command::Vote(_)
+        | Command::Migrate(_)
+        | Command::Start
+        | Command::Cancel { .. }
+        | Command::Pause { .. }
+        | Command::Unpause
+        | Command::Signal { .. }
+        | Command::Analysed { .. }
+        | Command::AnalysisFailed { .. }
+        | Command::Admit { .. }
+        | Command::SlotRefused { .. }
+        | Command::ChildStarted(_)
+        | Command::ChildWaits(_)
+        | Command::ChildEnded(_)
+        | Command::Told(_)
+        | Command::BeginAttempt(_)
+        | Command::AttemptEnded { .. }
+        | Command::AttemptBroken { .. }
+        | Command::AttemptLost { .. }
+        | Command::AttemptKilled { .. } => Err(Refusal::Ended {
+            status: ending.status.as_str(),
+        }),
+    }
+}
+
+fn reopen(
+    state: &RunState,
+    from: &[StepPath],
+    by: String,
+    reason: Option<String>,
+) -> Result<Vec<Event>, Refusal> {
+    let chosen = reopening(state, from)?;
+    Ok(vec![Event::RunReopened(RunReopened {
+        steps: chosen.steps,
+        resumed: chosen.resumed,
+        by,
+        reason,
+    })])
+}
+
+fn migrate(state: &RunState, migrated: PlanMigrated) -> Result<Vec<Event>, Refusal> {
+    if state.has_open_attempt() {
+        let why = "an attempt is under way: let it end first".to_owned();
+        return Err(Refusal::Stale(why));
+    }
+    Ok(vec![Event::PlanMigrated(migrated)])
 }
 
 fn killed(state: &RunState, step: StepPath, attempt: u32) -> Result<Vec<Event>, Refusal> {

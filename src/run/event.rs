@@ -9,10 +9,11 @@ use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
     ApprovalVoted, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
     BranchChosen, ChildRunClosed, ChildRunStarted, ChildRunWaiting, DeadlinePassed, HandlerEnded,
-    HandlerNamed, MapExpanded, MapItemClosed, MapItemStarted, NotificationSent, ResultRecorded,
-    RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunDecided, RunEnded, RunFailed,
-    RunPaused, RunQueued, SignalConsumed, SignalReceived, SlotsReleased, StepAdmitted, StepBlocked,
-    StepFailed, StepQueued, StepReady, StepSucceeded, StepsRewound,
+    HandlerNamed, MapExpanded, MapItemClosed, MapItemStarted, NotificationSent, PlanMigrated,
+    ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunDecided, RunEnded,
+    RunFailed, RunPaused, RunQueued, RunReopened, SignalConsumed, SignalReceived, SlotsReleased,
+    StepAdmitted, StepBlocked, StepCopied, StepFailed, StepQueued, StepReady, StepSucceeded,
+    StepsRewound,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -99,6 +100,8 @@ events! {
 
     8 1 RunPaused(RunPaused): "An operator holds it: nothing new begins.",
     9 1 RunUnpaused(Empty): "It goes on.",
+    11 1 RunReopened(RunReopened): "It goes on after its end: what did not succeed, or was named, begins anew.",
+    12 1 PlanMigrated(PlanMigrated): "It goes on with another version of its plan.",
     13 1 RunTimedOut(Empty): "Its time is over; what runs is stopped.",
     14 1 RunQueued(RunQueued): "It waits for a place in its group.",
     15 1 RunAdmitted(Empty): "It has its place.",
@@ -117,6 +120,7 @@ events! {
     27 1 StepQueued(StepQueued): "It waits for places or locks.",
     28 1 StepAdmitted(StepAdmitted): "It has them.",
     31 1 DeadlinePassed(DeadlinePassed): "The deadline of a step has passed; what runs of it is stopped.",
+    33 1 StepCopied(Box<StepCopied>): "What another run did stands for it.",
     34 1 SlotsReleased(SlotsReleased): "A run or a step gave up what it held while people are waited for.",
 
     40 1 AttemptStarted(AttemptStarted): "An attempt is about to begin; written before anything runs.",

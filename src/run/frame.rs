@@ -122,6 +122,8 @@ pub struct Frame {
     pub changes: Vec<Change>,
     /// Whether a rewind left it behind: its steps are history, not part of the run any more.
     pub(super) abandoned: bool,
+    /// Whether it is an item that waits for its turn to go again.
+    pub(super) parked: bool,
 }
 
 impl Frame {

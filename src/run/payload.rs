@@ -5,6 +5,7 @@ mod child;
 mod flow;
 mod handler;
 mod queue;
+mod rerun;
 mod time;
 
 use indexmap::IndexMap;
@@ -22,6 +23,7 @@ pub use flow::{
 
 pub use handler::{HandlerEnded, HandlerNamed, NotificationSent, RunDecided, StepFailure};
 pub use queue::{RunQueued, SlotWish, SlotsReleased, StepAdmitted, StepQueued};
+pub use rerun::{CopiedItems, PlanMigrated, RunReopened, StepCopied};
 pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
 pub use crate::approval::Answer;
@@ -48,6 +50,15 @@ pub enum Trigger {
         /// That step.
         step: StepPath,
     },
+    /// It goes on from what another run did.
+    Fork {
+        /// That run.
+        run: RunId,
+        /// The last event of that run that it builds on.
+        seq: crate::run::Seq,
+        /// How many of its steps were copied.
+        copied: u32,
+    },
 }
 
 impl Trigger {
@@ -57,6 +68,7 @@ impl Trigger {
         match self {
             Self::Manual => "manual",
             Self::Parent { .. } => "parent",
+            Self::Fork { .. } => "fork",
         }
     }
 }

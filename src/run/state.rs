@@ -17,14 +17,14 @@ use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
 use super::handler::HandlerState;
 use super::payload::{
-    AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, ResultRecorded, RetryScheduled,
-    RunCreated, RunDecided, RunPaused, Values,
+    AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, PlanMigrated, ResultRecorded,
+    RetryScheduled, RunCreated, RunDecided, RunPaused, Trigger, Values,
 };
 use super::question::ApprovalState;
 use super::record::{Epoch, Seq};
 use super::summary::RunStatus;
 use crate::failure::Failure;
-use crate::id::{ApprovalId, RunId, StepPath};
+use crate::id::{ApprovalId, Digest, RunId, StepPath};
 use crate::plan::{Plan, Step, StepKind};
 use crate::time::Timestamp;
 
@@ -213,6 +213,8 @@ pub struct StepState {
     pub changes_asked: u32,
     /// Frames of items and rounds of its earlier lives, by the key as written in paths.
     pub(super) former: Vec<(String, usize)>,
+    /// The run and the event that it was copied from.
+    pub copied_from: Option<(RunId, Seq)>,
 }
 
 impl StepState {
@@ -250,6 +252,7 @@ impl StepState {
             rewound: false,
             changes_asked: 0,
             former: Vec::new(),
+            copied_from: None,
         }
     }
 
@@ -335,6 +338,12 @@ pub struct RunState {
     pub(super) settled: usize,
     /// Steps in all.
     pub(super) total: usize,
+    /// How often it was taken up again after its end.
+    pub reopenings: u32,
+    /// Steps that were copied from the run that it was forked from.
+    pub(super) copied: u32,
+    /// The versions of its plan after the first one.
+    pub versions: Vec<PlanMigrated>,
     /// Every question, in order.
     pub approvals: IndexMap<ApprovalId, ApprovalState>,
     /// Who started it, if a person did.
@@ -401,6 +410,26 @@ impl RunState {
     #[must_use]
     pub fn settled_count(&self) -> usize {
         self.settled
+    }
+
+    /// The plan that it follows now.
+    #[must_use]
+    pub fn plan_digest(&self) -> Digest {
+        let newest = self.versions.last();
+        newest.map_or(self.created.plan, |version| version.to)
+    }
+
+    /// Whether an attempt is under way.
+    #[must_use]
+    pub fn has_open_attempt(&self) -> bool {
+        self.frontier()
+            .any(|(_, step)| step.open_attempt().is_some())
+    }
+
+    /// Whether a forked run lacks steps that were to be copied: its creation was cut short.
+    #[must_use]
+    pub fn is_half_copied(&self) -> bool {
+        matches!(self.created.trigger, Trigger::Fork { copied, .. } if copied != self.copied)
     }
 
     /// Whether a step waits for a signal.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::handler::HandlerState;
-use super::payload::{Answer, ApprovalRequested, FileRef};
+use super::payload::{Answer, ApprovalRequested, FileRef, Trigger};
 use super::question::ApprovalState;
 use super::sensitive::{Reveal, shown_outputs, shown_results, shown_run_outputs};
 use super::state::{AttemptStatus, MapState, RunState, StepState, StepStatus};
@@ -27,7 +27,7 @@ pub fn summary(state: &RunState) -> RunSummary {
     RunSummary {
         run: state.run,
         workflow: state.plan.name.clone(),
-        plan: state.created.plan,
+        plan: state.plan_digest(),
         status: state.status(),
         created_at: state.created_at,
         updated_at: state.updated_at,
@@ -92,11 +92,14 @@ pub fn run_json_with(state: &RunState, reveal: Reveal) -> Value {
     let mut document = json!({
         "run_id": state.run,
         "workflow": state.plan.name,
-        "plan": state.created.plan,
+        "plan": state.plan_digest(),
         "status": state.status(),
         "created_at": state.created_at,
         "started_at": state.started_at,
         "ended_at": ending.map(|ending| ending.at),
+        "retried": state.reopenings,
+        "forked_from": forked_from(state),
+        "versions": state.versions,
         "folder": state.created.folder,
         "inputs": state.created.inputs,
         "outputs": outputs,
@@ -128,6 +131,13 @@ fn keeping(document: &mut Value, labels: &IndexMap<String, String>, retention: O
     if let Some(retention) = retention {
         fields.insert("retention".to_owned(), json!(retention));
     }
+}
+
+fn forked_from(state: &RunState) -> Option<Value> {
+    let Trigger::Fork { run, seq, .. } = &state.created.trigger else {
+        return None;
+    };
+    Some(json!({"run_id": run, "seq": seq}))
 }
 
 /// Everything that people can do for the run: questions, those of the runs inside it, signals that are awaited.
@@ -214,6 +224,7 @@ fn step_json(step: &Step, state: &StepState, reveal: Reveal) -> Value {
         "items": state.map.as_ref().map(|map| items_json(step, map, reveal)),
         "rounds": state.rounds.as_ref().map(|rounds| rounds.closed.len()),
         "failure": state.failure,
+        "copied_from": state.copied_from.map(|(run, seq)| json!({"run_id": run, "seq": seq})),
         "retry_at": state.retry.as_ref().map(|retry| retry.at),
         "ready_at": state.ready_at,
         "ended_at": state.ended_at,

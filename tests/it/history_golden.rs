@@ -14,7 +14,7 @@ use stepwell::run::{Actor, NewRecord, REGISTRY, Record, Recorded, RunState, run_
 
 use crate::crash::product_plans;
 use crate::machine::plan_of;
-use crate::simulator::{Ends, Simulation, World, sample, sample_results};
+use crate::simulator::{Ends, Simulation, World, replayed, sample, sample_results};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/histories/v1")
@@ -83,6 +83,9 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
     stories.push(("unknown".to_owned(), Arc::clone(&troubled), unknown));
     stories.push(("cancelled".to_owned(), troubled, cancelled));
     stories.push(("failed".to_owned(), Arc::clone(&failed.plan), failed));
+    for (name, run) in crate::rerun::stories() {
+        stories.push((name.to_owned(), Arc::clone(&run.plan), run));
+    }
     for (name, run) in crate::flow::stories() {
         stories.push((name.to_owned(), Arc::clone(&run.plan), run));
     }
@@ -134,7 +137,12 @@ fn to_json(plan: &Plan, run: &Simulation) -> Value {
             })
         })
         .collect();
-    json!({"plan": serde_json::to_value(plan).unwrap(), "records": records, "state": run_json(&run.state)})
+    let later: Vec<Value> = run
+        .later
+        .iter()
+        .map(|plan| serde_json::to_value(plan.as_ref()).unwrap())
+        .collect();
+    json!({"later_plans": later, "plan": serde_json::to_value(plan).unwrap(), "records": records, "state": run_json(&run.state)})
 }
 
 fn read(document: &Value) -> RunState {
@@ -165,9 +173,11 @@ fn read(document: &Value) -> RunState {
             Recorded::from_record(&record).unwrap()
         })
         .collect();
-    RunState::replay(run, Arc::new(plan), &history)
-        .unwrap()
-        .unwrap()
+    let later = document["later_plans"].as_array().into_iter().flatten();
+    let later: Vec<Arc<Plan>> = later
+        .map(|plan| Arc::new(Plan::from_bytes(plan.to_string().as_bytes()).unwrap()))
+        .collect();
+    replayed(run, (&Arc::new(plan), &later), &history)
 }
 
 #[test]

@@ -52,6 +52,8 @@ mod process_points;
 mod process_rig;
 mod process_write;
 mod rehearsal;
+mod rerun;
+mod rerun_cli;
 mod review;
 mod schedule;
 mod secrets;

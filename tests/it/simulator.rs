@@ -11,7 +11,7 @@ use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
 use stepwell::run::payload::{
     AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, EffectClass,
-    NotificationSent, ResultRecorded, RunCreated, Trigger, Values,
+    NotificationSent, PlanMigrated, ResultRecorded, RunCreated, Trigger, Values,
 };
 use stepwell::run::{
     Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, RunStatus,
@@ -95,7 +95,27 @@ pub(crate) struct Simulation {
     pub(crate) plan: Arc<Plan>,
     pub(crate) history: Vec<Recorded>,
     pub(crate) state: RunState,
+    /// The plans that the run went on with later.
+    pub(crate) later: Vec<Arc<Plan>>,
     clock: i64,
+}
+
+/// Folds a history whose plan may change on the way.
+pub(crate) fn replayed(
+    run: RunId,
+    (plan, later): (&Arc<Plan>, &[Arc<Plan>]),
+    history: &[Recorded],
+) -> RunState {
+    let mut state = RunState::begin(run, Arc::clone(plan), &history[0]).unwrap();
+    for recorded in &history[1..] {
+        if let Event::PlanMigrated(migrated) = &recorded.event {
+            let plan = later.iter().find(|plan| plan.digest() == migrated.to);
+            state.migrate(recorded, Arc::clone(plan.unwrap())).unwrap();
+        } else {
+            state.apply(recorded).unwrap();
+        }
+    }
+    state
 }
 
 const RUN: RunId = RunId::from_bytes([7; 16]);
@@ -104,12 +124,16 @@ const ROUNDS_MAX: usize = 100_000;
 
 impl Simulation {
     pub(crate) fn new(plan: &Arc<Plan>, inputs: &Value) -> Self {
+        Self::triggered(plan, inputs, Trigger::Manual)
+    }
+
+    pub(crate) fn triggered(plan: &Arc<Plan>, inputs: &Value, trigger: Trigger) -> Self {
         let created = Event::RunCreated(RunCreated {
             workflow: plan.name.clone(),
             plan: plan.digest(),
             engine: "test".to_owned(),
             inputs: inputs.as_object().cloned().unwrap_or_default(),
-            trigger: Trigger::Manual,
+            trigger,
             folder: "runs/test".to_owned(),
             workflow_folder: None,
             base_url: Some("https://flows.example/".to_owned()),
@@ -129,6 +153,7 @@ impl Simulation {
             plan: Arc::clone(plan),
             history: vec![first],
             state,
+            later: Vec::new(),
             clock: 1,
         }
     }
@@ -136,13 +161,12 @@ impl Simulation {
     /// The same run as it stands after a crash that kept the first `kept` events.
     pub(crate) fn crashed(&self, kept: usize) -> Self {
         let history = self.history[..kept].to_vec();
-        let state = RunState::replay(RUN, Arc::clone(&self.plan), &history)
-            .unwrap()
-            .unwrap();
+        let state = replayed(RUN, (&self.plan, &self.later), &history);
         Self {
             plan: Arc::clone(&self.plan),
             history,
             state,
+            later: self.later.clone(),
             clock: self.clock,
         }
     }
@@ -159,7 +183,7 @@ impl Simulation {
         }
     }
 
-    fn record(&mut self, events: Vec<Event>) {
+    pub(crate) fn record(&mut self, events: Vec<Event>) {
         for event in events {
             self.clock += 1;
             let recorded = Recorded {
@@ -177,6 +201,29 @@ impl Simulation {
             });
             self.history.push(recorded);
         }
+    }
+
+    /// Goes on with another plan, as the engine does after it compared them.
+    pub(crate) fn migrate(&mut self, plan: &Arc<Plan>, changes: Vec<String>) {
+        let migrated = PlanMigrated {
+            from: self.state.plan_digest(),
+            to: plan.digest(),
+            changes,
+        };
+        let events = decide(&self.state, Command::Migrate(migrated)).unwrap();
+        for event in events {
+            self.clock += 1;
+            let recorded = Recorded {
+                seq: self.state.seq + 1,
+                time: Timestamp::from_micros(self.clock),
+                epoch: 1,
+                actor: Actor::Engine,
+                event,
+            };
+            self.state.migrate(&recorded, Arc::clone(plan)).unwrap();
+            self.history.push(recorded);
+        }
+        self.later.push(Arc::clone(plan));
     }
 
     pub(crate) fn submit(&mut self, command: Command) -> Result<(), Refusal> {

@@ -1,19 +1,22 @@
 //! `stepwell resume`: take up one unfinished run, or all of them.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::super::compile::compile;
 use super::super::error::Error;
 use super::super::open::Opened;
 use super::super::progress::Watcher;
 use super::super::view::Frame;
 use super::super::view::outcome;
-use super::super::{Context, Exit, drive, find};
+use super::super::{Context, Exit, confirm, drive, find, person};
 use crate::id::RunId;
-use crate::run::{RunState, run_json};
+use crate::run::{Refusal, RunState, compare_plans, run_json};
 use crate::{code, engine, store};
 
 /// Runs that are driven at the same time; their Python steps share the engine's slots.
@@ -29,6 +32,9 @@ pub(in crate::cli) struct Arguments {
         conflicts_with = "all"
     )]
     run: Option<String>,
+    /// Go on with the workflow file as it is now, or with FILE; what has begun must be the same in it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "all")]
+    with_version: Option<Option<PathBuf>>,
     /// All unfinished runs
     #[arg(long)]
     all: bool,
@@ -47,6 +53,9 @@ pub(in crate::cli) async fn perform(
         if let Some(by) = opened.store.driver(run) {
             return Err(store::Error::Driven { run, by }.into());
         }
+        if let Some(file) = &arguments.with_version {
+            migrate(context, &opened, run, file.as_deref()).await?;
+        }
         return drive::drive_and_tell(context, &opened, run).await;
     }
     let Some(opened) = context.open_existing().await? else {
@@ -64,6 +73,51 @@ pub(in crate::cli) async fn perform(
                 .aside(&drive::interrupted(context, "resume --all"));
             Ok(Exit::Interrupted)
         }
+    }
+}
+
+/// Goes on with another version of the workflow, when nothing that has begun differs in it.
+async fn migrate(
+    context: &Context,
+    opened: &Opened,
+    run: RunId,
+    file: Option<&Path>,
+) -> Result<(), Error> {
+    let state = opened.engine.state(run).await?;
+    if state.ending.is_some() {
+        let status = state.status().as_str();
+        return Err(Refusal::Ended { status }.into());
+    }
+    let recorded = recorded_file(&state);
+    let compiled = compile(context, file.unwrap_or(&recorded), None)?;
+    context.output.diagnostics(&compiled.warnings);
+    let compared = compare_plans(&state, &compiled.plan);
+    confirm::list(context, "what is different", &compared.changes);
+    if !compared.obstacles.is_empty() {
+        let message = format!("{run} can't go on with this version");
+        let error = Error::new(Exit::Failed, code::PLAN_DIFFERS, message);
+        let obstacles = compared.obstacles.into_iter();
+        return Err(obstacles.fold(error, Error::help));
+    }
+    if compiled.plan.digest() == state.plan_digest() {
+        context.output.remark("nothing is different");
+        return Ok(());
+    }
+    let plan = (Arc::new(compiled.plan), compiled.blobs);
+    let engine = &opened.engine;
+    engine
+        .migrate(run, person::actor(), plan, compared.changes)
+        .await?;
+    Ok(())
+}
+
+/// The file that the run was compiled from, where it was then.
+fn recorded_file(state: &RunState) -> PathBuf {
+    let file = Path::new(&state.plan.source.file);
+    let name = file.file_name().map_or(file, Path::new);
+    match &state.created.workflow_folder {
+        Some(folder) => Path::new(folder).join(name),
+        None => file.to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::super::compile::{Compiled, compile};
 use super::super::error::Error;
-use super::super::inputs::{self, Given};
+use super::super::inputs::{self, Given, Ground};
 use super::super::{Context, Exit, drive, person};
 use super::analyze::mode;
 use crate::engine::NewRun;
@@ -46,7 +46,7 @@ pub(in crate::cli) async fn perform(
         pairs: &arguments.input,
         file: arguments.inputs.as_deref(),
     };
-    let inputs = inputs::resolve(context, &compiled, &given, scheduled_at)?;
+    let inputs = inputs::resolve(context, Ground::new(&compiled), &given, scheduled_at)?;
     let opened = context.open().await?;
     let Compiled {
         plan,

@@ -103,6 +103,7 @@ fn check(blobs: &Blobs, digest: Digest) -> Result<(), artifact::Error> {
 /// Every stored file that the history of this run names, each once.
 fn referred(state: &RunState) -> Vec<Digest> {
     let mut digests = vec![state.created.plan, state.plan.source.digest];
+    digests.extend(state.versions.iter().map(|version| version.to));
     for (step, step_state) in state.steps() {
         if let StepKind::Python(python) = &step.kind {
             digests.push(python.code);

@@ -8,7 +8,7 @@ use crate::failure::FailureKind;
 use crate::id::StepPath;
 use crate::run::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, AttemptFailed, AttemptStarted, Closed,
-    HandlerNamed, NotificationSent, SlotWish, StepsRewound,
+    HandlerNamed, MapExpanded, NotificationSent, RunReopened, SlotWish, StepsRewound,
 };
 use crate::run::{Event, RunStatus};
 
@@ -61,12 +61,15 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         | Event::MapItemClosed(_)
         | Event::RoundStarted(_)
         | Event::RoundClosed(_)
+        | Event::StepCopied(_)
         | Event::ResultRecorded(_) => None,
         Event::RunDecided(decided) => remark("·", "the run", ending(decided.status)),
         Event::HandlerStarted(named) => remark("·", "handler", named.kind.as_str()),
         Event::HandlerTimedOut(named) => handler(named, "is out of time"),
         Event::HandlerEnded(ended) => handler(&ended.handler, &ended.failure.as_ref()?.message),
         Event::NotificationSent(sent) => untold(sent),
+        Event::RunReopened(reopened) => remark("↺", "the run", &begins_anew(reopened)),
+        Event::PlanMigrated(_) => remark("·", "the run", "goes on with another version"),
         Event::RunCreated(created) => remark("·", &created.workflow, "created"),
         Event::RunCancelRequested(_) => remark("·", "the run", "is being cancelled"),
         Event::AttemptStarted(started) => Some(begins(started)),
@@ -106,12 +109,20 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
             remark("✗", passed.step.as_str(), "its deadline has passed")
         }
         Event::SignalReceived(signal) => remark("·", &signal.name, "the signal has come"),
-        Event::MapExpanded(expanded) => {
-            let count = format!("{} items", expanded.items.len());
-            remark("·", expanded.step.as_str(), &count)
-        }
+        Event::MapExpanded(expanded) => items(expanded),
         Event::BranchChosen(chosen) => remark("→", chosen.step.as_str(), &chosen.arm),
     }
+}
+
+fn begins_anew(reopened: &RunReopened) -> String {
+    let steps = reopened.steps.iter().chain(&reopened.resumed);
+    let steps: Vec<&str> = steps.map(StepPath::as_str).collect();
+    format!("goes on after its end with {}", steps.join(", "))
+}
+
+fn items(expanded: &MapExpanded) -> Option<Said<'static>> {
+    let count = format!("{} items", expanded.items.len());
+    remark("·", expanded.step.as_str(), &count)
 }
 
 fn waits_for(wishes: &[SlotWish]) -> String {

@@ -12,6 +12,9 @@ const FACT_CHARS_MAX: usize = 100;
 const FACTS: &[&str] = &[
     "/step",
     "/attempt",
+    "/steps",
+    "/resumed",
+    "/changes",
     "/workflow",
     "/kind",
     "/about",

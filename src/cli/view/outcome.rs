@@ -7,7 +7,7 @@ use super::{Frame, question, steps, table};
 use crate::failure::Failure;
 use crate::id::StepPath;
 use crate::plan::StepKind;
-use crate::run::payload::{ChildRunWaiting, FileRef};
+use crate::run::payload::{ChildRunWaiting, FileRef, Trigger};
 use crate::run::{Reveal, RunState, RunStatus, StepStatus, shown_run_outputs};
 
 /// Figures and artifacts that are listed by name.
@@ -69,6 +69,7 @@ fn signals(state: &RunState) -> impl Iterator<Item = (&str, &str)> {
 pub(in crate::cli) fn past(frame: &Frame<'_>) -> String {
     let state = frame.state;
     let mut text = format!("{}\n", head(state));
+    text.push_str(&origin(state));
     text.push_str(&steps::tree(state, 2));
     if let Some(ending) = &state.ending {
         section(&mut text, "outputs", &outputs(state, frame.reveal));
@@ -116,6 +117,32 @@ fn head(state: &RunState) -> String {
         took.unwrap_or_default(),
         state.run
     )
+}
+
+/// What came before: the run that it was forked from, ends that were taken back, versions.
+fn origin(state: &RunState) -> String {
+    let mut text = String::new();
+    if let Trigger::Fork { run, seq, copied } = &state.created.trigger {
+        let _infallible = writeln!(
+            text,
+            "  forked from {run} at event {seq}, {copied} steps copied"
+        );
+    }
+    match state.reopenings {
+        0 => {}
+        1 => text.push_str("  retried once\n"),
+        times => {
+            let _infallible = writeln!(text, "  retried {times} times");
+        }
+    }
+    for version in &state.versions {
+        let _infallible = writeln!(
+            text,
+            "  another version: {}",
+            line(&version.changes.join("; "))
+        );
+    }
+    text
 }
 
 fn section(text: &mut String, title: &str, body: &str) {

@@ -162,7 +162,7 @@ fn run_outputs(state: &RunState) -> RunEnded {
 
 /// Whether the newest attempt was a write that a cancel stopped.
 fn stopped_half_way(state: &StepState) -> bool {
-    state.attempts.last().is_some_and(|attempt| {
+    state.current_attempts().last().is_some_and(|attempt| {
         attempt.effect == EffectClass::Write
             && matches!(&attempt.status, AttemptStatus::Failed { failure, .. }
                 if failure.kind == FailureKind::Cancelled)

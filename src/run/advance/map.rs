@@ -129,8 +129,8 @@ pub(super) fn running(
         .filter_map(|index| close(state, step_state, foreach, *index))
         .collect();
     if !held {
-        let next = map.next..map.next + map.room(foreach);
-        events.extend(next.map(|index| {
+        let due = map.again.iter().copied().chain(map.next..map.items.len());
+        events.extend(due.take(map.room(foreach)).map(|index| {
             Event::MapItemStarted(MapItemStarted {
                 step: step_state.path.clone(),
                 index,

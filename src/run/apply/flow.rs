@@ -58,6 +58,7 @@ impl RunState {
             unsettled,
             changes: Vec::new(),
             abandoned: false,
+            parked: false,
         }));
         self.let_frame_in(number);
         number
@@ -78,7 +79,7 @@ impl RunState {
     }
 
     /// What the paths of a frame's steps begin with, and how much of their path in the plan that replaces.
-    fn prefix(&self, kind: &FrameKind, owner: Option<NodeId>) -> (String, usize) {
+    pub(super) fn prefix(&self, kind: &FrameKind, owner: Option<NodeId>) -> (String, usize) {
         let around = owner.and_then(|owner| self.node(owner));
         let (outer, cut) = match around {
             Some((step, state)) => (state.path.as_str(), step.path.as_str().len()),
@@ -175,6 +176,7 @@ impl RunState {
             frames: vec![None; count],
             closed: vec![None; count],
             open: BTreeSet::new(),
+            again: BTreeSet::new(),
             next: 0,
             failed: 0,
         });
@@ -195,6 +197,10 @@ impl RunState {
         let index = started.index;
         let state = self.expect(&started.step, &[StepStatus::Running])?;
         let owner = state.node;
+        if self.item_again(owner, index) {
+            return Ok(());
+        }
+        let state = self.expect(&started.step, &[StepStatus::Running])?;
         let Some(map) = state.map.as_mut().filter(|map| map.next == index) else {
             return Err(format!(
                 "item {index} of `{}` is not the next",

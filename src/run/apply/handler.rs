@@ -55,7 +55,9 @@ impl RunState {
             kind: named.kind,
             about: named.about.clone(),
         };
-        let frame = self.open_frame(Body::Handler(named.kind), kind, None, at);
+        let former = self.revive_handler(&kind, at);
+        let frame =
+            former.unwrap_or_else(|| self.open_frame(Body::Handler(named.kind), kind, None, at));
         self.handlers.push(HandlerState {
             named: named.clone(),
             frame,

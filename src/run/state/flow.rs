@@ -59,6 +59,8 @@ pub struct MapState {
     pub closed: Vec<Option<Arc<MapItemClosed>>>,
     /// Items that are under way.
     pub open: BTreeSet<usize>,
+    /// Items that ran before and wait for their turn to go again.
+    pub(in crate::run) again: BTreeSet<usize>,
     /// The next item to be started.
     pub next: usize,
     /// Items that ended otherwise than well.
@@ -69,14 +71,14 @@ impl MapState {
     /// How many more items may be started now.
     pub(in crate::run) fn room(&self, foreach: &ForeachStep) -> usize {
         let limit = usize::try_from(foreach.concurrency).unwrap_or(usize::MAX);
-        let left = self.items.len().saturating_sub(self.next);
+        let left = self.items.len().saturating_sub(self.next) + self.again.len();
         limit.saturating_sub(self.open.len()).min(left)
     }
 
     /// Whether every item has ended.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.open.is_empty() && self.next >= self.items.len()
+        self.open.is_empty() && self.again.is_empty() && self.next >= self.items.len()
     }
 }
 
