@@ -17,7 +17,7 @@ use crate::id::{Digest, StepPath};
 use crate::plan::{Plan, Step, StepKind, Steps};
 use crate::run::{Forking, RunState, Seq, forking, run_json};
 
-/// Make a new run from what another one did: what nothing changed reaches is copied, the rest runs
+/// Make a new run from another one: copy what no change reaches, run the rest
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
     /// The run: its id, the beginning or the end of it, or @last

@@ -8,7 +8,7 @@ use super::super::{Context, Exit, confirm, drive, find, person};
 use crate::id::StepPath;
 use crate::run::{Command, Reopening, RunState, StepStatus, reopening, run_json};
 
-/// Take an ended run up again: what did not succeed runs once more, what succeeded stays
+/// Take an ended run up again: run once more what did not succeed
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
     /// The run: its id, the beginning or the end of it, or @last
