@@ -28,6 +28,15 @@ type Pair = (Vec<u8>, Vec<u8>);
 /// A key and its new value; none removes it.
 type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// How often an opening is tried again while an earlier handle lets go of the file, and the pause between: 5 s in all.
+const LETTING_GO_TRIES: u32 = 250;
+const LETTING_GO_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// Whether sled found its file locked.
+fn is_letting_go(error: &::sled::Error) -> bool {
+    matches!(error, ::sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
+}
+
 /// The one tree of the database. Every call is guarded: sled answers damage with a panic.
 #[derive(Debug)]
 struct Database {
@@ -48,9 +57,18 @@ impl Database {
                 .flush_every_ms(None)
                 .open()
         };
-        let db = match catch_unwind(open) {
-            Ok(opened) => opened.map_err(|error| named(folder, error))?,
-            Err(panic) => return Err(panicked(folder, &*panic)),
+        let mut tries = 0;
+        let db = loop {
+            match catch_unwind(open) {
+                Ok(Ok(db)) => break db,
+                // Our own lock is held, so nobody else has it open: an earlier handle is just letting go.
+                Ok(Err(error)) if tries < LETTING_GO_TRIES && is_letting_go(&error) => {
+                    tries += 1;
+                    std::thread::sleep(LETTING_GO_PAUSE);
+                }
+                Ok(Err(error)) => return Err(named(folder, error)),
+                Err(panic) => return Err(panicked(folder, &*panic)),
+            }
         };
         Ok(Self {
             db: Some(db),
