@@ -15,6 +15,7 @@
 
 mod chain;
 mod disk;
+mod growth;
 mod history;
 mod machine;
 mod many;
@@ -32,13 +33,14 @@ use table::Table;
 type Case = (&'static str, fn(&mut Table));
 
 /// In this order: what is disturbed by a warm machine comes first.
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     ("program", program::measure),
     ("disk", disk::measure),
     ("chain", chain::measure),
     ("many", many::measure),
     ("python", python::measure),
     ("compile", pure::compile),
+    ("growth", growth::measure),
     ("replay", history::measure),
     ("analysis", pure::analysis),
     ("store", runs::measure),
