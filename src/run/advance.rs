@@ -103,22 +103,13 @@ fn follow(state: &RunState, step: &Step, step_state: &StepState, moment: Moment)
         StepStatus::Ready => ready(state, step, step_state, moment)
             .unwrap_or_else(|failure| vec![leave::failed(step_state, failure)]),
         StepStatus::Running => running(state, step, step_state, moment),
-        StepStatus::Waiting => match &step.kind {
-            StepKind::Wait(wait) => wait::waiting(state, step_state, wait, moment),
-            StepKind::Python(_)
-            | StepKind::Set(_)
-            | StepKind::Switch(_)
-            | StepKind::Approval(_)
-            | StepKind::Foreach(_)
-            | StepKind::Until(_)
-            | StepKind::Parallel(_)
-            | StepKind::Workflow(_)
-            | StepKind::Http(_)
-            | StepKind::Notify(_)
-            | StepKind::Notebook(_)
-            | StepKind::Fail(_)
-            | StepKind::Succeed(_) => question::tend(state, step_state, moment.now),
-        },
+        StepStatus::Waiting => {
+            if let StepKind::Wait(wait) = &step.kind {
+                wait::waiting(state, step_state, wait, moment)
+            } else {
+                question::tend(state, step_state, moment.now)
+            }
+        }
         StepStatus::Unknown => attempts::unknown(state, step, step_state, moment.now),
         StepStatus::Succeeded
         | StepStatus::Failed

@@ -118,21 +118,10 @@ fn admit(
     }
     Ok(Some(StepReady {
         step: step_state.path.clone(),
-        inputs: match &step.kind {
-            StepKind::Wait(wait) => wait::inputs(wait, &scope, moment)?,
-            StepKind::Python(_)
-            | StepKind::Set(_)
-            | StepKind::Switch(_)
-            | StepKind::Approval(_)
-            | StepKind::Foreach(_)
-            | StepKind::Until(_)
-            | StepKind::Parallel(_)
-            | StepKind::Workflow(_)
-            | StepKind::Http(_)
-            | StepKind::Notify(_)
-            | StepKind::Notebook(_)
-            | StepKind::Fail(_)
-            | StepKind::Succeed(_) => action::inputs(step, &scope)?,
+        inputs: if let StepKind::Wait(wait) = &step.kind {
+            wait::inputs(wait, &scope, moment)?
+        } else {
+            action::inputs(step, &scope)?
         },
         env,
         idempotency_key: idempotency_key(step, &scope)?,
