@@ -129,18 +129,10 @@ fn stopped(state: &RunState, step: &Step, step_state: &StepState, moment: Moment
     if matches!(state.stop_of(step_state.node), Some(Stop::Rewound { .. })) {
         return held_back(state, step, step_state, moment);
     }
-    match step_state.status {
-        StepStatus::Running => running(state, step, step_state, moment),
-        StepStatus::Pending
-        | StepStatus::Ready
-        | StepStatus::Waiting
-        | StepStatus::Unknown
-        | StepStatus::Succeeded
-        | StepStatus::Failed
-        | StepStatus::Skipped
-        | StepStatus::NotRun
-        | StepStatus::Rejected
-        | StepStatus::Cancelled => leave::put_down(state, step, step_state),
+    if step_state.status == StepStatus::Running {
+        running(state, step, step_state, moment)
+    } else {
+        leave::put_down(state, step, step_state)
     }
 }
 
