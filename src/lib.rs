@@ -5,7 +5,7 @@
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`], [`redact`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`], [`schedule`], [`rehearsal`]
-//! - shell: [`engine`], [`cli`], [`telemetry`]
+//! - shell: [`engine`], [`open`] (the composition root), [`cli`], [`telemetry`]
 //! - ports and adapters: [`artifact`], [`executor`], [`store`], [`transport`]
 
 pub mod approval;
@@ -20,6 +20,7 @@ pub mod executor;
 pub mod expression;
 pub mod failure;
 pub mod id;
+pub mod open;
 pub mod plan;
 pub mod python;
 pub mod redact;

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::plan::FieldFault;
 use crate::run::Refusal;
 use crate::store::AppendError;
-use crate::{artifact, engine, store};
+use crate::{artifact, engine, open, store};
 
 /// Why a command could not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +144,16 @@ impl From<AppendError> for Error {
             | AppendError::Invalid(_)
             | AppendError::Closed => Self::new(Exit::Internal, error.code(), error.to_string())
                 .help(explained(error.code())),
+        }
+    }
+}
+
+impl From<open::Error> for Error {
+    fn from(error: open::Error) -> Self {
+        match error {
+            open::Error::Folder(folder, error) => Self::unwritable(&folder, &error),
+            open::Error::Store(error) => error.into(),
+            open::Error::Blobs(error) => error.into(),
         }
     }
 }

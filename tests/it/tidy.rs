@@ -63,6 +63,17 @@ const EDGES: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
+    (
+        "open",
+        &[
+            "config",
+            "engine",
+            "executor",
+            "store",
+            "artifact",
+            "transport",
+        ],
+    ),
     ("cli", ANY),
     ("telemetry", &[]),
 ];

@@ -19,6 +19,32 @@ mod surroundings;
 mod tree;
 mod watch;
 
+use std::ffi::OsStr;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 pub use executor::{LocalExecutor, Options};
 pub use launch::launch;
 pub use supervise::supervise;
+
+/// Whether this program has asked what it was started for.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Does the work of a supervisor or a launcher when this program was started as one. Must stand first in `main` of
+/// a program that runs Python steps by itself, without the `stepwell` program beside it.
+#[must_use]
+pub fn helper() -> Option<ExitCode> {
+    ASKED.store(true, Ordering::Relaxed);
+    let mut args = std::env::args_os().skip(1);
+    match args.next().as_deref().and_then(OsStr::to_str) {
+        Some("__supervise") => Some(supervise(args)),
+        Some("__launch") => Some(launch(args)),
+        Some(_) | None => None,
+    }
+}
+
+/// Whether this program can be started again as supervisor and launcher: its `main` begins with [`helper`].
+#[must_use]
+pub fn can_help() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}

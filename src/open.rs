@@ -1,0 +1,162 @@
+//! The composition root: the real store, blobs, executor, clock and network behind the engine's ports. The command
+//! line and the library open a data folder here, so that a run is the same whoever drives it.
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::artifact::{self, Blobs};
+use crate::code::{self, Code};
+use crate::config::{Config, ModeSettings};
+use crate::engine::{self, Engine, ModeEnvironment, Ports, Variables};
+use crate::executor::local::{self, LocalExecutor};
+use crate::store;
+use crate::store::share::SharedStore;
+use crate::store::sled::Options as StoreOptions;
+use crate::time::SystemClock;
+use crate::transport::network::NetworkTransport;
+
+/// Rights of the data folder: its owner's alone, since results and code may be confidential.
+const DATA_MODE: u32 = 0o700;
+/// Folder of the blobs in the data folder.
+const BLOBS: &str = "blobs";
+
+/// Where everything is that an installation needs.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    /// The folder that paths in the configuration are relative to, absolute.
+    pub config_folder: PathBuf,
+    /// The `stepwell` program, or one that begins with [`local::helper`].
+    pub program: PathBuf,
+    /// The environment of the process.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// An open data folder.
+#[derive(Debug)]
+pub struct Opened {
+    /// The engine.
+    pub engine: Engine,
+    /// The blobs that the engine has.
+    pub blobs: Arc<Blobs>,
+    /// The store that the engine has.
+    pub store: Arc<SharedStore>,
+}
+
+/// Why a data folder can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder can't be made.
+    #[error("{} can't be written", .0.display())]
+    Folder(PathBuf, #[source] io::Error),
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The folder of the blobs can't be opened.
+    #[error(transparent)]
+    Blobs(#[from] artifact::Error),
+}
+
+impl Error {
+    /// Its code in the error catalogue.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Folder(..) => code::FILE_UNWRITABLE,
+            Self::Store(error) => error.code(),
+            Self::Blobs(error) => error.code(),
+        }
+    }
+}
+
+impl Place {
+    /// Opens the data folder and makes it when it is missing. When another process has it open, that one is asked.
+    ///
+    /// # Errors
+    /// The folder can't be made, or the store can't be opened.
+    pub async fn open(&self, config: &Config) -> Result<Opened, Error> {
+        make_private(&self.data).map_err(|error| Error::Folder(self.data.clone(), error))?;
+        let store = Arc::new(SharedStore::open(&self.data, StoreOptions::default()).await?);
+        let blobs = Arc::new(Blobs::open(&self.data.join(BLOBS))?);
+        let ports = Ports {
+            store: Arc::clone(&store) as _,
+            blobs: Arc::clone(&blobs),
+            executor: Arc::new(self.executor()),
+            clock: Arc::new(SystemClock),
+            transport: Arc::new(NetworkTransport::default()),
+        };
+        Ok(Opened {
+            engine: Engine::new(ports, self.options(config)),
+            blobs,
+            store,
+        })
+    }
+
+    /// Where Python runs.
+    #[must_use]
+    pub fn executor(&self) -> LocalExecutor {
+        LocalExecutor::new(local::Options {
+            stepwell_binary: self.program.clone(),
+            data: self.data.clone(),
+            inherited: self.variables.clone(),
+        })
+    }
+
+    /// The interpreter or virtual environment of steps that name no packages; relative to the configuration file.
+    #[must_use]
+    pub fn python(&self, config: &Config) -> Option<PathBuf> {
+        let written = config.execution.local.python_env_path.as_ref()?;
+        Some(self.config_folder.join(written))
+    }
+
+    /// The engine's settings by this configuration.
+    #[must_use]
+    pub fn options(&self, config: &Config) -> engine::Options {
+        let modes = &config.execution.modes;
+        let variables = |mode: &ModeSettings| {
+            mode.environment
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
+        };
+        let usual = engine::Options::new(self.data.clone());
+        let steps_at_once = config
+            .engine
+            .steps_at_once
+            .and_then(|steps| usize::try_from(steps).ok());
+        engine::Options {
+            policy: config.approval.clone(),
+            rules: config.analysis.clone(),
+            limits: config.limits,
+            timeout: config.execution.local.execution_timeout,
+            steps_at_once: steps_at_once.unwrap_or(usual.steps_at_once),
+            python: self.python(config),
+            mode_environment: ModeEnvironment {
+                read_only: variables(&modes.read_only),
+                write_access: variables(&modes.write_access),
+            },
+            variables: Variables::new(self.variables.clone()),
+            channels: config.channels.clone(),
+            roles: config.roles.clone(),
+            allow_self: config.allow_self,
+            base_url: config.base_url.clone(),
+            ..usual
+        }
+    }
+}
+
+/// Makes a folder that only its owner can enter; one that is there is left as it is.
+///
+/// # Errors
+/// The disk refuses.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DATA_MODE)
+        .create(folder)
+}
