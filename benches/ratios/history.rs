@@ -148,7 +148,8 @@ impl History {
             | Effect::Tell { .. }
             | Effect::StartChild { .. }
             | Effect::AttendChild { .. }
-            | Effect::CancelChild { .. }) => panic!("{owed:?}"),
+            | Effect::CancelChild { .. }
+            | Effect::LookAtChild { .. }) => panic!("{owed:?}"),
         }
     }
 

@@ -147,6 +147,15 @@ pub(super) async fn attend(
     (known != Some(&waiting)).then_some(Command::ChildWaits(waiting))
 }
 
+/// Sees whether the run of a step, which waited for people, goes on: then this one takes its places again first.
+pub(super) async fn look(driver: &Driver, path: &StepPath, run: RunId) -> Option<Command> {
+    match History::load(Arc::clone(&driver.shared), run).await {
+        Ok(history) if rests(history.state().status()) => None,
+        Ok(_) => Some(goes_on(path.clone())),
+        Err(error) => broken(path, run, &error),
+    }
+}
+
 /// Cancels the run of a step and sees that nothing of it lives on.
 pub(super) async fn cancel(driver: &Driver, path: &StepPath, run: RunId) -> Option<Command> {
     let ended = match drive_child(driver, run, true).await {
@@ -190,12 +199,16 @@ pub(super) async fn news(driver: Driver, state: Arc<RunState>, path: StepPath) -
         tracing::error!(%run, %error, "a run inside this run can't be listened to");
         std::future::pending::<()>().await;
     }
-    // It may go on: then this run does not wait for people any more.
-    Some(Command::ChildWaits(ChildRunWaiting {
-        step: path,
+    Some(goes_on(path))
+}
+
+/// The run of a step may go on: then the one around it does not wait for people any more.
+fn goes_on(step: StepPath) -> Command {
+    Command::ChildWaits(ChildRunWaiting {
+        step,
         status: RunStatus::Running,
         questions: Vec::new(),
-    }))
+    })
 }
 
 async fn moved(shared: &Arc<Shared>, run: RunId) -> Result<(), Error> {

@@ -67,9 +67,9 @@ impl Key {
             Effect::Execute { step, attempt }
             | Effect::Act { step, attempt }
             | Effect::Attend { step, attempt } => Self::Work(step.clone(), *attempt),
-            Effect::StartChild { step } | Effect::AttendChild { step, .. } => {
-                Self::Child(step.clone())
-            }
+            Effect::StartChild { step }
+            | Effect::AttendChild { step, .. }
+            | Effect::LookAtChild { step, .. } => Self::Child(step.clone()),
             Effect::CancelChild { step, .. } => Self::CancelChild(step.clone()),
             Effect::Acquire { step } => Self::Acquire(step.clone()),
             Effect::Tell {

@@ -22,6 +22,7 @@ pub(super) async fn perform(
         Effect::Acquire { step } => slots::acquire(&driver, &state, step.as_ref()).await,
         Effect::StartChild { step } => child::start(&driver, &state, &step).await,
         Effect::AttendChild { step, run } => child::attend(&driver, &state, &step, run).await,
+        Effect::LookAtChild { step, run } => child::look(&driver, &step, run).await,
         Effect::CancelChild { step, run } => child::cancel(&driver, &step, run).await,
         Effect::Tell {
             approval,

@@ -91,6 +91,12 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether it begins only with a place in a group or a lock.
+    #[must_use]
+    pub fn wants_places(&self) -> bool {
+        !self.locks.is_empty() || self.concurrency.is_some()
+    }
+
     /// A step of which nothing but identity and kind is said.
     #[must_use]
     pub fn new(id: impl Into<String>, path: StepPath, kind: StepKind) -> Self {

@@ -238,9 +238,20 @@ impl RunState {
         state.idempotency_key.clone_from(&ready.idempotency_key);
         state.ready_at = Some(at);
         let node = state.node;
-        let plan = Arc::clone(&self.plan);
         let Some((step, _)) = self.node(node) else {
             return Err(unknown(&ready.step));
+        };
+        if step.wants_places() {
+            return Ok(());
+        }
+        self.begin_at_once(node)
+    }
+
+    /// What begins as soon as nothing stands in its way, without an event of its own.
+    fn begin_at_once(&mut self, node: NodeId) -> Applied {
+        let plan = Arc::clone(&self.plan);
+        let Some((step, _)) = self.node(node) else {
+            return Err("a step is not in its frame".to_owned());
         };
         let status = match &step.kind {
             StepKind::Parallel(_) => StepStatus::Running,

@@ -57,6 +57,13 @@ pub enum Effect {
         /// Its run.
         run: RunId,
     },
+    /// See whether people have moved the run of a step on, which must not be driven before there is a place for it.
+    LookAtChild {
+        /// The step.
+        step: StepPath,
+        /// Its run.
+        run: RunId,
+    },
     /// Cancel the run of a step, and see that nothing of it lives on.
     CancelChild {
         /// The step.
@@ -115,10 +122,12 @@ pub fn effects(state: &RunState, now: Timestamp) -> Vec<Effect> {
         let node = step_state.node;
         if waits(&step_state.slots) && state.stop_of(node).is_none() && !state.is_held_back(node) {
             // While people are waited for, what was given up for them is not taken back.
-            if !idle {
+            owed.extend(if idle {
+                look(step_state)
+            } else {
                 let step = Some(step_state.path.clone());
-                owed.push(Effect::Acquire { step });
-            }
+                Some(Effect::Acquire { step })
+            });
             continue;
         }
         owed.extend(owed_by(state, step, step_state, now));
@@ -175,7 +184,10 @@ fn owed_by(
         let waits = |slots: &Slots| !slots.admitted;
         let held =
             state.is_held_back(step_state.node) || step_state.slots.as_ref().is_some_and(waits);
-        return (stopped || !held).then_some(effect);
+        if stopped || !held {
+            return Some(effect);
+        }
+        return look(step_state).filter(|_| state.paused.is_none());
     }
     if stopped {
         return None;
@@ -187,8 +199,7 @@ fn owed_by(
     if state.is_held_back(step_state.node) || step_state.status != StepStatus::Ready {
         return None;
     }
-    let wants = !step.locks.is_empty() || step.concurrency.is_some();
-    if wants && step_state.slots.is_none() && step_state.analysis.is_some() {
+    if step.wants_places() && step_state.slots.is_none() && step_state.analysis.is_some() {
         // The bookkeeping queues it first.
         return None;
     }
@@ -214,6 +225,13 @@ fn child(step_state: &StepState, stopped: bool) -> Option<Effect> {
     } else {
         Effect::AttendChild { step, run }
     })
+}
+
+/// What is owed to the run of a step that waited for people when its places were given up.
+fn look(step_state: &StepState) -> Option<Effect> {
+    step_state.waiting_child()?;
+    let (step, run) = (step_state.path.clone(), step_state.children.last()?.run);
+    Some(Effect::LookAtChild { step, run })
 }
 
 /// When a step that waits goes on, and whether that is only a limit on what others do.

@@ -465,7 +465,11 @@ impl RunState {
                         && !has_room(step, state)
                         && state.next_round().is_none())
             }
-            StepStatus::Pending | StepStatus::Ready => false,
+            // What is to begin anew goes on only when it is known what became of everything that was under way.
+            StepStatus::Pending | StepStatus::Ready => {
+                matches!(self.stop_of(state.node), Some(Stop::Rewound { .. }))
+                    && super::rewind::next(self).is_none()
+            }
             StepStatus::Succeeded
             | StepStatus::Failed
             | StepStatus::Skipped

@@ -28,7 +28,7 @@ use crate::workflow_compile::{Folder, examples, shown};
 /// An engine with everything it needs, in a folder of its own.
 pub(crate) struct Rig {
     pub(crate) data: tempfile::TempDir,
-    store: MemoryStore,
+    pub(crate) store: MemoryStore,
     pub(crate) clock: Arc<SimClock>,
     pub(crate) transport: Arc<FakeTransport>,
 }

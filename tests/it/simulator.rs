@@ -10,8 +10,8 @@ use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
 use stepwell::run::payload::{
-    AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, EffectClass,
-    NotificationSent, PlanMigrated, ResultRecorded, RunCreated, Trigger, Values,
+    AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
+    EffectClass, NotificationSent, PlanMigrated, ResultRecorded, RunCreated, Trigger, Values,
 };
 use stepwell::run::{
     Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, RunStatus,
@@ -367,6 +367,14 @@ impl Simulation {
                 *world.ledger.entry(step.clone()).or_default() += 1;
                 self.submit(child_ended(step, RunStatus::Succeeded))
                     .unwrap();
+            }
+            Effect::LookAtChild { step, .. } => {
+                self.submit(Command::ChildWaits(ChildRunWaiting {
+                    step,
+                    status: RunStatus::Running,
+                    questions: Vec::new(),
+                }))
+                .unwrap();
             }
             Effect::CancelChild { step, .. } => {
                 self.submit(child_ended(step, RunStatus::Cancelled))

@@ -52,6 +52,7 @@ impl Rehearsal {
                 | Effect::Acquire { .. }
                 | Effect::Tell { .. }
                 | Effect::StartChild { .. }
+                | Effect::LookAtChild { .. }
                 | Effect::CancelChild { .. } => None,
             };
             coming.extend(at.map(|at| (at, Next::Time)));

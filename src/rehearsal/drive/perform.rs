@@ -5,7 +5,9 @@ use super::{Fault, RUN, Rehearsal};
 use crate::failure::Failure;
 use crate::id::{RunId, StepPath};
 use crate::rehearsal::world::{Adopted, Does, World};
-use crate::run::payload::{ChildRunClosed, ChildRunStarted, NotificationSent, Values};
+use crate::run::payload::{
+    ChildRunClosed, ChildRunStarted, ChildRunWaiting, NotificationSent, Values,
+};
 use crate::run::{Actor, Command, Effect, RunStatus, decide};
 
 impl Rehearsal {
@@ -38,6 +40,14 @@ impl Rehearsal {
             Effect::Acquire { step } => return self.acquire(step.as_ref()),
             Effect::StartChild { step } => self.start_child(step)?,
             Effect::AttendChild { step, .. } => return self.attend_child(step, world),
+            Effect::LookAtChild { step, .. } => {
+                let goes_on = ChildRunWaiting {
+                    step: step.clone(),
+                    status: RunStatus::Running,
+                    questions: Vec::new(),
+                };
+                self.submit(Command::ChildWaits(goes_on), "news of a run")?;
+            }
             Effect::CancelChild { step, .. } => {
                 self.close_child(step, RunStatus::Cancelled, Values::new(), None)?;
             }

@@ -31,7 +31,7 @@ pub(super) fn step(
     step: &Step,
     step_state: &StepState,
 ) -> Result<Option<Event>, Failure> {
-    if step_state.slots.is_some() || (step.locks.is_empty() && step.concurrency.is_none()) {
+    if step_state.slots.is_some() || !step.wants_places() {
         return Ok(None);
     }
     let scope = RunScope::at(state, step_state.node.frame);

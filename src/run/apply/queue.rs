@@ -4,7 +4,7 @@ use super::Applied;
 use crate::id::StepPath;
 use crate::run::frame::NodeId;
 use crate::run::payload::{SlotWish, SlotsReleased, StepQueued};
-use crate::run::state::{RunState, Slots};
+use crate::run::state::{RunState, Slots, StepStatus};
 
 impl RunState {
     pub(super) fn run_queued(&mut self, wishes: &[SlotWish]) -> Applied {
@@ -41,8 +41,13 @@ impl RunState {
             return Err(format!("`{path}` waits for no place"));
         };
         slots.admitted = true;
+        let begins = state.status == StepStatus::Ready;
         self.holding.insert(node);
-        Ok(())
+        if begins {
+            self.begin_at_once(node)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn slots_released(&mut self, released: &SlotsReleased) -> Applied {
