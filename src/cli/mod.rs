@@ -12,6 +12,7 @@ mod drive;
 mod error;
 mod exit;
 mod find;
+mod follow;
 mod group;
 mod inputs;
 mod interrupt;

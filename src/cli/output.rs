@@ -29,6 +29,7 @@ pub(super) struct Output {
     manner: Manner,
     bars: MultiProgress,
     broken: Arc<AtomicBool>,
+    left: Arc<AtomicBool>,
 }
 
 impl Output {
@@ -41,6 +42,7 @@ impl Output {
             manner,
             bars: MultiProgress::new(),
             broken: Arc::default(),
+            left: Arc::default(),
         }
     }
 
@@ -67,6 +69,11 @@ impl Output {
     /// Whether something could not be printed for another reason than a reader that went away.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Whether whoever read the results went away.
+    pub(super) fn reader_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
     }
 
     /// Prints the result: the document with `--json`, the text otherwise.
@@ -101,6 +108,11 @@ impl Output {
         } else {
             self.bytes(bytes);
         }
+    }
+
+    /// Prints a JSON document on one line, as one of many.
+    pub(super) fn line(&self, document: &Value) {
+        self.text(&document.to_string());
     }
 
     fn bytes(&self, bytes: &[u8]) {
@@ -147,10 +159,11 @@ impl Output {
     /// A reader that went away, as in `stepwell list | head -1`, is no fault.
     fn written(&self, result: io::Result<()>) {
         match result {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                self.broken.store(true, Ordering::Relaxed);
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.left.store(true, Ordering::Relaxed);
             }
-            Ok(()) | Err(_) => {}
+            Err(_) => self.broken.store(true, Ordering::Relaxed),
+            Ok(()) => {}
         }
     }
 }

@@ -217,6 +217,14 @@ impl Engine {
         Ok(self.shared.ports.store.read(run, from, limit).await?)
     }
 
+    /// Hears of the events of a run, whoever appends them.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn watch(&self, run: RunId) -> Result<crate::store::Watch, Error> {
+        Ok(self.shared.ports.store.watch(run).await?)
+    }
+
     /// Lists runs, newest first.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ mod cli_approve;
 mod cli_diff;
 mod cli_errors;
 mod cli_explain;
+mod cli_follow;
 mod cli_look;
 mod cli_rig;
 mod cli_run;

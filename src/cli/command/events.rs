@@ -4,11 +4,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::error::Error;
+use super::super::follow::Follower;
 use super::super::open::Opened;
 use super::super::view::{Frame, event, outcome};
 use super::super::{Context, Exit, find};
+use crate::engine::ends_run;
 use crate::id::RunId;
-use crate::run::{Record, Seq, run_json};
+use crate::run::{Record, Recorded, Seq, run_json};
 
 /// Records read at a time.
 const PAGE_RECORDS: usize = 1_000;
@@ -22,6 +24,9 @@ pub(in crate::cli) struct Arguments {
     /// Show the run as it was just after this event
     #[arg(long, value_name = "SEQ")]
     at: Option<Seq>,
+    /// Go on with what comes, until the run has ended
+    #[arg(long, short, conflicts_with = "at")]
+    follow: bool,
 }
 
 pub(in crate::cli) async fn perform(
@@ -40,6 +45,9 @@ pub(in crate::cli) async fn perform(
         }
         return Ok(Exit::Succeeded);
     }
+    if arguments.follow {
+        return follow(context, &opened, run).await;
+    }
     let records = records(&opened, run).await?;
     context.output.result(
         || json!({"run_id": run, "events": records.iter().map(document).collect::<Vec<_>>()}),
@@ -51,6 +59,32 @@ pub(in crate::cli) async fn perform(
                 .collect()
         },
     );
+    Ok(Exit::Succeeded)
+}
+
+/// Prints each event when it comes. With `--json` a document on each line: the list has no end yet.
+async fn follow(context: &Context, opened: &Opened, run: RunId) -> Result<Exit, Error> {
+    /// Seldom more digits than that.
+    const PLACE_CHARS: usize = 4;
+    let mut follower = Follower::of(opened, run).await?;
+    let mut next = 1;
+    let mut over = false;
+    while !context.output.reader_left() {
+        let page = opened.engine.records(run, next, PAGE_RECORDS).await?;
+        for record in &page {
+            if context.output.is_json() {
+                context.output.line(&document(record));
+            } else {
+                context.output.text(&event::row(record, PLACE_CHARS));
+            }
+        }
+        if let Some(last) = page.last() {
+            next = last.seq + 1;
+            over = Recorded::from_record(last).is_ok_and(|last| ends_run(&last.event));
+        } else if over || !follower.news().await {
+            break;
+        }
+    }
     Ok(Exit::Succeeded)
 }
 
