@@ -43,7 +43,7 @@ impl Mocks {
         self.by_address.insert(address.into(), outcomes);
     }
 
-    /// What attempt `index` (from 0, interrupted ones not counted) of the step at `path` does.
+    /// What attempt `index` (from 0 on; interrupted ones are not counted) of the step at `path` does.
     #[must_use]
     pub fn of(&self, step: &Step, path: &StepPath, index: usize) -> Option<&Outcome> {
         let addresses = [path.as_str(), step.path.as_str(), step.id.as_str()];

@@ -95,6 +95,17 @@ fn the_workflows_of_the_product_keep_their_comments_and_their_plans() {
 }
 
 #[test]
+fn the_workflows_of_the_product_are_formatted() {
+    let place = Place::new();
+    for example in crate::workflow_compile::examples() {
+        let text = example.text();
+        assert_eq!(formatted(&text), text, "{}", example.name);
+        let ran = place.run(&["fmt", "--check", example.path.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
 fn bad_workflows_are_formatted_or_refused_and_keep_their_faults() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (mut seen, mut changed, mut refused) = (0, 0, 0);
