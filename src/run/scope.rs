@@ -143,10 +143,22 @@ impl<'a> RunScope<'a> {
             Some("trigger") => Value::Str(self.state.created.trigger.as_str().to_owned()),
             Some("scheduled_at") => instant(self.state.created.scheduled_at),
             Some("started_at") => instant(self.state.started_at.unwrap_or(self.state.created_at)),
+            Some("interval_start" | "interval_end") => {
+                return Lookup::Absent {
+                    reason: "no schedule started this run, so it stands for no interval".to_owned(),
+                };
+            }
             _ => {
-                let known = ["id", "scheduled_at", "started_at", "trigger"].map(str::to_owned);
+                let known = [
+                    "id",
+                    "scheduled_at",
+                    "started_at",
+                    "trigger",
+                    "interval_start",
+                    "interval_end",
+                ];
                 return Lookup::Unknown {
-                    known: known.to_vec(),
+                    known: known.map(str::to_owned).to_vec(),
                 };
             }
         };
