@@ -176,15 +176,15 @@ fn rule_28_a_run_that_no_schedule_started_has_no_interval() {
     let yaml = "
 steps:
   - id: day
-    set: {from: '${{ default(run.interval_start, run.scheduled_at) }}', known: '${{ exists(run.interval_end) }}'}
+    set: {since: '${{ default(run.interval_start, run.scheduled_at) }}', known: '${{ exists(run.interval_end) }}'}
   - id: needs_it
-    set: {from: '${{ run.interval_start }}'}
+    set: {since: '${{ run.interval_start }}'}
 ";
     let mut run = Simulation::new(&plan_of(yaml), &json!({}));
     run.rest(&mut World::sampling(0));
     let (_, day) = run.state.step_with_id("day").unwrap();
     assert_eq!(day.outputs.as_ref().unwrap()["known"], json!(false));
-    assert!(day.outputs.as_ref().unwrap()["from"].is_string());
+    assert!(day.outputs.as_ref().unwrap()["since"].is_string());
     let (_, needs_it) = run.state.step_with_id("needs_it").unwrap();
     let failure = needs_it.failure.clone().unwrap();
     assert_eq!(failure.code, "expression_absent");
