@@ -42,10 +42,13 @@ pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<Ru
         }
         let now = driver.shared.ports.clock.now();
         let owed = effects(history.state(), now);
-        give_up(&under_way, &owed);
-        for effect in owed {
-            let key = Key::of(&effect);
-            let waits = under_way.keys().any(|other| key.waits_for(other));
+        let owed: Vec<(Key, Effect)> = owed
+            .into_iter()
+            .map(|effect| (Key::of(&effect), effect))
+            .collect();
+        give_up(&under_way, owed.iter().map(|(key, _)| key).collect());
+        for (key, effect) in owed {
+            let waits = key.waits_for().any(|other| under_way.contains_key(&other));
             if waits || under_way.contains_key(&key) || resting.contains(&key) {
                 continue;
             }
@@ -101,11 +104,14 @@ fn begin(
 
 /// Stops tasks that have nothing to do any more, perhaps since somebody else appended: waits that nobody needs, and work
 /// that is to be stopped, which must not start a process afterwards.
-fn give_up(under_way: &HashMap<Key, AbortHandle>, owed: &[Effect]) {
-    let owed: Vec<Key> = owed.iter().map(Key::of).collect();
+fn give_up(under_way: &HashMap<Key, AbortHandle>, owed: HashSet<&Key>) {
     for (key, task) in under_way {
-        let idle = key.only_waits() && !owed.contains(key);
-        if idle || owed.iter().any(|owed| owed.waits_for(key)) {
+        if key.only_waits() && !owed.contains(key) {
+            task.abort();
+        }
+    }
+    for other in owed.into_iter().flat_map(Key::waits_for) {
+        if let Some(task) = under_way.get(&other) {
             task.abort();
         }
     }

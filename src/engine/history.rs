@@ -3,23 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::commit::Batch;
 use super::{Error, Shared, secrets};
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::run::payload::{PlanMigrated, RunCreated, StepCopied};
 use crate::run::{
-    self, Actor, Command, Event, Moment, NewRecord, Recorded, RunState, RunStatus, RunSummary, Seq,
-    advance, decide,
+    self, Actor, Command, Event, Moment, Recorded, RunState, Seq, advance, decide,
 };
 use crate::store::{Append, AppendError};
 
 /// Rounds of bookkeeping that share one durable write.
 const ROUNDS_PER_COMMIT: usize = 2;
-/// Events of one durable write.
-const COMMIT_RECORDS_MAX: usize = 512;
-/// Bytes of event bodies of one durable write, unless a single one is larger: 8 MiB.
-const COMMIT_BYTES_MAX: usize = 8 << 20;
 /// How often a command is decided anew because somebody else appended first; each time means that they got on.
 const CONFLICTS_MAX: usize = 1_000;
 /// Records read at a time.
@@ -59,8 +55,9 @@ impl History {
         };
         let copies = copies.into_iter().map(Box::new).map(Event::StepCopied);
         let copies = copies.collect();
-        let mut batch = vec![first];
-        batch.extend(history.fold(copies, moment, &Actor::Engine)?);
+        let mut batch = Batch::of_command(1);
+        batch.push(first)?;
+        history.fold(&mut batch, copies, moment, &Actor::Engine)?;
         history.append(batch, 0).await?;
         Ok(history)
     }
@@ -114,9 +111,20 @@ impl History {
             return Ok(());
         }
         let expected = self.state.seq;
-        let mut batch = self.fold(events, moment, actor)?;
-        batch.extend(self.rounds(moment)?);
-        self.append(batch, expected).await
+        let own = events.len();
+        let mut batch = Batch::of_command(own);
+        self.fold(&mut batch, events, moment, actor)?;
+        self.rounds(&mut batch, moment)?;
+        match self.append(batch, expected).await {
+            // What the command means is durable: to decide it anew would do it twice. What was to follow in later
+            // commits is derived from what stands there now.
+            Err(Error::Append(AppendError::Conflict { .. }))
+                if self.durable >= expected.saturating_add(own as u64) =>
+            {
+                self.reload().await
+            }
+            other => other,
+        }
     }
 
     /// Goes on with another plan, which is durable already.
@@ -130,11 +138,11 @@ impl History {
         let events = decide(&self.state, Command::Migrate(migrated))?;
         let expected = self.state.seq;
         let state = Arc::make_mut(&mut self.state);
-        let mut batch = Vec::new();
+        let mut batch = Batch::of_command(events.len());
         for event in events {
             let next = recorded(&self.shared, state.seq + 1, event, moment, &actor);
             state.migrate(&next, Arc::clone(&plan))?;
-            batch.push(next);
+            batch.push(next)?;
         }
         self.append(batch, expected).await
     }
@@ -144,7 +152,8 @@ impl History {
         loop {
             let expected = self.state.seq;
             let moment = self.shared.moment();
-            let batch = self.rounds(moment)?;
+            let mut batch = Batch::of_command(0);
+            self.rounds(&mut batch, moment)?;
             if batch.is_empty() {
                 return Ok(());
             }
@@ -185,13 +194,12 @@ impl History {
     }
 
     /// The bookkeeping of one commit: a step's end and the next one's start share it.
-    fn rounds(&mut self, moment: Moment) -> Result<Vec<Recorded>, Error> {
-        let mut batch = Vec::new();
+    fn rounds(&mut self, batch: &mut Batch, moment: Moment) -> Result<(), Error> {
         for _ in 0..ROUNDS_PER_COMMIT {
             let events = advance(&self.state, moment);
-            batch.extend(self.fold(events, moment, &Actor::Engine)?);
+            self.fold(batch, events, moment, &Actor::Engine)?;
         }
-        Ok(batch)
+        Ok(())
     }
 
     /// Folds events before they are written: what can't follow is never appended. After an error of the
@@ -199,59 +207,50 @@ impl History {
     /// Every event goes through here, and loses the secrets that somebody's code or a person put into it.
     fn fold(
         &mut self,
+        batch: &mut Batch,
         events: Vec<Event>,
         moment: Moment,
         actor: &Actor,
-    ) -> Result<Vec<Recorded>, Error> {
+    ) -> Result<(), Error> {
         let state = Arc::make_mut(&mut self.state);
-        let mut batch = Vec::with_capacity(events.len());
         for event in events {
             let event = secrets::without(&self.secrets, event)?;
             let next = recorded(&self.shared, state.seq + 1, event, moment, actor);
+            if batch.is_full() {
+                batch.cut(run::summary(state));
+            }
             state.apply(&next)?;
-            batch.push(next);
+            batch.push(next)?;
         }
-        Ok(batch)
+        Ok(())
     }
 
-    /// Appends in commits that a store takes. A history is whole at every event, so a batch may be cut anywhere.
-    async fn append(&mut self, batch: Vec<Recorded>, expected: Seq) -> Result<(), Error> {
+    /// Appends in commits that a store takes. A history is whole at every event, so a batch may be cut anywhere but
+    /// in what a command itself means.
+    async fn append(&mut self, mut batch: Batch, expected: Seq) -> Result<(), Error> {
         let run = self.state.run;
-        let summary = run::summary(&self.state);
+        batch.cut(run::summary(&self.state));
         let mut expected = expected;
-        let mut rest = batch.as_slice();
         let mut other_writer = false;
-        while !rest.is_empty() {
-            let (records, taken) = commit_of(rest)?;
-            let (now, later) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
-            let last_seq = expected + u64::try_from(taken).unwrap_or(u64::MAX);
-            let mut summary = RunSummary {
-                last_seq,
-                ..summary.clone()
-            };
-            if !later.is_empty() {
-                // What the row says must not be ahead of what is durable.
-                summary.status = RunStatus::Running;
-            }
+        for commit in batch.commits {
             let append = Append {
                 run,
                 expected,
-                records,
-                summary,
+                records: commit.records,
+                summary: commit.row,
             };
             let appended = self.shared.ports.store.append(append).await?;
-            for recorded in now {
+            for recorded in &commit.events {
                 tracing::debug!(%run, seq = recorded.seq, event = recorded.event.name(), "appended");
                 self.shared.tell_event(run, recorded);
             }
             self.durable = appended.last;
+            if commit.events.iter().any(|event| lets_go(&event.event)) {
+                self.shared.queue.release();
+            }
             let writer = appended.records.first().map(|record| record.epoch);
-            other_writer |= writer != now.first().map(|folded| folded.epoch);
-            expected = last_seq;
-            rest = later;
-        }
-        if batch.iter().any(|recorded| lets_go(&recorded.event)) {
-            self.shared.queue.release();
+            other_writer |= writer != commit.events.first().map(|folded| folded.epoch);
+            expected = appended.last;
         }
         if other_writer {
             // The store changed hands on the way: the records carry another writer than was folded.
@@ -259,24 +258,6 @@ impl History {
         }
         Ok(())
     }
-}
-
-/// The records of the next commit, and how many events they are: at least one.
-fn commit_of(events: &[Recorded]) -> Result<(Vec<NewRecord>, usize), Error> {
-    let mut records = Vec::new();
-    let mut bytes = 0;
-    for recorded in events.iter().take(COMMIT_RECORDS_MAX) {
-        let record = recorded
-            .event
-            .to_record(recorded.time, recorded.actor.clone())?;
-        bytes += record.body.len();
-        if bytes > COMMIT_BYTES_MAX && !records.is_empty() {
-            break;
-        }
-        records.push(record);
-    }
-    let taken = records.len();
-    Ok((records, taken))
 }
 
 fn recorded(shared: &Shared, seq: Seq, event: Event, moment: Moment, actor: &Actor) -> Recorded {

@@ -38,26 +38,25 @@ impl Key {
         matches!(self, Self::Doze(..) | Self::News(_))
     }
 
-    /// Whether this work must not begin before that has ended: an attempt is stopped when nobody here carries it out
-    /// any more.
-    pub(super) fn waits_for(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Kill(step, attempt), Self::Work(other, of)) => step == other && attempt == of,
+    /// The work that must have ended before this begins, and is given up for it: an attempt is stopped when nobody
+    /// here carries it out any more.
+    pub(super) fn waits_for(&self) -> impl Iterator<Item = Self> + use<> {
+        let before = match self {
+            Self::Kill(step, attempt) => [Some(Self::Work(step.clone(), *attempt)), None],
             // Whoever cancels it takes over what its driver has under way.
-            (Self::CancelChild(step), Self::Child(other) | Self::News(other)) => step == other,
-            (
-                Self::Kill(..)
-                | Self::CancelChild(_)
-                | Self::Work(..)
-                | Self::Child(_)
-                | Self::News(_)
-                | Self::Acquire(_)
-                | Self::Tell(..)
-                | Self::Sleep(..)
-                | Self::Doze(..),
-                _,
-            ) => false,
-        }
+            Self::CancelChild(step) => [
+                Some(Self::Child(step.clone())),
+                Some(Self::News(step.clone())),
+            ],
+            Self::Work(..)
+            | Self::Child(_)
+            | Self::News(_)
+            | Self::Acquire(_)
+            | Self::Tell(..)
+            | Self::Sleep(..)
+            | Self::Doze(..) => [None, None],
+        };
+        before.into_iter().flatten()
     }
 
     /// The name of the work that an effect is.

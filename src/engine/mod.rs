@@ -7,6 +7,7 @@ mod act;
 mod analyse;
 mod child;
 mod collect;
+mod commit;
 mod drive;
 mod error;
 mod execute;

@@ -59,6 +59,7 @@ mod rerun;
 mod rerun_cli;
 mod review;
 mod rewinds;
+mod safety;
 mod schedule;
 mod secrets;
 mod share;
