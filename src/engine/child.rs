@@ -13,7 +13,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::{RunId, StepPath};
 use crate::plan::{Plan, WorkflowStep, resolve_inputs};
 use crate::run::payload::{ChildRunClosed, ChildRunStarted, ChildRunWaiting, Trigger, Values};
-use crate::run::{Actor, Command, RunState, RunStatus, StepState, summary};
+use crate::run::{Actor, Command, Life, RunState, RunStatus, StepState, summary};
 use crate::time::Timestamp;
 
 /// Starts the run of a step. Its id follows from the step, so that it is started once, whatever happens.
@@ -199,7 +199,8 @@ pub(super) async fn news(driver: Driver, state: Arc<RunState>, path: StepPath) -
         tracing::error!(%run, %error, "a run inside this run can't be listened to");
         std::future::pending::<()>().await;
     }
-    Some(goes_on(path))
+    let life = Life::of(&state, &path);
+    Some(driver.of(life).stamped(goes_on(path)))
 }
 
 /// The run of a step may go on: then the one around it does not wait for people any more.

@@ -28,6 +28,7 @@ pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<Ru
     let driver = Driver {
         shared: Arc::clone(history.shared()),
         inputs: sender,
+        life: None,
     };
     let mut tasks: JoinSet<(Key, Option<Command>)> = JoinSet::new();
     let mut under_way: HashMap<Key, AbortHandle> = HashMap::new();

@@ -9,9 +9,7 @@ use crate::id::{Digest, RunId};
 use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::run::payload::{PlanMigrated, RunCreated, StepCopied};
-use crate::run::{
-    self, Actor, Command, Event, Moment, Recorded, RunState, Seq, advance, decide,
-};
+use crate::run::{self, Actor, Command, Event, Moment, Recorded, RunState, Seq, advance, decide};
 use crate::store::{Append, AppendError};
 
 /// Rounds of bookkeeping that share one durable write.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::task::Driver;
 use super::{act, analyse, child, execute, slots, tell};
-use crate::run::{Command, Effect, RunState};
+use crate::run::{Command, Effect, Life, RunState};
 
 /// Performs one effect of the run as it stood when the effect was owed.
 pub(super) async fn perform(
@@ -12,7 +12,9 @@ pub(super) async fn perform(
     state: Arc<RunState>,
     effect: Effect,
 ) -> Option<Command> {
-    match effect {
+    let life = effect.step().and_then(|step| Life::of(&state, step));
+    let driver = driver.of(life);
+    let command = match effect {
         Effect::Analyse { step } => analyse::analyse(&driver, &state, &step).await,
         Effect::Execute { step, attempt } => {
             execute::execute(&driver, &state, &step, attempt).await
@@ -34,5 +36,6 @@ pub(super) async fn perform(
             driver.shared.ports.clock.sleep_until(at).await;
             None
         }
-    }
+    };
+    command.map(|command| driver.stamped(command))
 }

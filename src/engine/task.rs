@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
 use super::key::Key;
-use crate::run::{Command, Refusal};
+use crate::run::{Command, Life, Refusal};
 
 /// Everything that can wake the driver.
 pub(super) enum Input {
@@ -31,11 +31,27 @@ pub(super) enum Input {
 pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) inputs: mpsc::Sender<Input>,
+    /// The life of the step that the task works for.
+    pub(super) life: Option<Life>,
 }
 
 impl Driver {
+    /// The same for a task that works for a step, as the step is now.
+    pub(super) fn of(self, life: Option<Life>) -> Self {
+        Self { life, ..self }
+    }
+
+    /// A command that is refused when the step has begun anew since the task began.
+    pub(super) fn stamped(&self, command: Command) -> Command {
+        match self.life.clone() {
+            Some(life) => Command::Since(life, Box::new(command)),
+            None => command,
+        }
+    }
+
     /// Makes a command durable. `Err` = refused.
     pub(super) async fn submit(&self, command: Command) -> Result<(), Refusal> {
+        let command = self.stamped(command);
         let gone = || Refusal::Stale("the engine is shutting down".to_owned());
         let (reply, answer) = oneshot::channel();
         self.inputs

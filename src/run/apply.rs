@@ -15,12 +15,11 @@ mod time;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use super::clock::RunClock;
 use super::event::{Event, Recorded};
 use super::frame::{FrameKind, NodeId, Stop};
 use super::payload::{RunCreated, RunEnded, StepBlocked, StepReady, Values};
+use super::question::Questions;
 use super::record::Actor;
 use super::state::{AttemptStatus, Ending, RunState, StepState, StepStatus};
 use super::summary::RunStatus;
@@ -90,7 +89,7 @@ impl RunState {
             reopenings: 0,
             copied: 0,
             versions: Vec::new(),
-            approvals: IndexMap::new(),
+            approvals: Questions::default(),
             starter: None,
             rewinds: Vec::new(),
         };

@@ -7,6 +7,7 @@ use super::payload::{
     NotificationSent, PlanMigrated, ResultRecorded, Values,
 };
 use super::record::Seq;
+use super::state::RunState;
 use crate::approval::Denied;
 use crate::code::{self, Code};
 use crate::failure::Failure;
@@ -120,6 +121,41 @@ pub enum Command {
         /// The attempt.
         attempt: u32,
     },
+    /// What came of work for a step: refused when the step has begun anew since, or follows another plan.
+    Since(Life, Box<Command>),
+}
+
+/// Which life of a step some work was begun for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// The step.
+    pub step: StepPath,
+    /// How often it had begun anew.
+    pub number: u32,
+    /// How often the run had changed its plan.
+    pub version: usize,
+}
+
+impl Life {
+    /// The present life of a step.
+    #[must_use]
+    pub fn of(state: &RunState, step: &StepPath) -> Option<Self> {
+        let (_, step_state) = state.step(step)?;
+        Some(Self {
+            step: step.clone(),
+            number: step_state.lives,
+            version: state.versions.len(),
+        })
+    }
+
+    /// Refuses what was made for another life.
+    pub(super) fn check(&self, state: &RunState) -> Result<(), Refusal> {
+        if Self::of(state, &self.step).as_ref() == Some(self) {
+            return Ok(());
+        }
+        let why = format!("step `{}` has begun anew since", self.step);
+        Err(Refusal::Stale(why))
+    }
 }
 
 /// A person's answer to a question.

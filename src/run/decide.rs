@@ -33,6 +33,10 @@ pub const INTERRUPTIONS_MAX: usize = 10;
 /// # Errors
 /// The command is refused; nothing happens.
 pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal> {
+    if let Command::Since(life, command) = command {
+        life.check(state)?;
+        return decide(state, *command);
+    }
     if let Some(ending) = &state.ending {
         return after_the_end(state, ending, command);
     }
@@ -84,6 +88,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
             Ok(vec![lost(at, attempt, started, evidence)])
         }
         Command::AttemptKilled { step, attempt } => killed(state, step, attempt),
+        Command::Since(..) => Ok(Vec::new()),
     }
 }
 
@@ -136,7 +141,8 @@ fn after_the_end(
         | Command::AttemptEnded { .. }
         | Command::AttemptBroken { .. }
         | Command::AttemptLost { .. }
-        | Command::AttemptKilled { .. } => Err(Refusal::Ended {
+        | Command::AttemptKilled { .. }
+        | Command::Since(..) => Err(Refusal::Ended {
             status: ending.status.as_str(),
         }),
     }
@@ -248,6 +254,19 @@ fn begin(state: &RunState, started: AttemptStarted) -> Result<Vec<Event>, Refusa
     expect(&started.step, step_state, &[StepStatus::Ready])?;
     if state.stop_of(step_state.node).is_some() || state.paused.is_some() {
         let why = format!("step `{}` is not to begin now", started.step);
+        return Err(Refusal::Stale(why));
+    }
+    let next = u32::try_from(step_state.attempts.len()).unwrap_or(u32::MAX) + 1;
+    if started.attempt != next {
+        let why = format!("attempt {next} of step `{}` is the next one", started.step);
+        return Err(Refusal::Stale(why));
+    }
+    let has = step_state
+        .slots
+        .as_ref()
+        .map_or(!step.wants_places(), |slots| slots.admitted);
+    if !has || state.is_held_back(step_state.node) {
+        let why = format!("step `{}` waits for a place or a lock", started.step);
         return Err(Refusal::Stale(why));
     }
     let allowed = step_state.analysis.as_ref().is_some_and(|analysis| {

@@ -96,6 +96,26 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// The step that it is work for.
+    #[must_use]
+    pub fn step(&self) -> Option<&StepPath> {
+        match self {
+            Self::Analyse { step }
+            | Self::Execute { step, .. }
+            | Self::Act { step, .. }
+            | Self::Attend { step, .. }
+            | Self::Kill { step, .. }
+            | Self::StartChild { step }
+            | Self::AttendChild { step, .. }
+            | Self::LookAtChild { step, .. }
+            | Self::CancelChild { step, .. } => Some(step),
+            Self::Acquire { step } => step.as_ref(),
+            Self::Tell { .. } | Self::WakeAt { .. } => None,
+        }
+    }
+}
+
 /// What the run owes at `now`.
 #[must_use]
 pub fn effects(state: &RunState, now: Timestamp) -> Vec<Effect> {

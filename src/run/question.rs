@@ -1,11 +1,84 @@
 //! A question of a run and what became of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use super::payload::{ApprovalEscalated, ApprovalRequested, ApprovalVoted, Closed};
 use super::state::RunState;
 use crate::approval::{self, Answer, Asked, Denied, Tally, Voter};
+use crate::id::ApprovalId;
 use crate::time::Timestamp;
+
+/// The questions of a run, in order. Cheap to clone, and quick to say which are open: a run may have asked thousands.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Questions {
+    all: Arc<IndexMap<ApprovalId, Arc<ApprovalState>>>,
+    /// Places of those that are open.
+    open: BTreeSet<usize>,
+}
+
+impl Questions {
+    /// A question.
+    #[must_use]
+    pub fn get(&self, id: &ApprovalId) -> Option<&ApprovalState> {
+        self.all.get(id).map(Arc::as_ref)
+    }
+
+    /// Whether it was asked.
+    #[must_use]
+    pub fn contains_key(&self, id: &ApprovalId) -> bool {
+        self.all.contains_key(id)
+    }
+
+    /// All ids, in order.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &ApprovalId> {
+        self.all.keys()
+    }
+
+    /// All questions, in order.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &ApprovalState> {
+        self.all.values().map(Arc::as_ref)
+    }
+
+    /// Those that are open, in order.
+    pub fn open(&self) -> impl Iterator<Item = &ApprovalState> {
+        let open = self.open.iter();
+        open.filter_map(|place| Some(self.all.get_index(*place)?.1.as_ref()))
+    }
+
+    /// How many were asked.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether none was asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(super) fn ask(&mut self, request: ApprovalRequested, at: Timestamp) {
+        let id = request.approval.clone();
+        let asked = Arc::new(ApprovalState::new(request, at));
+        let (place, _) = Arc::make_mut(&mut self.all).insert_full(id, asked);
+        self.open.insert(place);
+    }
+
+    pub(super) fn get_mut(&mut self, id: &ApprovalId) -> Option<&mut ApprovalState> {
+        Arc::make_mut(&mut self.all).get_mut(id).map(Arc::make_mut)
+    }
+
+    pub(super) fn close(&mut self, id: &ApprovalId, how: (Closed, String, Timestamp)) {
+        let all = Arc::make_mut(&mut self.all);
+        if let Some((place, _, asked)) = all.get_full_mut(id) {
+            Arc::make_mut(asked).closed = Some(how);
+            self.open.remove(&place);
+        }
+    }
+}
 
 /// A question and what became of it.
 #[derive(Debug, Clone, PartialEq)]

@@ -159,6 +159,7 @@ impl StepState {
             children,
             questions: self.questions,
             changes_asked: self.changes_asked,
+            lives: self.lives + 1,
             rewound: true,
             former,
             ..Self::new(self.node, self.path.clone(), 0)

@@ -20,7 +20,7 @@ use super::payload::{
     AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, PlanMigrated, ResultRecorded,
     RetryScheduled, RunCreated, RunDecided, RunPaused, Trigger, Values,
 };
-use super::question::ApprovalState;
+use super::question::{ApprovalState, Questions};
 use super::record::{Epoch, Seq};
 use super::summary::RunStatus;
 use crate::failure::Failure;
@@ -207,6 +207,8 @@ pub struct StepState {
     pub only_skips: bool,
     /// Attempts before this one belong to an earlier life of the step: they count for numbers only.
     pub counted_from: usize,
+    /// How often it began anew: what was begun for an earlier life of it is not taken for this one.
+    pub lives: u32,
     /// Whether it began anew because a person wanted so; then nothing of it comes from a cache.
     pub rewound: bool,
     /// How often changes were asked for at its questions.
@@ -249,6 +251,7 @@ impl StepState {
             why: None,
             only_skips: false,
             counted_from: 0,
+            lives: 0,
             rewound: false,
             changes_asked: 0,
             former: Vec::new(),
@@ -345,7 +348,7 @@ pub struct RunState {
     /// The versions of its plan after the first one.
     pub versions: Vec<PlanMigrated>,
     /// Every question, in order.
-    pub approvals: IndexMap<ApprovalId, ApprovalState>,
+    pub approvals: Questions,
     /// Who started it, if a person did.
     pub starter: Option<String>,
     /// Questions at which changes were asked for and whose steps have not begun anew yet.
@@ -389,9 +392,7 @@ impl RunState {
 
     /// Open questions, in order.
     pub fn open_approvals(&self) -> impl Iterator<Item = &ApprovalState> {
-        self.approvals
-            .values()
-            .filter(|approval| approval.closed.is_none())
+        self.approvals.open()
     }
 
     /// Whether every step of the run itself has settled.

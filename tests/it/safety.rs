@@ -9,17 +9,21 @@ use serde_json::json;
 use stepwell::artifact::Blobs;
 use stepwell::engine::{Engine, Options, Ports};
 use stepwell::executor::fake::FakeExecutor;
-use stepwell::id::RunId;
+use stepwell::id::{RunId, StepPath};
+use stepwell::run::payload::{Answer, Values};
 use stepwell::run::{
-    Actor, Command, Epoch, Record, RunStatus, RunSummary, Seq, summary,
+    Actor, Command, Effect, Epoch, Life, Record, Refusal, RunStatus, RunSummary, Seq, effects,
+    summary,
 };
 use stepwell::store::memory::MemoryStore;
 use stepwell::store::{
     Append, AppendError, Appended, Error, EventStore, Lease, ListQuery, Page, Report, Watch,
 };
-use stepwell::time::BoxFuture;
+use stepwell::time::{BoxFuture, Timestamp};
+use stepwell::transport::fake::{FakeAnswer, FakeTransport};
 
 use crate::engine::{Rig, compiled, count, create, events};
+use crate::simulator::{Ends, Simulation, World, result, vote};
 
 /// What somebody does before an append reaches the store.
 type Before = Box<dyn Fn(&Append) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -112,7 +116,8 @@ fn nobody() -> Arc<FakeExecutor> {
 fn after_a_signal() -> String {
     let gate = "  - id: gate\n    wait: {signal: beam}\n";
     let late = "  - id: late\n    needs: []\n    wait: {signal: never}\n";
-    let steps = (0..1_000).map(|n| format!("  - id: s{n}\n    needs: [gate]\n    set: {{x: {n}}}\n"));
+    let steps =
+        (0..1_000).map(|n| format!("  - id: s{n}\n    needs: [gate]\n    set: {{x: {n}}}\n"));
     format!("steps:\n{gate}{late}{}", steps.collect::<String>())
 }
 
@@ -180,7 +185,10 @@ async fn the_row_of_a_commit_is_that_of_the_log_up_to_it() {
     let engine = engine_over(&rig, Arc::clone(&crowded) as _, &nobody());
     let text = after_a_signal();
     let run = create(&engine, &compiled(&text), json!({})).await;
-    assert_eq!(engine.drive(run).await.unwrap().status(), RunStatus::Waiting);
+    assert_eq!(
+        engine.drive(run).await.unwrap().status(),
+        RunStatus::Waiting
+    );
     let signal = Command::Signal {
         name: "beam".to_owned(),
         payload: serde_json::Map::new(),
@@ -194,4 +202,252 @@ async fn the_row_of_a_commit_is_that_of_the_log_up_to_it() {
         let state = engine.state_at(run, row.last_seq).await.unwrap();
         assert_eq!(row, summary(&state), "at {}", row.last_seq);
     }
+}
+
+/// Runs a step of the simulation until its attempt is under way.
+fn begin(run: &mut Simulation, world: &World, step: &str) {
+    let path = StepPath::new(step);
+    let report = run.analysis(&path, world);
+    run.submit(Command::Analysed(report)).unwrap();
+    run.advance();
+    let started = run.started(&path, 1);
+    run.submit(Command::BeginAttempt(started)).unwrap();
+}
+
+fn end(run: &mut Simulation, step: &str) {
+    let result = result(&StepPath::new(step), 1, Some(json!({"x": 1})));
+    let command = Command::AttemptEnded {
+        result,
+        failure: None,
+    };
+    run.submit(command).unwrap();
+    run.advance();
+}
+
+fn wants_changes(run: &mut Simulation, step: &str) {
+    let asked = run
+        .state
+        .open_approvals()
+        .find(|asked| asked.request.step.as_str() == step)
+        .unwrap();
+    let wish = vote(asked, Answer::RequestChanges, Values::new());
+    run.submit(Command::Vote(wish)).unwrap();
+    run.advance();
+}
+
+/// `b` hangs on `a`; a question about each; beside each something that is under way when changes are asked for.
+fn two_questions() -> Simulation {
+    let py = "python: {code: \"results = {'x': 1}\"}";
+    let text = format!(
+        "steps:\n  - id: a\n    {py}\n  - id: b\n    {py}\n  - id: beside_a\n    needs: [a]\n    {py}\n  - id: beside_b\n    needs: [b]\n    {py}\n  \
+         - id: ask_a\n    needs: [a]\n    approval: {{title: Good?, on_changes: a}}\n  - id: ask_b\n    needs: [b]\n    approval: {{title: Good?, on_changes: b}}\n  \
+         - id: end\n    needs: [beside_a, beside_b, ask_a, ask_b]\n    {py}\n"
+    );
+    let world = World::sampling(0);
+    let mut run = Simulation::new(&compiled(&text).0, &json!({}));
+    run.submit(Command::Start).unwrap();
+    run.advance();
+    for step in ["a", "b"] {
+        begin(&mut run, &world, step);
+        end(&mut run, step);
+    }
+    begin(&mut run, &world, "beside_a");
+    begin(&mut run, &world, "beside_b");
+    run
+}
+
+fn owed(run: &Simulation) -> Vec<String> {
+    let all = effects(&run.state, Timestamp::from_micros(i64::MAX));
+    let mut told: Vec<String> = all
+        .iter()
+        .map(|effect| match effect {
+            Effect::Kill { step, .. } => format!("kill {step}"),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn changes_asked_for_at_two_questions_are_both_made_and_nothing_in_between_runs_for_nothing() {
+    let mut run = two_questions();
+    wants_changes(&mut run, "ask_b");
+    wants_changes(&mut run, "ask_a");
+    assert_eq!(owed(&run), ["kill beside_a", "kill beside_b"]);
+    let kill = |run: &mut Simulation, step: &str| {
+        let step = StepPath::new(step);
+        run.submit(Command::AttemptKilled { step, attempt: 1 })
+            .unwrap();
+        run.advance();
+    };
+    kill(&mut run, "beside_b");
+    // `b` could begin anew, but with what `a` gave before: it waits for `a`.
+    assert_eq!(owed(&run), ["kill beside_a"]);
+    kill(&mut run, "beside_a");
+    let mut world = World::new(|_, attempt| Ends::With(json!({"x": attempt})));
+    run.rest(&mut world);
+    assert_eq!(run.state.status(), RunStatus::Succeeded);
+    for step in ["a", "b", "beside_a", "beside_b"] {
+        let (_, state) = run.state.step_with_id(step).unwrap();
+        assert_eq!(state.attempts.len(), 2, "{step}");
+    }
+    let rewound = |at: &stepwell::run::Recorded| at.event.name() == "StepsRewound";
+    assert_eq!(run.history.iter().filter(|at| rewound(at)).count(), 2);
+    let wished = &run.state.frames().next().unwrap().1.changes;
+    assert_eq!(wished.len(), 2, "what both people wanted is kept");
+}
+
+#[test]
+fn two_rewinds_end_the_same_whatever_event_they_crash_after() {
+    let mut base = two_questions();
+    wants_changes(&mut base, "ask_b");
+    wants_changes(&mut base, "ask_a");
+    base.rest(&mut World::sampling(0));
+    let asked = base
+        .history
+        .iter()
+        .rposition(|at| at.event.name() == "ApprovalVoted");
+    let last_wish = base
+        .history
+        .iter()
+        .enumerate()
+        .filter(|(_, at)| at.event.name() == "ApprovalVoted")
+        .nth(1)
+        .unwrap()
+        .0;
+    assert!(asked.unwrap() > last_wish, "both were asked again");
+    for kept in last_wish + 1..=base.history.len() {
+        let mut run = base.crashed(kept);
+        run.rest(&mut World::sampling(0));
+        assert_eq!(run.state.status(), RunStatus::Succeeded, "cut after {kept}");
+        let rewound = run
+            .history
+            .iter()
+            .filter(|at| at.event.name() == "StepsRewound");
+        assert_eq!(rewound.count(), 2, "cut after {kept}");
+    }
+}
+
+#[test]
+fn an_attempt_out_of_turn_or_of_an_earlier_life_is_refused_before_it_is_recorded() {
+    let mut run = two_questions();
+    let earlier = Life::of(&run.state, &StepPath::new("end")).unwrap();
+    let b = Life::of(&run.state, &StepPath::new("b")).unwrap();
+    wants_changes(&mut run, "ask_b");
+    let path = StepPath::new("beside_b");
+    run.submit(Command::AttemptKilled {
+        step: path.clone(),
+        attempt: 1,
+    })
+    .unwrap();
+    run.advance();
+    let world = World::sampling(0);
+    let report = run.analysis(&StepPath::new("b"), &world);
+    let stale = Command::Since(b.clone(), Box::new(Command::Analysed(report.clone())));
+    let refused = run.submit(stale).unwrap_err();
+    assert!(matches!(refused, Refusal::Stale(_)), "{refused}");
+    let now = Life::of(&run.state, &StepPath::new("b")).unwrap();
+    assert_eq!(now.number, b.number + 1);
+    assert_eq!(Life::of(&run.state, &StepPath::new("end")), Some(earlier));
+    run.submit(Command::Since(now, Box::new(Command::Analysed(report))))
+        .unwrap();
+    run.advance();
+    for wrong in [1, 3] {
+        let started = run.started(&StepPath::new("b"), wrong);
+        let refused = run.submit(Command::BeginAttempt(started)).unwrap_err();
+        assert!(matches!(refused, Refusal::Stale(_)), "{wrong}: {refused}");
+    }
+    let started = run.started(&StepPath::new("b"), 2);
+    run.submit(Command::BeginAttempt(started)).unwrap();
+}
+
+#[test]
+fn an_attempt_of_a_step_that_has_not_got_its_lock_is_refused() {
+    let text = "steps:\n  - id: move\n    locks: [magnet]\n    http: {method: POST, url: 'http://a.example'}\n";
+    let mut run = Simulation::new(&compiled(text).0, &json!({}));
+    run.submit(Command::Start).unwrap();
+    run.advance();
+    let started = run.started(&StepPath::new("move"), 1);
+    let refused = run.submit(Command::BeginAttempt(started)).unwrap_err();
+    assert!(matches!(refused, Refusal::Stale(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn an_act_that_was_about_to_begin_when_its_step_began_anew_is_not_made() {
+    let store = MemoryStore::new();
+    let mut rig = Rig::new(store.clone());
+    let answer = FakeTransport::default().on_request(|_| FakeAnswer::json(200, &json!({})));
+    rig.transport = Arc::new(answer);
+    let executor = nobody();
+    let other = rig.engine(&executor);
+    let text = "steps:\n  - id: prep\n    set: {n: '${{ len(changes) }}'}\n  \
+                - id: ask\n    needs: [prep]\n    approval: {title: Good?, on_changes: prep}\n  \
+                - id: send\n    needs: [prep]\n    http: {method: POST, url: 'http://a.example/${{ steps.prep.outputs.n }}'}\n";
+    let run = create(&other, &compiled(text), json!({})).await;
+    let once = Arc::new(Mutex::new(false));
+    let between = other.clone();
+    let crowded = Crowded::new(
+        &store,
+        Box::new(move |append| {
+            let about = append.records.iter().any(|record| {
+                String::from_utf8_lossy(&record.body).contains("\"executor\":\"http\"")
+            });
+            let first = about && !std::mem::replace(&mut *once.lock().unwrap(), about);
+            let between = between.clone();
+            Box::pin(async move {
+                if first {
+                    let state = between.state(run).await.unwrap();
+                    let asked = state.open_approvals().next().unwrap();
+                    let wish = vote(asked, Answer::RequestChanges, Values::new());
+                    let by = Actor::User(wish.person.clone());
+                    between.command(run, by, Command::Vote(wish)).await.unwrap();
+                }
+            })
+        }),
+    );
+    let engine = engine_over(&rig, crowded, &executor);
+    engine.drive(run).await.unwrap();
+    let urls: Vec<String> = rig
+        .transport
+        .requests()
+        .into_iter()
+        .map(|r| r.url)
+        .collect();
+    assert_eq!(
+        urls,
+        ["http://a.example/1"],
+        "only what the reviewer wanted was sent"
+    );
+}
+
+#[test]
+fn a_copy_of_a_run_shares_its_questions_and_those_that_are_open_are_known() {
+    let mut run = two_questions();
+    let ids: Vec<_> = run.state.approvals.keys().cloned().collect();
+    assert_eq!(ids.len(), 2);
+    let copy = run.state.clone();
+    wants_changes(&mut run, "ask_b");
+    let shared = |id| {
+        let (here, there) = (run.state.approvals.get(id), copy.approvals.get(id));
+        std::ptr::eq(here.unwrap(), there.unwrap())
+    };
+    assert!(
+        shared(&ids[0]),
+        "a question that did not change is not copied"
+    );
+    assert!(!shared(&ids[1]));
+    let open = |state: &stepwell::run::RunState| {
+        let open: Vec<_> = state
+            .approvals
+            .values()
+            .filter(|asked| asked.closed.is_none())
+            .cloned()
+            .collect();
+        assert!(state.open_approvals().eq(open.iter()));
+        open.len()
+    };
+    assert_eq!((open(&copy), open(&run.state)), (2, 1));
+    run.rest(&mut World::sampling(0));
+    assert_eq!((run.state.approvals.len(), open(&run.state)), (3, 0));
 }

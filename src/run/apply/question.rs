@@ -36,8 +36,7 @@ impl RunState {
         }
         state.questions += 1;
         state.approval = Some(request.approval.clone());
-        let asked = ApprovalState::new(request.clone(), at);
-        self.approvals.insert(request.approval.clone(), asked);
+        self.approvals.ask(request.clone(), at);
         Ok(())
     }
 
@@ -114,9 +113,8 @@ impl RunState {
         let asked = self.open_question(&closed.approval)?;
         Self::can_close(asked, closed.outcome, at)?;
         let request = asked.request.clone();
-        if let Some(asked) = self.approvals.get_mut(&closed.approval) {
-            asked.closed = Some((closed.outcome, closed.by.clone(), at));
-        }
+        let how = (closed.outcome, closed.by.clone(), at);
+        self.approvals.close(&closed.approval, how);
         let state = self.unsettled(&request.step)?;
         if state.status == StepStatus::Waiting {
             state.status = StepStatus::Ready;

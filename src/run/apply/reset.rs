@@ -24,7 +24,6 @@ impl RunState {
                 state.begin_anew();
             }
             self.lets_go(*node);
-            self.rewinds.retain(|(_, waits)| waits != node);
         }
         self.count_edges(frame);
         Ok(())

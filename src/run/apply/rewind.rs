@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Applied, unknown};
 use crate::id::ApprovalId;
-use crate::run::frame::{Change, Stop};
+use crate::run::frame::{Change, NodeId, Stop};
 use crate::run::payload::StepsRewound;
 use crate::run::rewind;
 use crate::run::state::RunState;
@@ -20,15 +20,7 @@ impl RunState {
         let (Some(target), Some(node)) = (target, node) else {
             return Err(format!("{approval} names no step to be made anew"));
         };
-        for reached in rewind::reach(self, node, target) {
-            if let Some(state) = self.node_mut(reached)
-                && state.stop.is_none()
-            {
-                state.stop = Some(Stop::Rewound {
-                    approval: approval.clone(),
-                });
-            }
-        }
+        self.hold_back(approval, node, target);
         if let Some(state) = self.node_mut(node) {
             state.changes_asked += 1;
         }
@@ -60,7 +52,31 @@ impl RunState {
                 .remove(due.ok_or_else(|| format!("{approval} rewinds nothing now"))?);
             self.change(frame, approval, rewound, at);
         }
-        self.reset_steps(frame, &nodes)
+        self.reset_steps(frame, &nodes)?;
+        // What changes were asked for at other questions too does not begin before those steps do: it would run with
+        // what is about to be made anew, and then once more.
+        let due: Vec<(ApprovalId, NodeId)> = self.rewinds.clone();
+        for (approval, node) in due.into_iter().filter(|(_, node)| node.frame == frame) {
+            let asked = self.approvals.get(&approval);
+            let target = asked.and_then(|asked| self.find(asked.request.changes.as_ref()?));
+            if let Some(target) = target {
+                self.hold_back(&approval, node, target);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing of what hangs on the target begins, or goes on, before it begins anew.
+    fn hold_back(&mut self, approval: &ApprovalId, node: NodeId, target: NodeId) {
+        for reached in rewind::reach(self, node, target) {
+            if let Some(state) = self.node_mut(reached)
+                && state.stop.is_none()
+            {
+                state.stop = Some(Stop::Rewound {
+                    approval: approval.clone(),
+                });
+            }
+        }
     }
 
     /// The run is stopped: nothing of it will begin anew any more.
