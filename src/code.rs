@@ -248,6 +248,13 @@ codes! {
     HISTORY_UNREADABLE = "history_unreadable",
     INTERNAL = "internal",
 
+    // -- the service interface (src/service) --
+    THREAD_TAKEN = "thread_taken",
+    THREAD_GONE = "thread_gone",
+    UNKNOWN_THREAD = "unknown_thread",
+    PROGRAM_MISSING = "program_missing",
+    NO_GENERATOR = "no_generator",
+
     // -- the command line (src/cli) --
     USAGE = "usage",
     NOT_CONFIRMED = "not_confirmed",

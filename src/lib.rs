@@ -5,7 +5,7 @@
 //!
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`], [`redact`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`], [`schedule`], [`rehearsal`]
-//! - shell: [`engine`], [`open`] (the composition root), [`cli`], [`telemetry`]
+//! - shell: [`engine`], [`open`] (the composition root), [`service`] (for programs that embed Stepwell), [`cli`], [`telemetry`]
 //! - ports and adapters: [`artifact`], [`executor`], [`store`], [`transport`]
 
 pub mod approval;
@@ -27,8 +27,14 @@ pub mod redact;
 pub mod rehearsal;
 pub mod run;
 pub mod schedule;
+pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod time;
 pub mod transport;
 pub mod workflow;
+
+pub use service::{
+    OpenOptions, Outcome, PythonCapability, PythonExecutionRequest, PythonExecutorError,
+    PythonExecutorService, PythonServiceResult, RunnableConfig,
+};

@@ -100,6 +100,7 @@ impl History {
             scheduled_at: Timestamp::from_micros(0),
             allow_self: true,
             labels: indexmap::IndexMap::new(),
+            thread: None,
         };
         let first = recorded(1, Event::RunCreated(created), 1);
         let state = RunState::begin(RunId::from_bytes([7; 16]), Arc::clone(plan), &first).unwrap();

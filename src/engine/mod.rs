@@ -43,9 +43,9 @@ pub use rerun::{NewFork, Places};
 
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
-use crate::run::payload::{RunCreated, StepCopied, Trigger, Values};
+use crate::run::payload::{RunCreated, StepCopied, Thread, Trigger, Values};
 use crate::run::{Actor, Command, Event, Moment, Recorded, RunState, RunStatus, RunSummary, Seq};
-use crate::store::ListQuery;
+use crate::store::{AppendError, ListQuery};
 use crate::time::Timestamp;
 use history::History;
 use plans::Plans;
@@ -130,6 +130,24 @@ impl Engine {
         Ok(run)
     }
 
+    /// Creates the run of a request that has a name. Its id was chosen before, and was durable before, so that the
+    /// request has one run whatever happens; when there is that run, nothing is created.
+    ///
+    /// # Errors
+    /// The store or the blobs can't be written.
+    pub async fn create_thread(
+        &self,
+        run: RunId,
+        new: NewRun,
+        thread: Thread,
+    ) -> Result<(), Error> {
+        let born = (Trigger::Manual, Vec::new());
+        match self.create_born(run, new, born, Some(thread)).await {
+            Err(Error::Append(AppendError::Conflict { .. })) => Ok(()),
+            created => created,
+        }
+    }
+
     /// Creates a run with that id.
     async fn create_as(
         &self,
@@ -137,6 +155,16 @@ impl Engine {
         new: NewRun,
         trigger: Trigger,
         copies: Vec<StepCopied>,
+    ) -> Result<(), Error> {
+        self.create_born(run, new, (trigger, copies), None).await
+    }
+
+    async fn create_born(
+        &self,
+        run: RunId,
+        new: NewRun,
+        (trigger, copies): (Trigger, Vec<StepCopied>),
+        thread: Option<Thread>,
     ) -> Result<(), Error> {
         let shared = &self.shared;
         let now = shared.ports.clock.now();
@@ -153,6 +181,7 @@ impl Engine {
             scheduled_at: new.scheduled_at.unwrap_or(now),
             allow_self: shared.options.allow_self,
             labels: new.plan.labels.clone(),
+            thread,
         };
         History::create(
             Arc::clone(shared),

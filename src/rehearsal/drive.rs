@@ -94,6 +94,7 @@ impl Rehearsal {
             allow_self: true,
             base_url: None,
             labels: plan.labels.clone(),
+            thread: None,
         });
         let first = Recorded {
             seq: 1,

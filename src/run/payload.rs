@@ -102,6 +102,18 @@ pub struct RunCreated {
     /// Labels of the workflow.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub labels: IndexMap<String, String>,
+    /// The name that a program gave to its request, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Thread>,
+}
+
+/// The name by which a program finds the run of its request again. No other run has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// The name.
+    pub id: String,
+    /// Digest of the request: another one under the same name is refused.
+    pub request: Digest,
 }
 
 fn yes() -> bool {

@@ -117,6 +117,9 @@ pub fn run_json_with(state: &RunState, reveal: Reveal) -> Value {
         &state.created.labels,
         state.plan.retention.map(format_duration),
     );
+    if let (Some(thread), Some(fields)) = (&state.created.thread, document.as_object_mut()) {
+        fields.insert("thread_id".to_owned(), json!(thread.id));
+    }
     document
 }
 

@@ -62,6 +62,7 @@ mod rewinds;
 mod safety;
 mod schedule;
 mod secrets;
+mod service;
 mod share;
 mod simulator;
 mod store_crash;

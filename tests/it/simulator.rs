@@ -140,6 +140,7 @@ impl Simulation {
             scheduled_at: Timestamp::from_micros(0),
             allow_self: true,
             labels: indexmap::IndexMap::new(),
+            thread: None,
         });
         let first = Recorded {
             seq: 1,

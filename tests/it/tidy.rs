@@ -74,6 +74,21 @@ const EDGES: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
+    (
+        "service",
+        &[
+            "open",
+            "config",
+            "engine",
+            "run",
+            "plan",
+            "python",
+            "workflow",
+            "expression",
+            "executor",
+            "artifact",
+        ],
+    ),
     ("cli", ANY),
     ("telemetry", &[]),
 ];
