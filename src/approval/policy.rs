@@ -321,6 +321,7 @@ fn is_unknown(report: &Report) -> bool {
     report.risk == Risk::Unknown
         || report.capabilities.contains(&Capability::DynamicAccess)
         || report.capabilities.contains(&Capability::Introspection)
+        || report.capabilities.contains(&Capability::Tampering)
 }
 
 fn asked_by_step(step_asks: Option<bool>) -> Option<Decision> {

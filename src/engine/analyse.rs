@@ -163,7 +163,7 @@ async fn report(
     // Milliseconds for a page of code, seconds for the worst that a hostile author can write.
     let (code, rules) = (
         stored_code(shared, python).await?,
-        shared.options.rules.clone(),
+        shared.options.rules.in_mode(python.mode),
     );
     let folder = modules::folder(state);
     let (report, modules) =

@@ -8,7 +8,7 @@ use crate::approval::{self, Policy, Rules, Subject};
 use crate::expression::Value;
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
-use crate::plan::PythonStep;
+use crate::plan::{Mode, PythonStep};
 use crate::python::analysis::{Report, RuleSet, analyze};
 use crate::run::payload::AnalysisReported;
 use crate::run::{RunScope, RunState, StepState, ask_rules, check_json};
@@ -18,7 +18,7 @@ use crate::run::{RunScope, RunState, StepState, ask_rules, check_json};
 pub struct Review {
     policy: Policy,
     rules: RuleSet,
-    reports: BTreeMap<Digest, Report>,
+    reports: BTreeMap<(Mode, Digest), Report>,
 }
 
 impl Review {
@@ -29,12 +29,16 @@ impl Review {
         rules: RuleSet,
         codes: impl IntoIterator<Item = (Digest, &'b [u8])>,
     ) -> Self {
-        let reports = codes.into_iter().map(|(digest, bytes)| {
-            let report = analyze(&String::from_utf8_lossy(bytes), &rules);
-            (digest, report)
-        });
+        let here = [Mode::ReadOnly, Mode::WriteAccess].map(|mode| (mode, rules.in_mode(mode)));
+        let mut reports = BTreeMap::new();
+        for (digest, bytes) in codes {
+            let code = String::from_utf8_lossy(bytes);
+            for (mode, rules) in &here {
+                reports.insert((*mode, digest), analyze(&code, rules));
+            }
+        }
         Self {
-            reports: reports.collect(),
+            reports,
             policy,
             rules,
         }
@@ -50,7 +54,7 @@ impl Review {
         step: &StepState,
         python: &PythonStep,
     ) -> Result<AnalysisReported, Failure> {
-        let found = self.reports.get(&python.code).cloned();
+        let found = self.reports.get(&(python.mode, python.code)).cloned();
         let report = found.unwrap_or_else(|| analyze("results = {}\n", &self.rules));
         let (asks, reviewers, rules) = wish(state, step, python, &report)?;
         let decision = approval::decide(&self.policy, python.mode, &report, asks);

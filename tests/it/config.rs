@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stepwell::approval::{CodeApproval, GlobalMode};
 use stepwell::config::{Config, load};
-use stepwell::python::analysis::Setting;
+use stepwell::python::analysis::{Capability, Pack, Setting, Severity, Target};
 use stepwell::transport::{Channel, MailTls};
 
 fn env(name: &str) -> Option<String> {
@@ -63,7 +63,15 @@ approval:
 analysis:
   allow_imports: [numpy]
   deny_imports: [socket]
+  allow_calls: [requests.get]
+  deny_calls: [time.sleep]
   rules: {network: block, threads: off}
+  modes: {readonly: {rules: {deserialize: block}}}
+  packs: {tango: false, generic: false, epics: true}
+  patterns:
+    - {id: slow_ramp, call: magnets.ramp, arguments: {0: \"SR:*\", fast: false}, severity: error, capability: control_write, message: Ramps.}
+    - {id: current, attribute: magnets.Supply.current, message: Sets.}
+    - {id: fire, method: fire, severity: block, message: Fires.}
   operations: {write: [magnets.ramp], read: [magnets.read]}
 engine: {steps_at_once: 3}
 limits: {stdout: 1KiB, stderr: 2KiB, results: 3KiB, artifact: 4MiB, memory: 2GiB, files: 5, open_files: 64}
@@ -85,6 +93,34 @@ notifications: {base_url: https://stepwell.example/}
     assert_eq!(config.approval.python.mode, CodeApproval::ControlWrites);
     assert!(config.analysis.allow_imports.contains("numpy"));
     assert!(config.analysis.deny_imports.contains("socket"));
+    assert!(config.analysis.allow_calls.contains("requests.get"));
+    assert!(config.analysis.deny_calls.contains("time.sleep"));
+    let read_only = &config.analysis.modes["read_only"];
+    assert_eq!(read_only["deserialize"], Setting::Block);
+    assert_eq!(
+        config.analysis.packs_off,
+        [Pack::Tango, Pack::Generic].into()
+    );
+    let [ramp, current, fire] = config.analysis.patterns.as_slice() else {
+        panic!("{:?}", config.analysis.patterns);
+    };
+    assert_eq!(ramp.target, Target::Call("magnets.ramp".into()));
+    let arguments = [("0", "SR:*"), ("fast", "false")];
+    let arguments = arguments.map(|(place, text)| (place.to_owned(), text.to_owned()));
+    assert_eq!(ramp.arguments, arguments.into());
+    assert_eq!(ramp.severity, Severity::Error);
+    assert_eq!(ramp.capability, Some(Capability::ControlWrite));
+    assert_eq!(
+        (ramp.id.as_str(), ramp.message.as_str()),
+        ("slow_ramp", "Ramps.")
+    );
+    assert_eq!(
+        current.target,
+        Target::Attribute("magnets.Supply.current".into())
+    );
+    assert_eq!(current.severity, Severity::Warning);
+    assert_eq!(fire.target, Target::Method("fire".into()));
+    assert_eq!(fire.severity, Severity::Block);
     assert_eq!(config.analysis.rules["network"], Setting::Block);
     assert_eq!(config.analysis.rules["threads"], Setting::Off);
     assert!(config.analysis.operations.write.contains("magnets.ramp"));
@@ -176,6 +212,37 @@ fn what_would_be_ignored_is_refused_at_its_place() {
         ("analysis: {rules: {netwrk: off}}", &["unknown_key 1:20"]),
         ("analysis: {rules: {network: loud}}", &["bad_value 1:29"]),
         ("analysis: {rules: {syntax: off}}", &["useless_key 1:20"]),
+        ("analysis: {allow_call: [a]}", &["unknown_key 1:12"]),
+        (
+            "analysis: {modes: {look: {}, read_only: {}, readonly: {rules: {x: off}, y: 1}}}",
+            &[
+                "unknown_key 1:20",
+                "conflicting_keys 1:45",
+                "unknown_key 1:64",
+                "unknown_key 1:73",
+            ],
+        ),
+        (
+            "analysis: {packs: {epic: true, tango: 1}}",
+            &["unknown_key 1:20", "wrong_type 1:39"],
+        ),
+        (
+            "analysis: {patterns: [{id: network, call: a, message: b}]}",
+            &["conflicting_keys 1:28"],
+        ),
+        (
+            "analysis: {patterns: [{id: a, call: a, method: b, message: c}, {id: b, message: c}]}",
+            &["missing_key 1:23", "missing_key 1:64"],
+        ),
+        (
+            "analysis: {patterns: [{id: a, call: a}, {call: a, message: b, capability: fly, severity: off}]}",
+            &[
+                "missing_key 1:23",
+                "missing_key 1:41",
+                "bad_value 1:75",
+                "bad_value 1:90",
+            ],
+        ),
         ("engine: {steps_at_once: 0}", &["bad_value 1:25"]),
         (
             "limits: {stdout: 5, memory: lots}",

@@ -29,7 +29,8 @@ pub(in crate::cli) fn perform(context: &Context, arguments: &Arguments) -> Resul
     let path = context.settings.absolute(&arguments.file);
     let code = std::fs::read_to_string(&path)
         .map_err(|error| Error::unreadable(&arguments.file, &error))?;
-    let report = analysis::analyze(&code, &config.analysis);
+    let rules = config.analysis.in_mode(arguments.mode);
+    let report = analysis::analyze(&code, &rules);
     let decision = approval::decide(&config.approval, arguments.mode, &report, None);
     context.output.result(
         || document(arguments.mode, &report, &decision),

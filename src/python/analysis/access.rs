@@ -3,7 +3,6 @@
 use ruff_python_ast::{self as ast, Expr, Operator};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::catalogue::method_rule;
 use super::reader::Reader;
 use super::rules::Rule;
 use super::special::Special;
@@ -40,7 +39,7 @@ impl Reader<'_> {
     /// The same for a name that came another way, `getattr` for one.
     pub(super) fn attribute_read(&mut self, base: &Set, name: Symbol, range: TextRange) -> Set {
         let text = self.symbols.text(name);
-        if method_rule(&text) == Some(Rule::Introspection) {
+        if self.symbols.method_rule(&text) == Some(Rule::Introspection) {
             self.report(Rule::Introspection, range, &text);
         }
         let value = self.attribute_of(base, name);
@@ -99,6 +98,7 @@ impl Reader<'_> {
                 .unwrap_or(Set::UNKNOWN),
             Atom::Text(_)
             | Atom::Prefix(_)
+            | Atom::Constant(_)
             | Atom::Function(_)
             | Atom::Bound(_)
             | Atom::Namespace(_)
@@ -124,12 +124,15 @@ impl Reader<'_> {
     }
 
     fn attribute_of_path(&mut self, path: Symbol, name: Symbol) -> Set {
+        // A wildcard such as `socket.*` must not hide that `socket.os` is `os`.
+        let module = self.reexported(name);
         match self.symbols.attribute(path, name) {
+            Some(path) if !module.own.is_empty() && !self.symbols.is_named(path) => module,
             Some(path) if self.symbols.facts(path).special == Some(Special::Modules) => {
                 Set::of(Atom::Modules)
             }
             Some(path) => Set::of(Atom::Path(path)),
-            None => self.reexported(name),
+            None => module,
         }
     }
 
@@ -185,6 +188,10 @@ impl Reader<'_> {
         for atom in &base.own {
             let found = match (*atom, constant) {
                 (Atom::Record(record), Some(key)) => self.world.field(record, key),
+                (Atom::Path(path), Some(_)) if &*self.symbols.text(path) == "os.environ" => {
+                    self.read_variable(Some(key), path, range);
+                    None
+                }
                 (Atom::Namespace(path) | Atom::Path(path), Some(key)) => {
                     Some(self.attribute_read(&Set::of(Atom::Path(path)), key, range))
                 }

@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::rules::Rule;
 use super::special::Special;
 use super::symbol::Symbol;
-use super::value::{Atom, Set};
+use super::value::{Atom, Constant, Set};
 
 impl Reader<'_> {
     /// Does what the function does.
@@ -66,8 +66,12 @@ impl Reader<'_> {
                 self.report_dynamic(first, site.range);
                 Set::UNKNOWN
             }
-            Special::NumpyLoad => {
-                self.numpy_load(site);
+            Special::SetItem => {
+                self.set_item(first, site);
+                Set::UNKNOWN
+            }
+            Special::NumpyLoad | Special::TorchLoad | Special::YamlLoad => {
+                self.unpickles(special, site);
                 Set::UNKNOWN
             }
             Special::Modules => Set::UNKNOWN,
@@ -221,15 +225,48 @@ impl Reader<'_> {
         set
     }
 
-    fn numpy_load(&mut self, site: &Site<'_>) {
-        let keyword = self.symbols.intern("allow_pickle");
-        if site
-            .arguments
-            .iter()
-            .any(|argument| argument.name == Some(keyword))
-        {
-            self.report(Rule::Deserialize, site.range, "numpy.load");
+    fn set_item(&mut self, base: &Set, site: &Site<'_>) {
+        let unknown = Set::UNKNOWN;
+        let key = site.argument(1).unwrap_or(&unknown);
+        let value = site.argument(2).unwrap_or(&unknown);
+        self.store_item(base, key, value, site.range);
+    }
+
+    /// The loaders that build objects only when their arguments say so, or unless they do.
+    fn unpickles(&mut self, special: Special, site: &Site<'_>) {
+        let mut named = |name: &str| {
+            let name = self.symbols.intern(name);
+            site.named(name)
+        };
+        let spread = site.arguments.iter().any(|argument| argument.starred);
+        let (name, safe) = if special == Special::NumpyLoad {
+            let told = named("allow_pickle").or_else(|| site.argument(2));
+            let safe = told.map_or(!spread, |told| told.is_only(Constant::False));
+            ("numpy.load", safe)
+        } else if special == Special::TorchLoad {
+            let told = named("weights_only");
+            let safe = told.is_some_and(|told| told.is_only(Constant::True));
+            ("torch.load", safe)
+        } else {
+            let loader = named("Loader").or_else(|| site.argument(1)).cloned();
+            let safe = loader.is_some_and(|loader| self.is_safe_loader(&loader));
+            ("yaml.load", safe)
+        };
+        if !safe {
+            self.report(Rule::Deserialize, site.range, name);
         }
+    }
+
+    fn is_safe_loader(&self, loader: &Set) -> bool {
+        let safe = |atom: &Atom| {
+            atom.path().is_some_and(|path| {
+                matches!(
+                    &*self.symbols.text(path),
+                    "yaml.SafeLoader" | "yaml.CSafeLoader" | "yaml.BaseLoader"
+                )
+            })
+        };
+        !loader.open && !loader.own.is_empty() && loader.own.iter().all(safe)
     }
 }
 

@@ -3,9 +3,10 @@
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::catalogue::{method_rule, saving_method};
+use super::catalogue::saving_method;
+use super::family::reads_like_a_write;
 use super::reader::Reader;
-use super::rules::Rule;
+use super::rules::{Pack, Rule};
 use super::symbol::Symbol;
 use super::target::BASES_MAX;
 use super::value::{Atom, Set};
@@ -41,6 +42,14 @@ impl Site<'_> {
             .nth(position)
             .map(|argument| &argument.value)
     }
+
+    /// The argument with this name.
+    pub(super) fn named(&self, name: Symbol) -> Option<&Set> {
+        self.arguments
+            .iter()
+            .find(|argument| argument.name == Some(name))
+            .map(|argument| &argument.value)
+    }
 }
 
 impl Reader<'_> {
@@ -71,8 +80,8 @@ impl Reader<'_> {
         if let Some(value) = self.container_method(attribute, &site) {
             return value;
         }
-        if callee.own.is_empty() {
-            self.method_by_name(&attribute.attr, &site);
+        if !self.tells(&callee) {
+            self.method_by_name(attribute, &site);
         }
         self.apply(&callee, &site)
     }
@@ -123,6 +132,7 @@ impl Reader<'_> {
                 Atom::Instance(_)
                 | Atom::Text(_)
                 | Atom::Prefix(_)
+                | Atom::Constant(_)
                 | Atom::Record(_)
                 | Atom::Namespace(_)
                 | Atom::Modules
@@ -173,6 +183,15 @@ impl Reader<'_> {
         self.report_path(facts.call, site.range, path);
         if let Some(file) = facts.file {
             self.file_write(file, path, site);
+        }
+        if facts.url {
+            self.read_address(path, site);
+        }
+        if facts.own {
+            self.own_call(path, Some(site), site.range);
+        }
+        if facts.variable {
+            self.read_variable(site.argument(0), path, site.range);
         }
         if let Some(special) = facts.special {
             return self.special(special, site);
@@ -280,6 +299,14 @@ impl Reader<'_> {
                     Atom::Record(_) | Atom::Namespace(_) | Atom::Modules | Atom::Globals
                 )
             });
+        if base.own.contains(&Atom::Modules)
+            && matches!(
+                attribute.attr.as_str(),
+                "pop" | "popitem" | "clear" | "update" | "setdefault" | "__setitem__"
+            )
+        {
+            self.report(Rule::Tampering, site.range, "sys.modules");
+        }
         match (attribute.attr.as_str(), site.argument(0)) {
             (
                 "append" | "add" | "insert" | "extend" | "appendleft" | "update" | "setdefault",
@@ -338,9 +365,32 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether the rules, or the code itself, say what is called.
+    fn tells(&mut self, callee: &Set) -> bool {
+        callee.own.iter().any(|atom| match atom.path() {
+            Some(path) => {
+                let facts = self.symbols.facts(path);
+                facts.call.is_some()
+                    || facts.special.is_some()
+                    || facts.file.is_some()
+                    || facts.gives.is_some()
+            }
+            None => true,
+        })
+    }
+
     /// A method of something that is not known: some names say enough.
-    fn method_by_name(&mut self, name: &str, site: &Site<'_>) {
-        if let Some(rule) = method_rule(name)
+    fn method_by_name(&mut self, attribute: &ast::ExprAttribute, site: &Site<'_>) {
+        let name = attribute.attr.as_str();
+        if let Some(receiver) = receiver(&attribute.value)
+            && reads_like_a_write(receiver, name)
+            && self.rules.has(Some(Pack::Generic))
+        {
+            let written = format!("{receiver}.{name}");
+            self.report(Rule::ControlSuspect, site.range, &written);
+        }
+        self.own_method(name, site);
+        if let Some(rule) = self.symbols.method_rule(name)
             && rule != Rule::Introspection
         {
             self.report(rule, site.range, name);
@@ -348,5 +398,19 @@ impl Reader<'_> {
         if let Some(argument) = saving_method(name) {
             self.saved_outside(argument, name, site);
         }
+    }
+}
+
+/// The last name of what a method is called on.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "other expressions have no name"
+)]
+pub(super) fn receiver(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Name(name) => Some(&name.id),
+        Expr::Attribute(attribute) => Some(&attribute.attr),
+        Expr::Subscript(subscript) => receiver(&subscript.value),
+        _ => None,
     }
 }

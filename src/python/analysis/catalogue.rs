@@ -4,8 +4,12 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use super::family::{ALIASES, CONTROL_MODULES, FAMILIES, FILE_METHODS, FILES, FileWrite, GIVES};
-use super::rules::{Rule, RuleSet};
+use super::family::{
+    ALIASES, CONTROL_MODULES, FAMILIES, FILE_METHODS, FILES, FileWrite, GIVES, READERS,
+    VARIABLE_READERS,
+};
+use super::rules::{Pack, Rule};
+use super::settings::{RuleSet, Target, fits};
 use super::special::{SPECIALS, Special};
 
 /// What is known of one qualified name.
@@ -19,39 +23,69 @@ pub(super) struct Facts {
     pub(super) gives: Option<&'static str>,
     /// Whether it belongs to a control library.
     pub(super) control: bool,
+    /// Whether it reads a file or an address.
+    pub(super) url: bool,
+    /// Whether its first argument names a variable of the environment.
+    pub(super) variable: bool,
+    /// Whether a pattern of the deployment looks at it.
+    pub(super) own: bool,
 }
+
+/// A rule, and the pack that it belongs to.
+type Entry = (Rule, Option<Pack>);
 
 #[derive(Default)]
 struct Patterns {
-    exact: HashMap<&'static str, Option<Rule>>,
-    /// Beginnings, longest first.
-    begins: Vec<(&'static str, Option<Rule>)>,
+    exact: HashMap<&'static str, Option<Entry>>,
+    /// Beginnings by their first segment, longest first.
+    begins: HashMap<&'static str, Vec<(&'static str, Option<Entry>)>>,
 }
 
 impl Patterns {
-    fn add(&mut self, pattern: &'static str, rule: Option<Rule>) {
+    fn add(&mut self, pattern: &'static str, entry: Option<Entry>) {
         match pattern.strip_suffix('*') {
-            Some(begin) => self.begins.push((begin, rule)),
+            Some(begin) => self
+                .begins
+                .entry(root(begin))
+                .or_default()
+                .push((begin, entry)),
             None => {
-                self.exact.insert(pattern, rule);
+                self.exact.insert(pattern, entry);
             }
         }
     }
 
     fn sort(&mut self) {
-        self.begins
-            .sort_by_key(|(begin, _)| std::cmp::Reverse(begin.len()));
+        for begins in self.begins.values_mut() {
+            // A stable sort: of equal patterns the later one, the rule, must come first.
+            begins.reverse();
+            begins.sort_by_key(|(begin, _)| std::cmp::Reverse(begin.len()));
+        }
     }
 
-    fn find(&self, name: &str) -> Option<Rule> {
-        if let Some(rule) = self.exact.get(name) {
-            return *rule;
-        }
+    fn beginning_with<'s>(
+        &'s self,
+        name: &'s str,
+    ) -> impl Iterator<Item = Option<Entry>> + use<'s> {
         self.begins
-            .iter()
-            .find(|(begin, _)| name.starts_with(begin))
-            .and_then(|(_, rule)| *rule)
+            .get(root(name))
+            .into_iter()
+            .flatten()
+            .filter(move |(begin, _)| name.starts_with(begin))
+            .map(|(_, entry)| *entry)
     }
+
+    fn find(&self, name: &str, rules: &RuleSet) -> Option<Rule> {
+        let exact = self.exact.get(name).copied();
+        let mut entries = exact.into_iter().chain(self.beginning_with(name));
+        let wanted = |entry: &Option<Entry>| entry.is_none_or(|(_, pack)| rules.has(pack));
+        entries.find(wanted).flatten().map(|(rule, _)| rule)
+    }
+}
+
+/// The first segment of a name.
+fn root(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
 }
 
 #[derive(Default)]
@@ -60,10 +94,11 @@ struct Index {
     stores: Patterns,
     loads: Patterns,
     imports: HashMap<&'static str, Rule>,
-    methods: HashMap<&'static str, Rule>,
+    methods: HashMap<&'static str, Entry>,
     specials: HashMap<&'static str, Special>,
     files: HashMap<&'static str, FileWrite>,
     gives: HashMap<&'static str, &'static str>,
+    readers: HashSet<&'static str>,
     /// Every pattern's name and each of its beginnings at a dot.
     beginnings: HashSet<&'static str>,
 }
@@ -84,20 +119,25 @@ impl Index {
                 (&mut index.loads, family.loads),
             ] {
                 for pattern in names {
-                    patterns.add(pattern, Some(family.rule));
+                    patterns.add(pattern, Some((family.rule, family.pack)));
                 }
             }
             index
                 .imports
                 .extend(family.imports.iter().map(|name| (*name, family.rule)));
-            index
-                .methods
-                .extend(family.methods.iter().map(|name| (*name, family.rule)));
+            index.methods.extend(
+                family
+                    .methods
+                    .iter()
+                    .map(|name| (*name, (family.rule, family.pack))),
+            );
             for names in [family.calls, family.calm, family.stores, family.loads] {
                 names.iter().for_each(|name| index.begin(name));
             }
         }
         index.specials.extend(SPECIALS.iter().copied());
+        index.readers.extend(READERS.iter().copied());
+        READERS.iter().for_each(|name| index.begin(name));
         index.files.extend(FILES.iter().copied());
         index.gives.extend(GIVES.iter().copied());
         SPECIALS.iter().for_each(|(name, _)| index.begin(name));
@@ -105,8 +145,6 @@ impl Index {
         GIVES.iter().for_each(|(name, _)| index.begin(name));
         ALIASES.iter().for_each(|(name, _)| index.begin(name));
         for patterns in [&mut index.calls, &mut index.stores, &mut index.loads] {
-            // A stable sort: of equal patterns the later one, the rule, must come first.
-            patterns.begins.reverse();
             patterns.sort();
         }
         index
@@ -123,14 +161,54 @@ impl Index {
 
 static INDEX: LazyLock<Index> = LazyLock::new(Index::build);
 
-/// The rules' knowledge of names, with the deployment's own operations.
+/// A name of the deployment's own.
+struct OwnName<'r> {
+    name: &'r str,
+    store: bool,
+    /// None for a pattern, which has its own severity.
+    rule: Option<Rule>,
+}
+
+/// The rules' knowledge of names, with the deployment's own.
 pub(super) struct Catalogue<'r> {
     rules: &'r RuleSet,
+    own: Vec<OwnName<'r>>,
 }
 
 impl<'r> Catalogue<'r> {
     pub(super) fn new(rules: &'r RuleSet) -> Self {
-        Self { rules }
+        let mut own = Vec::new();
+        let mut add = |name: &'r str, rule| {
+            own.push(OwnName {
+                name: name.strip_suffix('=').unwrap_or(name),
+                store: name.ends_with('='),
+                rule,
+            });
+        };
+        let denied = rules.deny_calls.iter().map(|name| (name, Rule::CallDenied));
+        let write = rules.operations.write.iter();
+        let write = write.map(|name| (name, Rule::ControlWrite));
+        let read = rules.operations.read.iter();
+        let read = read.map(|name| (name, Rule::ControlRead));
+        for (name, rule) in denied.chain(write).chain(read) {
+            add(name, Some(rule));
+        }
+        for pattern in &rules.patterns {
+            match &pattern.target {
+                Target::Call(name) => own.push(OwnName {
+                    name,
+                    store: false,
+                    rule: None,
+                }),
+                Target::Attribute(name) => own.push(OwnName {
+                    name,
+                    store: true,
+                    rule: None,
+                }),
+                Target::Method(_) => {}
+            }
+        }
+        Self { rules, own }
     }
 
     /// The one name of things that have several.
@@ -150,63 +228,65 @@ impl<'r> Catalogue<'r> {
         INDEX.beginnings.contains(name)
             || [&INDEX.calls, &INDEX.stores, &INDEX.loads]
                 .iter()
-                .any(|patterns| {
-                    patterns
-                        .begins
-                        .iter()
-                        .any(|(begin, _)| name.starts_with(begin))
-                })
-            || self.operations().any(|(operation, _)| {
-                let operation = operation.trim_end_matches(['=', '*', '.']);
-                operation
-                    .strip_prefix(name)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                .any(|patterns| patterns.beginning_with(name).next().is_some())
+            || self.own.iter().any(|own| {
+                let known = own.name.trim_end_matches(['*', '.']);
+                fits(own.name, name)
+                    || known
+                        .strip_prefix(name)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             })
-            || self.own_rule(name, false).is_some()
-            || self.own_rule(name, true).is_some()
+    }
+
+    /// Whether some rule writes this name, or one below it, in so many words.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        INDEX.beginnings.contains(name) || self.own.iter().any(|own| own.name.starts_with(name))
     }
 
     /// Everything that is known of this name.
     pub(super) fn facts(&self, name: &str) -> Facts {
-        let root = name.split('.').next().unwrap_or_default();
-        let own = self.own_rule(name, false);
+        let root = root(name);
         Facts {
-            call: own.or_else(|| INDEX.calls.find(name)),
+            call: self
+                .own_rule(name, false)
+                .or_else(|| INDEX.calls.find(name, self.rules)),
             store: self
                 .own_rule(name, true)
-                .or_else(|| INDEX.stores.find(name)),
-            load: INDEX.loads.find(name),
+                .or_else(|| INDEX.stores.find(name, self.rules)),
+            load: INDEX.loads.find(name, self.rules),
             special: INDEX.specials.get(name).copied(),
             file: INDEX.files.get(name).copied(),
             gives: INDEX.gives.get(name).copied(),
-            control: CONTROL_MODULES.contains(&root)
-                || self
-                    .operations()
-                    .any(|(operation, _)| operation.split('.').next() == Some(root)),
+            control: self.is_control(root),
+            url: INDEX.readers.contains(name),
+            variable: VARIABLE_READERS.contains(&name),
+            own: self
+                .own
+                .iter()
+                .any(|own| own.rule.is_none() && fits(own.name, name)),
         }
     }
 
-    fn operations(&self) -> impl Iterator<Item = (&'r str, Rule)> {
-        let operations = &self.rules.operations;
-        let write = operations
-            .write
-            .iter()
-            .map(|name| (name, Rule::ControlWrite));
-        let read = operations.read.iter().map(|name| (name, Rule::ControlRead));
-        write.chain(read).map(|(name, rule)| (name.as_str(), rule))
+    fn is_control(&self, module: &str) -> bool {
+        let known = |(name, pack): &(&str, Pack)| *name == module && self.rules.has(Some(*pack));
+        CONTROL_MODULES.iter().any(known)
+            || self.own.iter().any(|own| {
+                matches!(own.rule, Some(Rule::ControlWrite | Rule::ControlRead))
+                    && root(own.name) == module
+            })
     }
 
     fn own_rule(&self, name: &str, store: bool) -> Option<Rule> {
-        self.operations()
-            .find(|(operation, _)| {
-                let pattern = operation.strip_suffix('=');
-                pattern.is_some() == store
-                    && match pattern.unwrap_or(operation).strip_suffix('*') {
-                        Some(begin) => name.starts_with(begin),
-                        None => name == pattern.unwrap_or(operation),
-                    }
-            })
-            .map(|(_, rule)| rule)
+        self.own
+            .iter()
+            .find(|own| own.store == store && own.rule.is_some() && fits(own.name, name))
+            .and_then(|own| own.rule)
+    }
+
+    /// The rule for a method that says enough by its name.
+    pub(super) fn method_rule(&self, name: &str) -> Option<Rule> {
+        let (rule, pack) = INDEX.methods.get(name).copied()?;
+        self.rules.has(pack).then_some(rule)
     }
 }
 
@@ -216,15 +296,24 @@ pub(super) fn import_rule(module: &str) -> Option<Rule> {
     INDEX.imports.get(root).copied()
 }
 
-/// The rule for a method that says enough by its name.
-pub(super) fn method_rule(name: &str) -> Option<Rule> {
-    INDEX.methods.get(name).copied()
-}
-
 /// Which argument of a method that saves something is the path.
 pub(super) fn saving_method(name: &str) -> Option<(usize, &'static str)> {
     FILE_METHODS
         .iter()
         .find(|(known, _)| *known == name)
         .map(|(_, argument)| *argument)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_names_its_module() {
+        for patterns in [&INDEX.calls, &INDEX.stores, &INDEX.loads] {
+            for begin in patterns.begins.values().flatten() {
+                assert!(begin.0.contains('.'), "{}", begin.0);
+            }
+        }
+    }
 }

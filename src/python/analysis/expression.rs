@@ -7,7 +7,7 @@ use ruff_text_size::Ranged;
 
 use super::reader::Reader;
 use super::symbol::Symbol;
-use super::value::{Atom, Set};
+use super::value::{Atom, Constant, Set};
 use super::world::ScopeKind;
 
 /// Longest constant text that is followed, in bytes.
@@ -29,6 +29,12 @@ impl Reader<'_> {
             Expr::Call(call) => self.call(call),
             Expr::Subscript(subscript) => self.subscript(subscript),
             Expr::StringLiteral(text) => self.text(text.value.to_str()),
+            Expr::BooleanLiteral(literal) => Set::of(Atom::Constant(if literal.value {
+                Constant::True
+            } else {
+                Constant::False
+            })),
+            Expr::NoneLiteral(_) => Set::of(Atom::Constant(Constant::None)),
             Expr::FString(text) => self.formatted(text),
             Expr::BinOp(operation) => self.operation(operation),
             Expr::BoolOp(operation) => self.either(&operation.values),
@@ -168,7 +174,7 @@ impl Reader<'_> {
             entries.push((key, value));
         }
         // Plain data, of which a program may hold a lot, needs no fields.
-        if !entries.is_empty() && set.items.iter().all(|atom| atom.beginning().is_some()) {
+        if !entries.is_empty() && set.items.iter().all(|atom| atom.is_plain()) {
             return set;
         }
         let record = self.world.record_of(dict.start().to_u32(), self.scope);

@@ -10,7 +10,18 @@ pub(super) fn of(rule: Rule, name: &str) -> String {
         Rule::ControlDynamic => {
             format!("This reaches into `{name}` by a name that is not in the text: it may write.")
         }
-        Rule::Process => format!("`{name}` starts or stops other programs."),
+        Rule::ControlSuspect => {
+            format!(
+                "`{name}` looks like a write to the control system, of an object that the text does not tell."
+            )
+        }
+        Rule::Process => format!("`{name}` starts, stops or changes processes of the system."),
+        Rule::Tampering => {
+            format!("`{name}` is replaced: from here on it does not mean what it says.")
+        }
+        Rule::ImportPath => {
+            format!("`{name}` makes Python import modules from a folder that nobody has read.")
+        }
         Rule::DynamicCode => format!("`{name}` runs code that is not in the text."),
         Rule::DynamicImport => "This imports a module whose name is not in the text.".to_owned(),
         Rule::DynamicAccess if name.is_empty() => {
@@ -34,6 +45,11 @@ pub(super) fn of(rule: Rule, name: &str) -> String {
         }
         Rule::EnvRead => format!("`{name}` looks into the process environment."),
         Rule::Threads => format!("`{name}` starts threads or worker processes."),
+        Rule::SecretRead => format!("`{name}` looks for passwords, tokens or keys."),
+        Rule::Hooks => {
+            format!("`{name}` leaves work for later, where no time limit of the step sees it.")
+        }
+        Rule::CallDenied => format!("`{name}` may not be called here."),
         Rule::ImportDenied => format!("The module `{name}` may not be imported here."),
         Rule::TooComplex => {
             "Values flow in more ways than the analysis follows, so it may miss something."

@@ -12,12 +12,14 @@ mod expression;
 mod family;
 mod message;
 mod nesting;
+mod own;
 mod parse;
 mod paths;
 mod position;
 mod reader;
 mod report;
 mod rules;
+mod settings;
 mod spans;
 mod special;
 mod statement;
@@ -28,14 +30,15 @@ mod world;
 
 pub use parse::CODE_BYTES_MAX;
 pub use report::{Capability, Finding, Report, Risk, Severity};
-pub use rules::{Operations, RULE_SET_VERSION, Rule, RuleSet, Setting};
+pub use rules::{Pack, RULE_SET_VERSION, Rule};
+pub use settings::{Operations, OwnPattern, RuleSet, Setting, Target};
 pub use spans::top_level_spans;
 
 use std::collections::BTreeSet;
 
 use parse::Fault;
 use position::Lines;
-use reader::{Hit, Reader};
+use reader::{Hit, Reader, Source};
 use ruff_text_size::TextRange;
 
 /// Analyses a text as Python code.
@@ -52,8 +55,10 @@ pub fn analyze(code: &str, rules: &RuleSet) -> Report {
     match parse::parse(code) {
         Ok(parsed) => {
             let mut reader = Reader::read(&parsed.syntax().body, rules);
-            reader.hits.sort_by_key(|hit| (hit.range.start(), hit.rule));
-            reader.hits.into_iter().for_each(|hit| draft.hit(hit));
+            reader
+                .hits
+                .sort_by_key(|hit| (hit.range.start(), hit.source));
+            reader.hits.iter().for_each(|hit| draft.hit(hit));
             imports = reader.imports;
             assigns_results = reader.assigns_results;
         }
@@ -82,25 +87,45 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    fn hit(&mut self, hit: Hit) {
-        let message = message::of(hit.rule, &hit.name);
-        let name = (!hit.name.is_empty()).then_some(hit.name);
-        self.finding(hit.rule, hit.range, message, name);
+    fn hit(&mut self, hit: &Hit) {
+        let name = (!hit.name.is_empty()).then_some(hit.name.as_str());
+        match hit.source {
+            Source::Rule(rule) => {
+                let message = message::of(rule, &hit.name);
+                self.finding(rule, hit.range, message, name);
+            }
+            Source::Own(index) => {
+                if let Some(own) = self.rules.patterns.get(index) {
+                    self.capabilities.extend(own.capability);
+                    let said = (own.severity, own.message.clone());
+                    self.add(&own.id, said, hit.range, name);
+                }
+            }
+        }
     }
 
     fn fault(&mut self, fault: Fault) {
         self.finding(fault.rule, fault.range, fault.message, None);
     }
 
-    fn finding(&mut self, rule: Rule, range: TextRange, message: String, name: Option<String>) {
-        let Some(severity) = self.rules.severity(rule) else {
-            return;
-        };
-        self.capabilities.extend(rule.capability());
+    fn finding(&mut self, rule: Rule, range: TextRange, message: String, name: Option<&str>) {
+        if let Some(severity) = self.rules.severity(rule) {
+            self.capabilities.extend(rule.capability());
+            self.add(rule.id(), (severity, message), range, name);
+        }
+    }
+
+    fn add(
+        &mut self,
+        rule: &str,
+        (severity, message): (Severity, String),
+        range: TextRange,
+        name: Option<&str>,
+    ) {
         let (line, column) = self.lines.position(range.start().to_usize());
         let (end_line, end_column) = self.lines.position(range.end().to_usize());
         self.findings.push(Finding {
-            rule: rule.id().to_owned(),
+            rule: rule.to_owned(),
             severity,
             line,
             column,
@@ -108,7 +133,7 @@ impl Draft<'_> {
             end_column,
             message,
             snippet: self.lines.snippet(range),
-            name,
+            name: name.map(str::to_owned),
         });
     }
 }

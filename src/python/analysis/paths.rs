@@ -1,11 +1,13 @@
 //! Paths of files: constant, partly constant, or unknown; inside the run folder or not.
 
+use ruff_text_size::TextRange;
+
 use super::call::Site;
-use super::family::{FileMode, FileWrite};
+use super::family::{FileMode, FileWrite, holds_secrets, named_like_a_secret};
 use super::reader::Reader;
 use super::rules::Rule;
 use super::symbol::Symbol;
-use super::value::{Atom, Set};
+use super::value::{Atom, Constant, Set};
 
 /// Absolute paths that hold nothing.
 const HARMLESS: &[&str] = &["/dev/null", "/dev/stdout", "/dev/stderr"];
@@ -46,6 +48,13 @@ fn reach(path: &str, whole: bool) -> Reach {
     }
 }
 
+/// `https://…`, `s3://…`; not `file://…`.
+fn is_address(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        scheme != "file" && scheme.chars().all(|letter| letter.is_ascii_alphanumeric())
+    })
+}
+
 impl Reader<'_> {
     fn reach(&self, path: &Set) -> Reach {
         path.own
@@ -60,6 +69,7 @@ impl Reader<'_> {
 
     /// Reports a call that writes files where it should not, or nobody knows where.
     pub(super) fn file_write(&mut self, file: FileWrite, name: Symbol, site: &Site<'_>) {
+        self.opens_secret(file, name, site);
         if !self.writes(file.mode, site) {
             return;
         }
@@ -76,6 +86,52 @@ impl Reader<'_> {
             Reach::Inside => {}
             Reach::Unknown => self.report_path(Some(Rule::FsWrite), site.range, name),
             Reach::Outside => self.report_path(Some(Rule::FsOutside), site.range, name),
+        }
+    }
+
+    /// Reports the opening of a file that holds secrets, to read or to write.
+    fn opens_secret(&mut self, file: FileWrite, name: Symbol, site: &Site<'_>) {
+        let mut paths: Vec<Atom> = Vec::new();
+        for argument in file.paths {
+            paths.extend(
+                self.argument(site, *argument)
+                    .into_iter()
+                    .flat_map(|path| &path.own),
+            );
+        }
+        if file.receiver {
+            paths.extend(&site.receiver.own);
+        }
+        let secret = |atom: &Atom| {
+            atom.beginning()
+                .is_some_and(|text| holds_secrets(&self.symbols.text(text)))
+        };
+        if paths.iter().any(secret) {
+            self.report_path(Some(Rule::SecretRead), site.range, name);
+        }
+    }
+
+    /// Reports the reading of a variable of the environment that is named like a secret.
+    pub(super) fn read_variable(&mut self, name: Option<&Set>, path: Symbol, range: TextRange) {
+        let secret = |atom: &Atom| {
+            atom.beginning()
+                .is_some_and(|text| named_like_a_secret(&self.symbols.text(text)))
+        };
+        let mut names = name.into_iter().flat_map(|name| &name.own);
+        if names.any(secret) {
+            self.report_path(Some(Rule::SecretRead), range, path);
+        }
+    }
+
+    /// Reports the reading of an address where files are read.
+    pub(super) fn read_address(&mut self, path: Symbol, site: &Site<'_>) {
+        let address = |atom: &Atom| {
+            atom.beginning()
+                .is_some_and(|text| is_address(&self.symbols.text(text)))
+        };
+        let mut given = site.arguments.iter().flat_map(|given| &given.value.own);
+        if given.any(address) {
+            self.report_path(Some(Rule::Network), site.range, path);
         }
     }
 
@@ -104,9 +160,13 @@ impl Reader<'_> {
     fn writes(&mut self, mode: FileMode, site: &Site<'_>) -> bool {
         match mode {
             FileMode::Always => true,
-            FileMode::Text(argument) => {
+            FileMode::Never => false,
+            FileMode::Given(argument) => self.argument(site, argument).is_some_and(|given| {
+                !given.is_only(Constant::None) && !given.is_only(Constant::False)
+            }),
+            FileMode::Text(argument, without) => {
                 let Some(mode) = self.argument(site, argument).cloned() else {
-                    return false;
+                    return without;
                 };
                 let mut texts = mode.own.iter().filter_map(|atom| atom.text());
                 let writing = |mode: &str| mode.contains(['w', 'a', 'x', '+']);

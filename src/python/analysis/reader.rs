@@ -9,7 +9,8 @@ use ruff_python_ast::Stmt;
 use ruff_text_size::TextRange;
 
 use super::catalogue::{Catalogue, import_rule};
-use super::rules::{Rule, RuleSet};
+use super::rules::Rule;
+use super::settings::RuleSet;
 use super::symbol::{Symbol, Symbols};
 use super::value::{Atom, Set};
 use super::world::{FunctionId, ScopeId, World};
@@ -19,22 +20,31 @@ const PASSES_MAX: usize = 10;
 /// Most findings that are kept.
 const HITS_MAX: usize = 1_000;
 
+/// What a finding comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    /// A built-in rule.
+    Rule(Rule),
+    /// A pattern of the deployment's own, by its place in the list.
+    Own(usize),
+}
+
 /// A finding before it has a line and a message.
 pub(super) struct Hit {
-    pub(super) rule: Rule,
+    pub(super) source: Source,
     pub(super) range: TextRange,
     pub(super) name: String,
 }
 
 /// One analysis.
 pub(super) struct Reader<'r> {
-    rules: &'r RuleSet,
+    pub(super) rules: &'r RuleSet,
     pub(super) symbols: Symbols<'r>,
     pub(super) world: World,
     pub(super) scope: ScopeId,
     pub(super) function: Option<FunctionId>,
     pub(super) hits: Vec<Hit>,
-    seen: BTreeSet<(Rule, u32)>,
+    seen: BTreeSet<(Source, u32)>,
     pub(super) imports: BTreeSet<String>,
     pub(super) assigns_results: bool,
     pub(super) results: Symbol,
@@ -74,12 +84,20 @@ impl<'r> Reader<'r> {
         reader
     }
 
-    /// Keeps a finding: one for each rule and place. The first of a rule is kept however many there are.
+    /// Keeps a finding of a built-in rule, unless the deployment wants none about that name.
     pub(super) fn report(&mut self, rule: Rule, range: TextRange, name: &str) {
-        let room = self.hits.len() < HITS_MAX || !self.hits.iter().any(|hit| hit.rule == rule);
-        if room && self.seen.insert((rule, range.start().to_u32())) {
+        let is_denial = matches!(rule, Rule::ImportDenied | Rule::CallDenied);
+        if is_denial || !self.rules.allows(name) {
+            self.keep(Source::Rule(rule), range, name);
+        }
+    }
+
+    /// Keeps a finding: one for each rule and place. The first of a rule is kept however many there are.
+    pub(super) fn keep(&mut self, source: Source, range: TextRange, name: &str) {
+        let room = self.hits.len() < HITS_MAX || !self.hits.iter().any(|hit| hit.source == source);
+        if room && self.seen.insert((source, range.start().to_u32())) {
             self.hits.push(Hit {
-                rule,
+                source,
                 range,
                 name: name.to_owned(),
             });
@@ -98,8 +116,11 @@ impl<'r> Reader<'r> {
     pub(super) fn report_escape(&mut self, value: &Set, range: TextRange) {
         for atom in value.own.iter().chain(&value.items) {
             if let Atom::Path(path) = *atom {
-                let rule = self.symbols.facts(path).call;
-                self.report_path(rule, range, path);
+                let facts = self.symbols.facts(path);
+                self.report_path(facts.call, range, path);
+                if facts.own {
+                    self.own_call(path, None, range);
+                }
             }
         }
     }
@@ -158,6 +179,7 @@ impl<'r> Reader<'r> {
                 }
                 Atom::Text(_)
                 | Atom::Prefix(_)
+                | Atom::Constant(_)
                 | Atom::Function(_)
                 | Atom::Bound(_)
                 | Atom::Record(_)

@@ -39,6 +39,8 @@ pub enum Capability {
     Native,
     /// Walks the interpreter's own objects.
     Introspection,
+    /// Replaces parts of Python or of a library, so that names no longer mean what they say.
+    Tampering,
     /// Opens network connections.
     Network,
     /// Builds objects from bytes in a format that can run code.
@@ -49,11 +51,35 @@ pub enum Capability {
     FsOutside,
     /// Reads the process environment.
     EnvRead,
+    /// Looks for passwords, tokens or keys.
+    SecretRead,
+    /// Leaves work for signals, for the end of the process or for nobody to stop.
+    Hooks,
     /// Starts threads or worker processes.
     Threads,
 }
 
 impl Capability {
+    /// Every capability.
+    pub const ALL: [Self; 16] = [
+        Self::ControlWrite,
+        Self::ControlRead,
+        Self::Process,
+        Self::DynamicCode,
+        Self::DynamicAccess,
+        Self::Native,
+        Self::Introspection,
+        Self::Tampering,
+        Self::Network,
+        Self::Deserialize,
+        Self::FsWrite,
+        Self::FsOutside,
+        Self::EnvRead,
+        Self::SecretRead,
+        Self::Hooks,
+        Self::Threads,
+    ];
+
     /// The word used in JSON and on the screen.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -65,11 +91,14 @@ impl Capability {
             Self::DynamicAccess => "dynamic_access",
             Self::Native => "native",
             Self::Introspection => "introspection",
+            Self::Tampering => "tampering",
             Self::Network => "network",
             Self::Deserialize => "deserialize",
             Self::FsWrite => "fs_write",
             Self::FsOutside => "fs_outside",
             Self::EnvRead => "env_read",
+            Self::SecretRead => "secret_read",
+            Self::Hooks => "hooks",
             Self::Threads => "threads",
         }
     }
@@ -117,10 +146,14 @@ impl Risk {
                 | Capability::Process
                 | Capability::DynamicCode
                 | Capability::Native => (3, Self::High),
-                Capability::DynamicAccess | Capability::Introspection => (2, Self::Unknown),
-                Capability::Network | Capability::Deserialize | Capability::FsOutside => {
-                    (1, Self::Medium)
+                Capability::DynamicAccess | Capability::Introspection | Capability::Tampering => {
+                    (2, Self::Unknown)
                 }
+                Capability::Network
+                | Capability::Deserialize
+                | Capability::FsOutside
+                | Capability::SecretRead
+                | Capability::Hooks => (1, Self::Medium),
                 Capability::ControlRead
                 | Capability::FsWrite
                 | Capability::EnvRead

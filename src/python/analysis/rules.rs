@@ -1,17 +1,13 @@
-//! The built-in rules and how a deployment changes them.
+//! The built-in rules.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::report::{Capability, Severity};
-use crate::canonical::canonical_json;
-use crate::id::Digest;
 
 /// Version of the built-in rules. It grows whenever a rule finds more, or less, than before.
-pub const RULE_SET_VERSION: u32 = 1;
+pub const RULE_SET_VERSION: u32 = 2;
 
 macro_rules! rules {
     ($($rule:ident = $id:literal, $severity:ident, $capability:expr, $finds:literal, $example:literal;)*) => {
@@ -70,8 +66,10 @@ rules! {
         "A read from the control system", "epics.caget('BPM:01:X')";
     ControlDynamic = "control_dynamic", Error, Some(Capability::DynamicAccess),
         "A control library reached by a name that is not in the text", "getattr(epics, name)(1)";
+    ControlSuspect = "control_suspect", Warning, Some(Capability::DynamicAccess),
+        "What looks like a write, of an object that the text does not tell", "context.pv.put(1)";
     Process = "process", Error, Some(Capability::Process),
-        "The start of another program", "subprocess.run(['ls'])";
+        "Other programs started, stopped or given other rights", "subprocess.run(['ls'])";
     DynamicCode = "dynamic_code", Error, Some(Capability::DynamicCode),
         "Code that is not in the text", "eval(text)";
     DynamicImport = "dynamic_import", Error, Some(Capability::DynamicCode),
@@ -80,6 +78,10 @@ rules! {
         "A module reached by a name that is not in the text", "getattr(os, name)";
     Introspection = "introspection", Error, Some(Capability::Introspection),
         "A walk through the interpreter's own objects", "object.__subclasses__()";
+    Tampering = "tampering", Error, Some(Capability::Tampering),
+        "A part of Python or of a library replaced", "os.system = print";
+    ImportPath = "import_path", Warning, Some(Capability::DynamicCode),
+        "Another folder that modules are imported from", "sys.path.insert(0, folder)";
     Native = "native", Error, Some(Capability::Native),
         "Native libraries and raw memory", "ctypes.CDLL('libc.so.6')";
     FsOutside = "fs_outside", Error, Some(Capability::FsOutside),
@@ -92,10 +94,16 @@ rules! {
         "Objects built from bytes that can run code", "pickle.load(file)";
     EnvRead = "env_read", Info, Some(Capability::EnvRead),
         "A look into the process environment", "os.environ['HOME']";
+    SecretRead = "secret_read", Warning, Some(Capability::SecretRead),
+        "A look for passwords, tokens or keys", "os.environ['API_TOKEN']";
+    Hooks = "hooks", Warning, Some(Capability::Hooks),
+        "Work that is left for signals, for the end or for nobody to stop", "atexit.register(work)";
     Threads = "threads", Info, Some(Capability::Threads),
         "Threads or worker processes", "threading.Thread(target=work)";
     ImportDenied = "import_denied", Block, None,
         "A module that config.yml denies or does not list", "import socket";
+    CallDenied = "call_denied", Block, None,
+        "A call that config.yml denies", "time.sleep(60)";
 }
 
 impl Rule {
@@ -112,89 +120,48 @@ impl Rule {
     }
 }
 
+/// Rules about one kind of control system, which a deployment can switch off together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pack {
+    /// pyepics, p4p, caproto, pvaccess, aioca, cothread, ophyd, bluesky.
+    Epics,
+    /// Tango.
+    Tango,
+    /// DOOCS, TINE, JAPC.
+    Doocs,
+    /// VISA, serial lines, Modbus, OPC UA, PLCs, data acquisition.
+    Instruments,
+    /// Methods such as `write_channel`, whatever they are called on.
+    Generic,
+}
+
+impl Pack {
+    /// Every pack.
+    pub const ALL: [Self; 5] = [
+        Self::Epics,
+        Self::Tango,
+        Self::Doocs,
+        Self::Instruments,
+        Self::Generic,
+    ];
+
+    /// Its name in config.yml.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Epics => "epics",
+            Self::Tango => "tango",
+            Self::Doocs => "doocs",
+            Self::Instruments => "instruments",
+            Self::Generic => "generic",
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id())
-    }
-}
-
-/// What a deployment makes of one rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Setting {
-    /// No findings of this rule, and no capability from it.
-    Off,
-    /// Only worth knowing.
-    Info,
-    /// Worth a second look.
-    Warning,
-    /// Serious.
-    Error,
-    /// Refused in every mode.
-    Block,
-}
-
-/// Qualified names that a deployment adds to the control operations: `magnets.ramp`, or
-/// `magnets.Supply.current=` for a store to an attribute.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Operations {
-    /// Writes.
-    pub write: BTreeSet<String>,
-    /// Reads.
-    pub read: BTreeSet<String>,
-}
-
-/// The built-in rules as a deployment wants them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RuleSet {
-    /// When not empty, the only modules that may be imported (`numpy` covers `numpy.linalg`).
-    pub allow_imports: BTreeSet<String>,
-    /// Modules that may not be imported.
-    pub deny_imports: BTreeSet<String>,
-    /// Other severities, by rule id.
-    pub rules: BTreeMap<String, Setting>,
-    /// More control operations.
-    pub operations: Operations,
-}
-
-impl RuleSet {
-    /// The severity of a rule here; none when it is off. Unreadable code stays an error at least.
-    #[must_use]
-    pub fn severity(&self, rule: Rule) -> Option<Severity> {
-        let severity = match self.rules.get(rule.id()) {
-            None => Some(rule.severity()),
-            Some(Setting::Off) => None,
-            Some(Setting::Info) => Some(Severity::Info),
-            Some(Setting::Warning) => Some(Severity::Warning),
-            Some(Setting::Error) => Some(Severity::Error),
-            Some(Setting::Block) => Some(Severity::Block),
-        };
-        if rule.means_unreadable() {
-            return severity.max(Some(Severity::Error));
-        }
-        severity
-    }
-
-    /// Ids in `rules` that no rule has: a slip of the pen that must not pass for a setting.
-    pub fn unknown_rules(&self) -> impl Iterator<Item = &str> {
-        self.rules
-            .keys()
-            .map(String::as_str)
-            .filter(|id| Rule::find(id).is_none())
-    }
-
-    /// Digest over the built-in version and every setting. An approval is bound to it.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        Digest::of(&canonical_json(&json!({
-            "version": RULE_SET_VERSION,
-            "allow_imports": self.allow_imports,
-            "deny_imports": self.deny_imports,
-            "rules": self.rules,
-            "operations": {"write": self.operations.write, "read": self.operations.read},
-        })))
     }
 }
 
@@ -207,28 +174,6 @@ mod tests {
         for rule in Rule::ALL {
             assert_eq!(Rule::find(rule.id()), Some(*rule));
         }
-    }
-
-    #[test]
-    fn unreadable_code_cannot_be_switched_off() {
-        let mut rules = RuleSet::default();
-        for rule in Rule::ALL {
-            rules.rules.insert(rule.id().to_owned(), Setting::Off);
-        }
-        assert_eq!(rules.severity(Rule::Syntax), Some(Severity::Error));
-        assert_eq!(rules.severity(Rule::Network), None);
-    }
-
-    #[test]
-    fn the_digest_follows_every_setting() {
-        let plain = RuleSet::default();
-        let mut stricter = plain.clone();
-        stricter.rules.insert("network".to_owned(), Setting::Block);
-        let mut wider = plain.clone();
-        wider.operations.write.insert("magnets.ramp".to_owned());
-        assert_ne!(plain.digest(), stricter.digest());
-        assert_ne!(plain.digest(), wider.digest());
-        assert_ne!(stricter.digest(), wider.digest());
     }
 
     #[test]

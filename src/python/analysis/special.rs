@@ -5,8 +5,10 @@
 pub(super) enum Special {
     /// `getattr(object, name, default)`.
     GetAttribute,
-    /// `setattr(object, name, value)`.
+    /// `setattr(object, name, value)`, `delattr(object, name)`.
     SetAttribute,
+    /// `operator.setitem(object, key, value)`.
+    SetItem,
     /// `import_module(name, package)`, which gives the module named.
     ImportModule,
     /// `__import__(name)`, which gives the first package of the name.
@@ -53,6 +55,10 @@ pub(super) enum Special {
     Modules,
     /// `numpy.load`, which unpickles only when told so.
     NumpyLoad,
+    /// `torch.load`, which unpickles unless told not to.
+    TorchLoad,
+    /// `yaml.load`, which builds objects unless its loader is a safe one.
+    YamlLoad,
 }
 
 /// The functions, by their qualified names.
@@ -149,6 +155,30 @@ pub(super) const SPECIALS: &[(&str, Special)] = &[
     ("inspect.getdoc", Special::Inert),
     ("inspect.getmembers", Special::Members),
     ("numpy.load", Special::NumpyLoad),
+    ("torch.load", Special::TorchLoad),
+    ("yaml.load", Special::YamlLoad),
+    ("yaml.load_all", Special::YamlLoad),
+    ("yaml.SafeLoader", Special::Inert),
+    ("yaml.CSafeLoader", Special::Inert),
+    ("yaml.BaseLoader", Special::Inert),
+    ("builtins.delattr", Special::SetAttribute),
+    ("operator.setitem", Special::SetItem),
+    ("builtins.dict.__setitem__", Special::SetItem),
+    ("types.MethodType", Special::Partial),
+    ("functools.singledispatch", Special::Partial),
+    ("functools.update_wrapper", Special::Partial),
+    ("contextlib.nullcontext", Special::Partial),
+    ("contextlib.closing", Special::Partial),
+    ("itertools.filterfalse", Special::Apply),
+    ("itertools.takewhile", Special::Apply),
+    ("itertools.dropwhile", Special::Apply),
+    ("itertools.accumulate", Special::Gather),
+    ("itertools.tee", Special::Gather),
+    ("itertools.permutations", Special::Gather),
+    ("itertools.combinations", Special::Gather),
+    ("collections.OrderedDict", Special::Record),
+    ("collections.ChainMap", Special::Gather),
+    ("copy.replace", Special::Partial),
 ];
 
 /// Names that are there without an import, as far as a rule could care. Sorted.
@@ -159,6 +189,7 @@ pub(super) const BUILTINS: &[&str] = &[
     "callable",
     "classmethod",
     "compile",
+    "delattr",
     "dict",
     "dir",
     "enumerate",

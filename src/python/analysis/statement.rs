@@ -62,7 +62,7 @@ impl Reader<'_> {
             Stmt::Expr(ast::StmtExpr { value, .. }) => drop(self.eval(value)),
             Stmt::Delete(ast::StmtDelete { targets, .. }) => {
                 for target in targets {
-                    self.eval(target);
+                    self.delete(target);
                 }
             }
             Stmt::Raise(ast::StmtRaise { exc, cause, .. }) => self.eval_all([exc, cause]),

@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use super::catalogue::{Catalogue, Facts};
+use super::rules::Rule;
 
 /// A text that was met: an identifier, a constant or a qualified name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +112,16 @@ impl<'r> Symbols<'r> {
         let symbol = live.then(|| self.intern(&canonical));
         self.attributes.insert((path, name), symbol);
         symbol
+    }
+
+    /// Whether some rule writes this name, or one below it, in so many words.
+    pub(super) fn is_named(&self, path: Symbol) -> bool {
+        self.catalogue.is_named(&self.text(path))
+    }
+
+    /// The rule for a method that says enough by its name.
+    pub(super) fn method_rule(&self, name: &str) -> Option<Rule> {
+        self.catalogue.method_rule(name)
     }
 
     /// What the rules say of a qualified name.

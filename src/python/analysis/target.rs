@@ -3,7 +3,10 @@
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::call::receiver;
+use super::family::stores_like_a_write;
 use super::reader::Reader;
+use super::rules::{Pack, Rule};
 use super::symbol::Symbol;
 use super::value::{Atom, Set};
 use super::world::{ScopeId, World};
@@ -45,6 +48,14 @@ impl Reader<'_> {
                 let base = self.eval(&attribute.value);
                 let name = self.symbols.intern(&attribute.attr);
                 self.store(&base, name, value, target.range());
+                if base.own.is_empty()
+                    && let Some(receiver) = receiver(&attribute.value)
+                    && stores_like_a_write(receiver, &attribute.attr)
+                    && self.rules.has(Some(Pack::Generic))
+                {
+                    let written = format!("{receiver}.{}", attribute.attr);
+                    self.report(Rule::ControlSuspect, target.range(), &written);
+                }
             }
             Expr::Subscript(subscript) => self.bind_item(subscript, value),
             Expr::Starred(starred) => {
@@ -76,7 +87,8 @@ impl Reader<'_> {
         let mut known = false;
         for atom in &base.own {
             match *atom {
-                Atom::Path(path) | Atom::Instance(path) => self.store_path(path, name, range),
+                Atom::Path(path) => self.store_path(path, name, range),
+                Atom::Instance(path) => self.store_instance(path, name, range),
                 Atom::Class(class) | Atom::Object(class) | Atom::Super(class) => {
                     self.world.put(class, name, value);
                     self.store_in_bases(class, name, range, BASES_MAX);
@@ -88,6 +100,7 @@ impl Reader<'_> {
                 }
                 Atom::Text(_)
                 | Atom::Prefix(_)
+                | Atom::Constant(_)
                 | Atom::Function(_)
                 | Atom::Bound(_)
                 | Atom::Namespace(_)
@@ -102,10 +115,47 @@ impl Reader<'_> {
         }
     }
 
+    /// A store to a module or class. Where a rule knows the call of that name, the name is made to mean something else.
     fn store_path(&mut self, path: Symbol, name: Symbol, range: TextRange) {
-        if let Some(path) = self.symbols.attribute(path, name) {
-            let rule = self.symbols.facts(path).store;
-            self.report_path(rule, range, path);
+        let Some(path) = self.symbols.attribute(path, name) else {
+            return;
+        };
+        let facts = self.symbols.facts(path);
+        let called = facts.call.is_some() || facts.special.is_some() || facts.file.is_some();
+        let rule = facts.store.or(called.then_some(Rule::Tampering));
+        self.report_path(rule, range, path);
+        if facts.own {
+            self.own_store(path, range);
+        }
+    }
+
+    /// A store to an object. Only those of control libraries matter beyond what a rule says of the attribute.
+    fn store_instance(&mut self, path: Symbol, name: Symbol, range: TextRange) {
+        let Some(path) = self.symbols.attribute(path, name) else {
+            return;
+        };
+        let facts = self.symbols.facts(path);
+        let replaced = facts.control && facts.call.is_some();
+        let rule = facts.store.or(replaced.then_some(Rule::Tampering));
+        self.report_path(rule, range, path);
+        if facts.own {
+            self.own_store(path, range);
+        }
+    }
+
+    /// `del target`.
+    pub(super) fn delete(&mut self, target: &Expr) {
+        self.eval(target);
+        if let Expr::Attribute(attribute) = target {
+            let base = self.eval(&attribute.value);
+            let name = self.symbols.intern(&attribute.attr);
+            for path in base.own.iter().filter_map(|atom| atom.path()) {
+                self.store_path(path, name, target.range());
+            }
+        } else if let Expr::Subscript(subscript) = target
+            && self.eval(&subscript.value).own.contains(&Atom::Modules)
+        {
+            self.report(Rule::Tampering, target.range(), "sys.modules");
         }
     }
 
@@ -113,7 +163,7 @@ impl Reader<'_> {
         let bases = self.world.scope(class).map(|scope| scope.bases.own.clone());
         for base in bases.into_iter().flatten() {
             if let Atom::Path(path) = base {
-                self.store_path(path, name, range);
+                self.store_instance(path, name, range);
             } else if let (Atom::Class(class), Some(depth)) = (base, depth.checked_sub(1)) {
                 self.store_in_bases(class, name, range, depth);
             }
@@ -127,9 +177,15 @@ impl Reader<'_> {
             let name = self.symbols.intern(&name.id);
             self.touch_results(name);
         }
+        self.store_item(&base, &key, value, subscript.range());
+        self.put_into(&subscript.value, value);
+    }
+
+    /// `base[key] = value`.
+    pub(super) fn store_item(&mut self, base: &Set, key: &Set, value: &Set, range: TextRange) {
         let mut known = false;
         for atom in &base.own {
-            match (*atom, self.constant(&key)) {
+            match (*atom, self.constant(key)) {
                 (Atom::Record(record), Some(key)) => {
                     self.world.put(record, key, value);
                     known = true;
@@ -140,15 +196,27 @@ impl Reader<'_> {
                 }
                 (Atom::Instance(path), _) => {
                     let name = self.symbols.intern("__setitem__");
-                    self.store_path(path, name, subscript.range());
+                    self.store_instance(path, name, range);
+                }
+                (Atom::Namespace(path), Some(key)) => {
+                    self.store_path(path, key, range);
+                }
+                (Atom::Path(path), key) => {
+                    let rule = self.symbols.facts(path).store;
+                    self.report_path(rule, range, path);
+                    if let Some(key) = key {
+                        self.store_path(path, key, range);
+                    }
+                }
+                (Atom::Modules, _) => {
+                    self.report(Rule::Tampering, range, "sys.modules");
                 }
                 (_, _) => {}
             }
         }
         if !known {
-            self.loosen(&base, value);
+            self.loosen(base, value);
         }
-        self.put_into(&subscript.value, value);
     }
 
     /// Adds `part` to what the records among `base` hold under unknown keys.

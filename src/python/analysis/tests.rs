@@ -217,3 +217,109 @@ fn a_long_chain_of_functions_is_followed_or_given_up_aloud() {
     let loud = report.writes || report.risk == Risk::Unknown;
     assert!(loud, "{report:?}");
 }
+
+fn own(id: &str, target: Target, arguments: &[(&str, &str)]) -> OwnPattern {
+    let arguments = arguments.iter();
+    OwnPattern {
+        id: id.to_owned(),
+        target,
+        arguments: arguments
+            .map(|(place, text)| ((*place).to_owned(), (*text).to_owned()))
+            .collect(),
+        severity: Severity::Error,
+        capability: Some(Capability::ControlWrite),
+        message: "Not like this.".to_owned(),
+    }
+}
+
+#[test]
+fn a_deployment_has_patterns_of_its_own() {
+    let rules = RuleSet {
+        patterns: vec![
+            own(
+                "ramp",
+                Target::Call("magnets.ramp".into()),
+                &[("0", "SR:*"), ("fast", "true")],
+            ),
+            own("any", Target::Call("rings.*".into()), &[]),
+            own(
+                "current",
+                Target::Attribute("magnets.Supply.current".into()),
+                &[],
+            ),
+            own("fire", Target::Method("fire".into()), &[("0", "*laser*")]),
+        ],
+        ..RuleSet::default()
+    };
+    for (line, found) in [
+        ("magnets.ramp('SR:Q1', fast=True)", &["ramp"][..]),
+        ("magnets.ramp('SR:Q1', fast=False)", &[]),
+        ("magnets.ramp('SR:Q1')", &[]),
+        ("magnets.ramp('BR:Q1', fast=True)", &[]),
+        ("magnets.ramp(name, fast=how)", &["ramp"]),
+        ("magnets.ramp(*given)", &["ramp"]),
+        ("pool.submit(magnets.ramp, 'BR:Q1')", &["ramp"]),
+        ("rings.lib.go()", &["any"]),
+        ("magnets.Supply('X').current = 3", &["current"]),
+        ("magnets.Supply('X').currents = 3", &[]),
+        ("context.x.fire('the laser 2')", &["fire"]),
+        ("context.x.fire('a shot')", &[]),
+        ("# magnets.ramp('SR:Q1', fast=True)", &[]),
+    ] {
+        let report = with(&rules, &format!("import magnets, rings\n{line}\n"));
+        let rules: Vec<&str> = report.findings.iter().map(|f| f.rule.as_str()).collect();
+        assert_eq!(rules, found, "{line}");
+        assert_eq!(report.writes, !found.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn calls_are_denied_and_allowed_by_name() {
+    let rules = RuleSet {
+        allow_calls: [
+            "requests.*".to_owned(),
+            "epics.caput".to_owned(),
+            "numpy".to_owned(),
+        ]
+        .into(),
+        deny_calls: ["time.sleep".to_owned(), "os.*".to_owned()].into(),
+        ..RuleSet::default()
+    };
+    let code = "import requests, epics, time, os, numpy\nrequests.get(u)\nepics.caput('X', 1)\ntime.sleep(5)\n\
+                os.getcwd()\nlist(map(time.sleep, s))\ngetattr(numpy, n)\nepics.PV('X').put(1)\n";
+    assert_eq!(
+        found(&with(&rules, code)),
+        [
+            ("call_denied", 4, 1),
+            ("call_denied", 5, 1),
+            ("call_denied", 6, 6),
+            ("control_write", 8, 1),
+        ]
+    );
+}
+
+#[test]
+fn a_pack_that_is_off_finds_nothing_and_leaves_the_others() {
+    let lines = [
+        ("epics.caput('X', 1)", Pack::Epics),
+        ("tango.DeviceProxy('X').On()", Pack::Tango),
+        ("pydoocs.write('X', 1)", Pack::Doocs),
+        (
+            "pyvisa.ResourceManager().open_resource('X').write('ON')",
+            Pack::Instruments,
+        ),
+        ("context.it.write_channel('X', 1)", Pack::Generic),
+        ("context.pv.put(1)", Pack::Generic),
+    ];
+    for off in Pack::ALL {
+        let rules = RuleSet {
+            packs_off: [off].into(),
+            ..RuleSet::default()
+        };
+        for (line, pack) in lines {
+            let code = format!("import epics, tango, pydoocs, pyvisa\n{line}\n");
+            let found = with(&rules, &code).findings.len();
+            assert_eq!(found > 0, pack != off, "{line} without {off:?}");
+        }
+    }
+}

@@ -8,6 +8,24 @@ const TEXTS_MAX: usize = 16;
 /// Most other atoms that one set keeps; more make the analysis say that it gave up.
 const ATOMS_MAX: usize = 128;
 
+/// A constant that is no text and no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Constant {
+    True,
+    False,
+    None,
+}
+
+impl Constant {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::None => "none",
+        }
+    }
+}
+
 /// One thing that a name may stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Atom {
@@ -19,6 +37,8 @@ pub(super) enum Atom {
     Text(Symbol),
     /// A text whose beginning is constant.
     Prefix(Symbol),
+    /// `True`, `False`, `None`.
+    Constant(Constant),
     /// A function of the code itself.
     Function(FunctionId),
     /// The same, reached through an object: its first parameter is taken.
@@ -60,6 +80,11 @@ impl Atom {
         } else {
             None
         }
+    }
+
+    /// Whether nothing can be reached through it.
+    pub(super) fn is_plain(self) -> bool {
+        matches!(self, Self::Text(_) | Self::Prefix(_) | Self::Constant(_))
     }
 
     /// The constant beginning of a text.
@@ -143,6 +168,11 @@ impl Set {
     /// Adds one atom.
     pub(super) fn add(&mut self, atom: Atom) {
         insert(&mut self.own, atom, &mut self.open, &mut self.full);
+    }
+
+    /// Whether it is exactly this constant.
+    pub(super) fn is_only(&self, constant: Constant) -> bool {
+        !self.open && self.own == [Atom::Constant(constant)]
     }
 
     /// What iterating or indexing gives.

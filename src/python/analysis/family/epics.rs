@@ -1,9 +1,10 @@
 //! EPICS: pyepics, p4p, caproto, pvaccess, aioca, cothread, ophyd.
 
-use super::Family;
+use super::{Family, Pack};
 use crate::python::analysis::rules::Rule;
 
 pub(super) const WRITE: Family = Family {
+    pack: Some(Pack::Epics),
     calls: &[
         "epics.caput",
         "epics.caput_many",
@@ -37,6 +38,25 @@ pub(super) const WRITE: Family = Family {
         "bluesky.plan_stubs.mvr",
         "bluesky.plan_stubs.abs_set",
         "bluesky.plan_stubs.rel_set",
+        "bluesky.plan_stubs.trigger",
+        "bluesky.RunEngine",
+        "ophyd.PVPositioner.*",
+        "caproto.WriteRequest",
+        "caproto.WriteNotifyRequest",
+        "pvaccess.MultiChannel.put*",
+        "CaChannel.CaChannel.put*",
+        "CaChannel.CaChannel.array_put*",
+        "CaChannel.ca.ca_put*",
+        "epics.devices.Scaler.*",
+        "epics.devices.Struck.*",
+        "epics.devices.Scan.*",
+        "epics.devices.MCA.*",
+        "epics.devices.Transform.*",
+        "epics.devices.ao.*",
+        "epics.devices.bo.*",
+        "epics.devices.AD_Camera.*",
+        "epics.devices.AD_FilePlugin.*",
+        "epics.Alarm",
     ],
     calm: &[
         "epics.Motor.get*",
@@ -44,6 +64,18 @@ pub(super) const WRITE: Family = Family {
         "epics.Motor.check_limits",
         "epics.Motor.show_info",
         "epics.Motor.add_callback",
+        "epics.devices.Scaler.Read",
+        "epics.devices.Scaler.get*",
+        "epics.devices.Struck.get*",
+        "epics.devices.Struck.read*",
+        "epics.devices.Scan.get*",
+        "epics.devices.MCA.get*",
+        "epics.devices.ao.get",
+        "epics.devices.bo.get",
+        "epics.devices.AD_Camera.get",
+        "epics.devices.AD_FilePlugin.get*",
+        "ophyd.PVPositioner.read*",
+        "ophyd.PVPositioner.describe*",
         "ophyd.EpicsMotor.read*",
         "ophyd.EpicsMotor.describe*",
         "ophyd.EpicsMotor.wait_for_connection",
@@ -53,6 +85,12 @@ pub(super) const WRITE: Family = Family {
         "epics.PV.value",
         "epics.Motor.*",
         "epics.Device.*",
+        "epics.devices.Scaler.*",
+        "epics.devices.Struck.*",
+        "epics.devices.Scan.*",
+        "epics.devices.ao.*",
+        "epics.devices.bo.*",
+        "epics.devices.AD_Camera.*",
         "ophyd.EpicsSignal.value",
         "ophyd.EpicsMotor.*",
     ],
@@ -61,6 +99,7 @@ pub(super) const WRITE: Family = Family {
 };
 
 pub(super) const READ: Family = Family {
+    pack: Some(Pack::Epics),
     calls: &[
         "epics.caget",
         "epics.caget_many",
@@ -86,7 +125,19 @@ pub(super) const READ: Family = Family {
         "ophyd.EpicsSignal.get",
         "ophyd.EpicsSignal.read",
         "ophyd.EpicsMotor.read*",
+        "caproto.ReadRequest",
+        "caproto.ReadNotifyRequest",
+        "pvaccess.MultiChannel.get*",
+        "CaChannel.CaChannel.get*",
     ],
-    loads: &["epics.PV.value", "ophyd.EpicsSignal.value"],
+    loads: &[
+        "epics.PV.value",
+        "epics.PV.char_value",
+        "epics.PV.timestamp",
+        "epics.Motor.RBV",
+        "epics.Motor.VAL",
+        "ophyd.EpicsSignal.value",
+        "ophyd.EpicsMotor.position",
+    ],
     ..Family::new(Rule::ControlRead)
 };

@@ -1,9 +1,10 @@
 //! Tango: `tango` and its older name `PyTango`.
 
-use super::Family;
+use super::{Family, Pack};
 use crate::python::analysis::rules::Rule;
 
 pub(super) const WRITE: Family = Family {
+    pack: Some(Pack::Tango),
     // Every method that the proxy does not have itself is a command of the device.
     calls: &[
         "tango.DeviceProxy.*",
@@ -53,6 +54,7 @@ pub(super) const WRITE: Family = Family {
 };
 
 pub(super) const READ: Family = Family {
+    pack: Some(Pack::Tango),
     calls: &[
         "tango.DeviceProxy.read_*",
         "tango.DeviceProxy.state",
