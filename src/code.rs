@@ -255,6 +255,23 @@ codes! {
     PROGRAM_MISSING = "program_missing",
     NO_GENERATOR = "no_generator",
 
+    // -- generators (src/generator, src/engine/generate) --
+    GENERATION_NO_CODE = "generation_no_code",
+    GENERATION_CUT_OFF = "generation_cut_off",
+    GENERATION_REFUSED = "generation_refused",
+    GENERATION_NO_RESULTS = "generation_no_results",
+    GENERATION_BUDGET = "generation_budget",
+    GENERATOR_ANSWER_INVALID = "generator_answer_invalid",
+    GENERATOR_BUSY = "generator_busy",
+    GENERATOR_COMMAND = "generator_command",
+    GENERATOR_KEY_MISSING = "generator_key_missing",
+    GENERATOR_KEY_REFUSED = "generator_key_refused",
+    GENERATOR_QUOTA = "generator_quota",
+    GENERATOR_REFUSED = "generator_refused",
+    GENERATOR_SCRIPT = "generator_script",
+    PROMPT_TOO_LONG = "prompt_too_long",
+    UNKNOWN_GENERATOR = "unknown_generator",
+
     // -- the command line (src/cli) --
     USAGE = "usage",
     NOT_CONFIRMED = "not_confirmed",

@@ -19,6 +19,7 @@ pub mod engine;
 pub mod executor;
 pub mod expression;
 pub mod failure;
+pub mod generator;
 pub mod id;
 pub mod open;
 pub mod plan;

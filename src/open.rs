@@ -1,6 +1,8 @@
 //! The composition root: the real store, blobs, executor, clock and network behind the engine's ports. The command
 //! line and the library open a data folder here, so that a run is the same whoever drives it.
 
+mod generators;
+
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io;
@@ -17,6 +19,7 @@ use crate::store;
 use crate::store::share::SharedStore;
 use crate::store::sled::Options as StoreOptions;
 use crate::time::SystemClock;
+use crate::transport::Transport;
 use crate::transport::network::NetworkTransport;
 
 /// Rights of the data folder: its owner's alone, since results and code may be confidential.
@@ -83,15 +86,20 @@ impl Place {
         make_private(&self.data).map_err(|error| Error::Folder(self.data.clone(), error))?;
         let store = Arc::new(SharedStore::open(&self.data, StoreOptions::default()).await?);
         let blobs = Arc::new(Blobs::open(&self.data.join(BLOBS))?);
+        let transport: Arc<dyn Transport> = Arc::new(NetworkTransport::default());
         let ports = Ports {
             store: Arc::clone(&store) as _,
             blobs: Arc::clone(&blobs),
             executor: Arc::new(self.executor()),
             clock: Arc::new(SystemClock),
-            transport: Arc::new(NetworkTransport::default()),
+            transport: Arc::clone(&transport),
+        };
+        let options = engine::Options {
+            generators: self.generators(config, &transport),
+            ..self.options(config)
         };
         Ok(Opened {
-            engine: Engine::new(ports, self.options(config)),
+            engine: Engine::new(ports, options),
             blobs,
             store,
         })

@@ -9,7 +9,7 @@ use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Plan, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
 use stepwell::run::payload::{
-    AnalysisReported, AttemptStarted, EffectClass, ResultRecorded, RunCreated, Trigger,
+    AnalysisReported, AttemptStarted, EffectClass, Phase, ResultRecorded, RunCreated, Trigger,
 };
 use stepwell::run::{
     Actor, Command, Effect, Event, Moment, Record, Recorded, RunState, advance, decide, effects,
@@ -132,6 +132,7 @@ impl History {
                 self.submit(Command::BeginAttempt(AttemptStarted {
                     step,
                     attempt,
+                    phase: Phase::Execute,
                     executor: "local".to_owned(),
                     effect: EffectClass::Read,
                     environment: Some(Digest::of(b"environment")),
@@ -145,6 +146,7 @@ impl History {
             owed @ (Effect::Kill { .. }
             | Effect::WakeAt { .. }
             | Effect::Act { .. }
+            | Effect::Generate { .. }
             | Effect::Acquire { .. }
             | Effect::Tell { .. }
             | Effect::StartChild { .. }
@@ -175,7 +177,7 @@ impl History {
         };
         AnalysisReported {
             step: path.clone(),
-            code: python.code,
+            code: python.code().unwrap(),
             mode: python.mode,
             report: analyze("import numpy\nresults = {}\n", &RuleSet::default()),
             decision: Decision {
@@ -187,6 +189,7 @@ impl History {
             environment: Digest::of(b"environment"),
             environment_text: "python 3.13".to_owned(),
             subject: Digest::of(path.as_str().as_bytes()),
+            reuse: None,
             reviewers: None,
             rules: stepwell::approval::Rules::default(),
             notebook: None,

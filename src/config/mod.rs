@@ -9,12 +9,14 @@ mod channels;
 mod engine;
 mod execution;
 mod expand;
+mod generators;
 mod limits;
 mod people;
 mod place;
 
 pub use engine::Engine;
 pub use execution::{Execution, Local, ModeSettings, Modes};
+pub use generators::{Generator, GeneratorKind, Settings as GeneratorSettings};
 
 use std::collections::BTreeMap;
 
@@ -23,6 +25,7 @@ use crate::diagnostic::Diagnostic;
 use crate::executor::Limits;
 use crate::python::analysis::RuleSet;
 use crate::transport::Channel;
+use crate::workflow::quantity;
 use crate::workflow::yaml::{self, Fields, Keys, PRIVATE_KEYS, Report};
 
 /// A deployment's settings. The default is what holds without a file.
@@ -38,6 +41,8 @@ pub struct Config {
     pub engine: Engine,
     /// `limits`: how much an attempt may use and leave.
     pub limits: Limits,
+    /// `generators` and `default_generator`: who writes code for tasks.
+    pub generators: GeneratorSettings,
     /// `channels`: ways to tell people, by name.
     pub channels: BTreeMap<String, Channel>,
     /// `people.roles`: who has which role.
@@ -57,6 +62,7 @@ impl Default for Config {
             analysis: RuleSet::default(),
             engine: Engine::default(),
             limits: Limits::default(),
+            generators: GeneratorSettings::default(),
             channels: BTreeMap::new(),
             roles: Roles::default(),
             allow_self: true,
@@ -74,6 +80,8 @@ const CONFIG: Keys = Keys {
         "analysis",
         "engine",
         "limits",
+        "generators",
+        "default_generator",
         "channels",
         "people",
         "notifications",
@@ -146,6 +154,12 @@ fn read(report: &mut Report<'_>, fields: Fields<'_>, config: &mut Config) {
     }
     if let Some(node) = fields.get("limits") {
         limits::read(report, node, &mut config.limits);
+    }
+    if let Some(node) = fields.get("generators") {
+        generators::read(report, node, &mut config.generators);
+    }
+    if let Some(entry) = fields.entry("default_generator") {
+        generators::read_default(report, entry, &mut config.generators);
     }
     if let Some(node) = fields.get("channels") {
         channels::read(report, node, &mut config.channels);

@@ -11,7 +11,7 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
-use crate::run::payload::{AttemptStarted, EffectClass, FileRef, ResultRecorded};
+use crate::run::payload::{AttemptStarted, EffectClass, FileRef, Phase, ResultRecorded};
 use crate::run::{Command, RunState, StepState};
 use crate::time::Timestamp;
 use crate::transport::{Channel, Message, address};
@@ -73,6 +73,7 @@ pub(super) async fn act(
     let started = AttemptStarted {
         step: path.clone(),
         attempt,
+        phase: Phase::Execute,
         executor: step.kind.as_str().to_owned(),
         effect: if step.kind.writes() {
             EffectClass::Write

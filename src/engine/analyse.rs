@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::modules::{Digests, Files};
 use super::options::blocking;
 use super::task::Driver;
-use super::{Error, Shared, modules, notebook};
+use super::{Error, Shared, generate, modules, notebook};
 use crate::approval::{self, Decision, Rules, Subject, Verdict};
 use crate::code;
 use crate::executor::{EnvironmentIdentity, EnvironmentSpec};
@@ -44,6 +44,8 @@ pub(super) struct Prepared {
     pub(super) identity: EnvironmentIdentity,
     /// What a yes is bound to.
     pub(super) subject: Digest,
+    /// The same with the shapes of the inputs, for code that a later run may take again.
+    pub(super) reuse: Option<Digest>,
     /// The modules beside the workflow, of which the subject has the digests.
     pub(super) modules: Files,
 }
@@ -55,7 +57,36 @@ async fn prepare(
     (step_state, python): (&StepState, &PythonStep),
     modules: &Digests,
 ) -> Result<Prepared, Failure> {
-    let code = stored_code(shared, python).await?;
+    let digest = code_of(step_state, python)?;
+    let code = stored_code(shared, digest).await?;
+    let spec = spec_of(shared, python).await?;
+    let identity = shared.ports.executor.identify(&spec).await?;
+    let inputs = seen(shared, step_state, python, modules);
+    let subject = Subject {
+        code: digest,
+        inputs: &inputs,
+        mode: python.mode,
+        environment: identity.digest,
+        policy: shared.options.policy.digest(),
+        rules: shared.options.rules.digest(),
+    };
+    let reuse = generate::bound(python, step_state, inputs.clone(), &subject);
+    let subject = approval::subject_digest(&subject);
+    Ok(Prepared {
+        code,
+        spec,
+        identity,
+        subject,
+        reuse,
+        modules: Files::new(),
+    })
+}
+
+/// What the step asks of its environment.
+pub(super) async fn spec_of(
+    shared: &Shared,
+    python: &PythonStep,
+) -> Result<EnvironmentSpec, Failure> {
     let requirements = match python.requirements {
         None => None,
         Some(digest) => {
@@ -68,27 +99,10 @@ async fn prepare(
         }
     };
     let named = !python.packages.is_empty() || requirements.is_some();
-    let spec = EnvironmentSpec {
+    Ok(EnvironmentSpec {
         packages: python.packages.clone(),
         requirements,
         python: shared.options.python.clone().filter(|_| !named),
-    };
-    let identity = shared.ports.executor.identify(&spec).await?;
-    let inputs = seen(shared, step_state, python, modules);
-    let subject = approval::subject_digest(&Subject {
-        code: python.code,
-        inputs: &inputs,
-        mode: python.mode,
-        environment: identity.digest,
-        policy: shared.options.policy.digest(),
-        rules: shared.options.rules.digest(),
-    });
-    Ok(Prepared {
-        code,
-        spec,
-        identity,
-        subject,
-        modules: Files::new(),
     })
 }
 
@@ -124,10 +138,18 @@ fn seen(shared: &Shared, step_state: &StepState, python: &PythonStep, modules: &
     seen
 }
 
-async fn stored_code(shared: &Shared, python: &PythonStep) -> Result<String, Failure> {
+/// The code of the step, which is there before it is looked at.
+fn code_of(step_state: &StepState, python: &PythonStep) -> Result<Digest, Failure> {
+    step_state.code(python).ok_or_else(|| {
+        let message = "the code of the step is not written";
+        Failure::new(FailureKind::Internal, code::INTERNAL, message)
+    })
+}
+
+async fn stored_code(shared: &Shared, code: Digest) -> Result<String, Failure> {
     let bytes = shared
         .ports
-        .get_blob(python.code)
+        .get_blob(code)
         .await
         .map_err(|error| blob_failure(&error))?;
     String::from_utf8(bytes).map_err(|error| {
@@ -160,9 +182,10 @@ async fn report(
     step_state: &StepState,
     python: &PythonStep,
 ) -> Result<AnalysisReported, Failure> {
+    let digest = code_of(step_state, python)?;
     // Milliseconds for a page of code, seconds for the worst that a hostile author can write.
     let (code, rules) = (
-        stored_code(shared, python).await?,
+        stored_code(shared, digest).await?,
         shared.options.rules.in_mode(python.mode),
     );
     let folder = modules::folder(state);
@@ -171,15 +194,17 @@ async fn report(
     let prepared = prepare(shared, (step_state, python), &modules).await?;
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
+    let decision = generate::carried(python, step_state, prepared.reuse, decision);
     let mut reported = AnalysisReported {
         step: step_state.path.clone(),
-        code: python.code,
+        code: digest,
         mode: python.mode,
         report,
         decision,
         environment: prepared.identity.digest,
         environment_text: prepared.identity.description,
         subject: prepared.subject,
+        reuse: prepared.reuse,
         reviewers,
         rules,
         notebook: None,

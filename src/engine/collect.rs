@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::folder::RunFolder;
 use super::secrets::Secrets;
-use super::{Error, Shared, files, notebook};
+use super::{Error, Shared, files, generate, notebook};
 use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
@@ -24,7 +24,10 @@ pub(super) async fn ended(
     match keep(shared, state, (step, path), attempt, &outcome).await {
         Ok(result) => {
             let failure = match outcome.status {
-                OutcomeStatus::Succeeded => None,
+                OutcomeStatus::Succeeded => {
+                    generate::remember(shared, state, step, path).await;
+                    None
+                }
                 OutcomeStatus::Failed(failure) => Some(failure),
             };
             Command::AttemptEnded { result, failure }

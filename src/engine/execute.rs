@@ -8,13 +8,13 @@ use super::folder::RunFolder;
 use super::progress::{Note, Progress};
 use super::secrets::Secrets;
 use super::task::Driver;
-use super::{Shared, act, collect};
+use super::{Shared, act, collect, generate};
 use crate::code;
 use crate::executor::{Adoption, Job, NanPolicy, Outcome};
 use crate::failure::Failure;
 use crate::id::StepPath;
 use crate::plan::{Mode, PythonStep, Step, StepKind};
-use crate::run::payload::{AttemptStarted, EffectClass};
+use crate::run::payload::{AttemptStarted, EffectClass, Phase};
 use crate::run::{Command, RunState, StepState};
 
 /// Begins an attempt and sees it to its end.
@@ -48,6 +48,7 @@ pub(super) async fn execute(
     let started = AttemptStarted {
         step: path.clone(),
         attempt,
+        phase: Phase::Execute,
         executor: "local".to_owned(),
         effect: effect_class(python.mode),
         environment: Some(prepared.identity.digest),
@@ -123,6 +124,15 @@ fn effect_class(mode: Mode) -> EffectClass {
     }
 }
 
+/// Tells people what is going on that the log does not record.
+pub(super) fn note(shared: &Shared, state: &RunState, step_state: &StepState, text: &str) {
+    shared.tell(Progress::Note(Note {
+        run: state.run,
+        step: step_state.path.clone(),
+        text: text.to_owned(),
+    }));
+}
+
 async fn carry_out(
     driver: &Driver,
     state: &RunState,
@@ -131,13 +141,7 @@ async fn carry_out(
     (attempt, prepared): (u32, Prepared),
 ) -> Result<Outcome, Broken> {
     let shared = &driver.shared;
-    let progress = |text: &str| {
-        shared.tell(Progress::Note(Note {
-            run: state.run,
-            step: step_state.path.clone(),
-            text: text.to_owned(),
-        }));
-    };
+    let progress = |text: &str| note(shared, state, step_state, text);
     let environment = shared
         .ports
         .executor
@@ -187,9 +191,12 @@ pub(super) async fn adopt(
     attempt: u32,
 ) -> Option<Command> {
     let shared = &driver.shared;
-    let (step, _) = state.step(path)?;
+    let (step, step_state) = state.step(path)?;
     if step.kind.is_action() {
         return Some(act::lost(path, attempt));
+    }
+    if writes_code(step_state) {
+        return Some(generate::adopt(driver, state, path, attempt).await);
     }
     let folder = attempt_folder(shared, state, path, attempt);
     let adoption = shared.ports.executor.adopt(&folder).await;
@@ -224,8 +231,8 @@ pub(super) async fn kill(
 ) -> Option<Command> {
     let folder = attempt_folder(&driver.shared, state, path, attempt);
     let shared = &driver.shared;
-    let (step, _) = state.step(path)?;
-    if step.kind.is_action() {
+    let (step, step_state) = state.step(path)?;
+    if step.kind.is_action() || writes_code(step_state) {
         // The driver has dropped whatever was under way.
         return Some(Command::AttemptKilled {
             step: path.clone(),
@@ -253,6 +260,12 @@ pub(super) async fn kill(
             None
         }
     }
+}
+
+/// Whether the attempt that is under way has code written.
+fn writes_code(step_state: &StepState) -> bool {
+    let open = step_state.open_attempt();
+    open.is_some_and(|open| open.phase == Phase::Generate)
 }
 
 /// The variable by which code learns what makes the outside world take a repetition for the same.

@@ -63,7 +63,8 @@ impl Key {
     pub(super) fn of(effect: &Effect) -> Self {
         match effect {
             Effect::Analyse { step } => Self::Work(step.clone(), 0),
-            Effect::Execute { step, attempt }
+            Effect::Generate { step, attempt }
+            | Effect::Execute { step, attempt }
             | Effect::Act { step, attempt }
             | Effect::Attend { step, attempt } => Self::Work(step.clone(), *attempt),
             Effect::StartChild { step }

@@ -14,6 +14,7 @@ mod execute;
 mod files;
 mod folder;
 mod follow;
+mod generate;
 mod history;
 mod http;
 mod key;

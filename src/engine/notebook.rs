@@ -186,7 +186,9 @@ pub(super) async fn attempt_text(
             result.step
         )));
     };
-    let bytes = shared.ports.get_blob(python.code).await?;
+    let digest = step_state.code(python);
+    let digest = digest.ok_or_else(|| Error::Internal("the step has no code".to_owned()))?;
+    let bytes = shared.ports.get_blob(digest).await?;
     let code = String::from_utf8_lossy(&bytes);
     let stdout = stream(shared, result, &outcome.stdout).await;
     let stderr = stream(shared, result, &outcome.stderr).await;

@@ -10,6 +10,7 @@ use super::Error;
 use crate::approval::{Policy, Roles};
 use crate::artifact::Blobs;
 use crate::executor::{Executor, Limits};
+use crate::generator::Generators;
 use crate::id::Digest;
 use crate::plan::Mode;
 use crate::python::analysis::RuleSet;
@@ -123,6 +124,8 @@ pub struct Options {
     pub mode_environment: ModeEnvironment,
     /// Ways to tell people, by name.
     pub channels: BTreeMap<String, Channel>,
+    /// Who writes code, by name.
+    pub generators: Generators,
     /// Where secrets of workflows are looked for.
     pub variables: Variables,
     /// Who has which role.
@@ -147,6 +150,7 @@ impl Options {
             python: None,
             mode_environment: ModeEnvironment::default(),
             channels: BTreeMap::new(),
+            generators: Generators::default(),
             variables: Variables::default(),
             roles: Roles::default(),
             allow_self: true,

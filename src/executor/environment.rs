@@ -206,6 +206,27 @@ impl Environments {
         Ok(environment)
     }
 
+    /// The version of Python and what is installed, one line each.
+    pub(super) async fn packages(
+        &self,
+        spec: &EnvironmentSpec,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Vec<String>, Failure> {
+        let (_, base) = self.resolve(spec).await?;
+        let built = self.prepare(spec, progress).await?;
+        let installed = if built.interpreter == base.executable {
+            base.installed()
+        } else {
+            base.installed_below(&built.interpreter)
+        };
+        // Names end where versions begin: `scipy-1.11.4`.
+        let told = installed.iter().map(|name| name.replacen('-', " ", 1));
+        Ok([format!("Python {}", base.version)]
+            .into_iter()
+            .chain(told)
+            .collect())
+    }
+
     async fn lock(
         &self,
         name: &str,

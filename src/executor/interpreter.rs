@@ -33,18 +33,16 @@ pub(super) struct Interpreter {
 impl Interpreter {
     /// Name and version of every installed distribution, sorted.
     pub(super) fn installed(&self) -> Vec<String> {
-        let mut found: Vec<String> = self
-            .site
-            .iter()
-            .filter_map(|folder| fs::read_dir(folder).ok())
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter_map(|name| name.strip_suffix(".dist-info").map(str::to_owned))
-            .collect();
-        found.sort();
-        found.dedup();
-        found
+        distributions(&self.site)
+    }
+
+    /// The same for a virtual environment of this interpreter.
+    pub(super) fn installed_below(&self, program: &Path) -> Vec<String> {
+        let mut parts = self.version.split('.');
+        let (major, minor) = (parts.next().unwrap_or("3"), parts.next().unwrap_or("0"));
+        let root = program.parent().and_then(Path::parent);
+        let site = root.map(|root| root.join(format!("lib/python{major}.{minor}/site-packages")));
+        distributions(&site.into_iter().collect::<Vec<_>>())
     }
 
     fn is_new_enough(&self) -> bool {
@@ -54,6 +52,20 @@ impl Interpreter {
             .map(|part| part.parse().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= VERSION_MIN
     }
+}
+
+fn distributions(site: &[PathBuf]) -> Vec<String> {
+    let mut found: Vec<String> = site
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".dist-info").map(str::to_owned))
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// The interpreters that were asked before.

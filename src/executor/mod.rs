@@ -38,6 +38,19 @@ pub trait Executor: Send + Sync + Debug {
         progress: &'a (dyn Fn(&str) + Send + Sync),
     ) -> BoxFuture<'a, Result<Environment, Failure>>;
 
+    /// What is installed there, for whoever writes code: the version of Python, then a package on each line. Builds the
+    /// environment when it is missing.
+    fn packages<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        _progress: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            let identity = self.identify(spec).await?;
+            Ok(identity.description.lines().map(str::to_owned).collect())
+        })
+    }
+
     /// Runs one attempt to its end. `Err` means that it could not be started or watched; the failures of
     /// the code itself are an [`Outcome`]. Dropping the future leaves the attempt running: see [`Executor::adopt`].
     fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>>;

@@ -10,6 +10,7 @@ mod millis;
 mod mode;
 mod step;
 mod steps;
+mod task;
 mod top;
 
 use std::time::Duration;
@@ -31,9 +32,11 @@ pub use kind::{
 use millis::list as millis_list;
 pub use mode::Mode;
 pub use step::{
-    Cache, Edge, EdgeKind, OnFailure, OnUnknown, Parent, PythonStep, RetryPolicy, Step, StepKind,
+    Cache, CodeSource, Edge, EdgeKind, OnFailure, OnUnknown, Parent, PythonStep, RetryPolicy, Step,
+    StepKind,
 };
 pub use steps::{Body, Steps};
+pub use task::{Reuse, TaskStep};
 pub use top::{
     Catchup, Concurrency, HandlerKind, Handlers, Overlap, Schedule, SecretSource, WhenFull,
 };

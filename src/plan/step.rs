@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApprovalStep, ApproveCode, Concurrency, FailStep, Field, ForeachStep, HttpStep, Mode,
-    NotebookStep, NotifyStep, ParallelStep, SetStep, SucceedStep, SwitchStep, UntilStep, WaitStep,
-    WorkflowStep, millis,
+    NotebookStep, NotifyStep, ParallelStep, SetStep, SucceedStep, SwitchStep, TaskStep, UntilStep,
+    WaitStep, WorkflowStep, millis,
 };
 use crate::expression::{Expression, Template};
 use crate::failure::FailureKind;
@@ -367,13 +367,24 @@ impl StepKind {
     }
 }
 
+/// Where the code of a step comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeSource {
+    /// It is there: the digest of its bytes, which are a blob.
+    Code(Digest),
+    /// A generator writes it.
+    Task(Box<TaskStep>),
+}
+
 /// A step that runs Python code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PythonStep {
     /// What people see in tracebacks: the file as written, or `<step id>.py` for inline code.
     pub file_name: String,
-    /// Digest of the code's bytes; the bytes are a blob.
-    pub code: Digest,
+    /// The code, or what it shall be written for.
+    #[serde(flatten)]
+    pub source: CodeSource,
     /// What the code may do.
     pub mode: Mode,
     /// Requirement lines, as written in `packages:`.
@@ -385,4 +396,24 @@ pub struct PythonStep {
     /// `approve_code:`; asks in addition to the policy, never instead of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approve_code: Option<ApproveCode>,
+}
+
+impl PythonStep {
+    /// The digest of code that is part of the plan.
+    #[must_use]
+    pub fn code(&self) -> Option<Digest> {
+        match &self.source {
+            CodeSource::Code(digest) => Some(*digest),
+            CodeSource::Task(_) => None,
+        }
+    }
+
+    /// What the code shall be written for, when a generator writes it.
+    #[must_use]
+    pub fn task(&self) -> Option<&TaskStep> {
+        match &self.source {
+            CodeSource::Code(_) => None,
+            CodeSource::Task(task) => Some(task),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod coming;
 mod outcome;
 mod perform;
+mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -208,7 +208,7 @@ impl Judge<'_> {
                 self.add(&format!("{path}.arm"), arm, actual);
             }
         }
-        let made = state.attempts.len();
+        let made = state.tries();
         if let Some(attempts) = expected.attempts
             && usize::try_from(attempts).ok() != Some(made)
         {

@@ -54,14 +54,15 @@ impl Review {
         step: &StepState,
         python: &PythonStep,
     ) -> Result<AnalysisReported, Failure> {
-        let found = self.reports.get(&(python.mode, python.code)).cloned();
+        let code = step.code(python).unwrap_or(Digest::of(b""));
+        let found = self.reports.get(&(python.mode, code)).cloned();
         let report = found.unwrap_or_else(|| analyze("results = {}\n", &self.rules));
         let (asks, reviewers, rules) = wish(state, step, python, &report)?;
         let decision = approval::decide(&self.policy, python.mode, &report, asks);
         let environment = Digest::of(b"rehearsal");
         let seen = json!({"context": step.inputs, "env": step.env});
         let subject = approval::subject_digest(&Subject {
-            code: python.code,
+            code,
             inputs: &seen,
             mode: python.mode,
             environment,
@@ -70,13 +71,14 @@ impl Review {
         });
         Ok(AnalysisReported {
             step: step.path.clone(),
-            code: python.code,
+            code,
             mode: python.mode,
             report,
             decision,
             environment,
             environment_text: "rehearsal".to_owned(),
             subject,
+            reuse: None,
             reviewers,
             rules,
             notebook: None,

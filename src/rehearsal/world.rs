@@ -143,6 +143,8 @@ pub struct World {
     pub samples: Option<u64>,
     /// A step that fails.
     pub failing: Option<Failing>,
+    /// A step whose code can't be written: of the kind `code`, its answers are useless; of any other, there are none.
+    pub model: Option<Failing>,
     /// What people do.
     pub answers: Answers,
     /// Which signals come.
@@ -161,6 +163,7 @@ impl World {
             mocks: Mocks::default(),
             samples: None,
             failing: None,
+            model: None,
             answers: Answers::Nobody,
             signals: Vec::new(),
             review,

@@ -3,6 +3,7 @@
 mod attempt;
 mod child;
 mod flow;
+mod generate;
 mod handler;
 mod migrate;
 mod question;
@@ -190,12 +191,14 @@ impl RunState {
             }
             Event::AttemptStarted(started) => self.attempt_started(started, recorded),
             Event::AttemptSucceeded(ended) => {
+                self.executes(&ended.step)?;
                 self.close_attempt(&ended.step, ended.attempt, AttemptStatus::Succeeded, at)
             }
             Event::AttemptFailed(failed) => self.attempt_failed(failed, at),
             Event::AttemptOutcomeUnknown(unknown) => self.attempt_unknown(unknown, at),
             Event::RetryScheduled(retry) => self.retry_scheduled(retry),
             Event::ResultRecorded(result) => self.result_recorded(result),
+            Event::CodeGenerated(generated) => self.code_generated(generated, recorded),
             Event::AnalysisReported(report) => self.analysed(report),
             Event::ApprovalRequested(request) => self.asked(request, at),
             Event::ApprovalVoted(vote) => self.voted(vote, at),
@@ -235,6 +238,7 @@ impl RunState {
         state.inputs = ready.inputs.clone();
         state.env = ready.env.clone();
         state.idempotency_key.clone_from(&ready.idempotency_key);
+        state.give_task(ready.task.as_ref());
         state.ready_at = Some(at);
         let node = state.node;
         let Some((step, _)) = self.node(node) else {

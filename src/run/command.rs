@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::payload::{
     AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    NotificationSent, PlanMigrated, ResultRecorded, Values,
+    CodeGenerated, NotificationSent, PlanMigrated, ResultRecorded, Values,
 };
 use super::record::Seq;
 use super::state::RunState;
@@ -54,6 +54,8 @@ pub enum Command {
     },
     /// Answer a question.
     Vote(Vote),
+    /// Code was written for a step, or taken from an earlier run.
+    Generated(CodeGenerated),
     /// The analysis of a step's code is there, with the policy's decision.
     Analysed(AnalysisReported),
     /// The analysis could not be made.

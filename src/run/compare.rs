@@ -195,9 +195,7 @@ fn code(step: &StepState) -> Option<Digest> {
 fn step_facts(step: Option<&StepState>) -> [(&'static str, Value); 7] {
     let analysis = step.and_then(|step| step.analysis.as_ref());
     let failure = step.and_then(|step| step.failure.as_ref());
-    let attempts = step
-        .map(|step| step.attempts.len())
-        .filter(|count| *count > 0);
+    let attempts = step.map(StepState::tries).filter(|count| *count > 0);
     [
         ("status", json!(step.map(|step| step.status))),
         (

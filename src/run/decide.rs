@@ -11,11 +11,12 @@ use serde_json::json;
 use super::command::{Command, Refusal};
 use super::event::{Empty, Event, RunCancelRequested};
 use super::frame::Stop;
+use super::generate::{Standing, standing};
 use super::outputs::outputs_of;
 use super::payload::{
     AnalysisReported, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
-    EffectClass, NotificationSent, PlanMigrated, ResultRecorded, RunPaused, RunReopened,
-    StepFailed,
+    CodeGenerated, EffectClass, NotificationSent, Phase, PlanMigrated, ResultRecorded, RunPaused,
+    RunReopened, StepFailed,
 };
 use super::rerun::reopening;
 use super::state::{AttemptStatus, Ending, RunState, StepState, StepStatus};
@@ -57,6 +58,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
         Command::Signal { name, payload, key } => signal::decide(state, name, payload, key),
         Command::Vote(vote) => vote::decide(state, vote),
         Command::Analysed(report) => analysed(state, report),
+        Command::Generated(generated) => generated_code(state, generated),
         Command::AnalysisFailed { step, failure } => {
             let (_, step_state) = find(state, &step)?;
             expect(&step, step_state, &[StepStatus::Ready])?;
@@ -129,6 +131,7 @@ fn after_the_end(
         | Command::Pause { .. }
         | Command::Unpause
         | Command::Signal { .. }
+        | Command::Generated(_)
         | Command::Analysed { .. }
         | Command::AnalysisFailed { .. }
         | Command::Admit { .. }
@@ -244,6 +247,26 @@ fn analysed(state: &RunState, report: AnalysisReported) -> Result<Vec<Event>, Re
     Ok(vec![Event::AnalysisReported(report)])
 }
 
+fn generated_code(state: &RunState, generated: CodeGenerated) -> Result<Vec<Event>, Refusal> {
+    let path = &generated.step;
+    match generated.attempt {
+        Some(attempt) => {
+            open_attempt(state, path, attempt)?;
+        }
+        None => {
+            let (step, step_state) = find(state, path)?;
+            expect(path, step_state, &[StepStatus::Ready])?;
+            let due = matches!(standing(step, step_state), Standing::Due(_));
+            let stopped = state.stop_of(step_state.node).is_some() || state.paused.is_some();
+            if !due || stopped || step_state.generation().is_some() {
+                let why = format!("step `{path}` is not to take code now");
+                return Err(Refusal::Stale(why));
+            }
+        }
+    }
+    Ok(vec![Event::CodeGenerated(generated)])
+}
+
 /// The id of the next question of a step.
 pub(super) fn next_approval(state: &RunState, path: &StepPath, step: &StepState) -> ApprovalId {
     ApprovalId::derive(state.run, path, step.questions + 1)
@@ -261,6 +284,21 @@ fn begin(state: &RunState, started: AttemptStarted) -> Result<Vec<Event>, Refusa
         let why = format!("attempt {next} of step `{}` is the next one", started.step);
         return Err(Refusal::Stale(why));
     }
+    if started.phase == Phase::Generate {
+        // It needs no place; but one that is waited for is waited for.
+        let waits = step_state.slots.as_ref();
+        if waits.is_some_and(|slots| !slots.admitted) {
+            let why = format!("step `{}` waits for a place or a lock", started.step);
+            return Err(Refusal::Stale(why));
+        }
+        return match standing(step, step_state) {
+            Standing::Due(_) => Ok(vec![Event::AttemptStarted(started)]),
+            Standing::There | Standing::Spent(_) => Err(Refusal::Stale(format!(
+                "no code is to be written for step `{}`",
+                started.step
+            ))),
+        };
+    }
     let has = step_state
         .slots
         .as_ref()
@@ -269,10 +307,12 @@ fn begin(state: &RunState, started: AttemptStarted) -> Result<Vec<Event>, Refusa
         let why = format!("step `{}` waits for a place or a lock", started.step);
         return Err(Refusal::Stale(why));
     }
-    let allowed = step_state.analysis.as_ref().is_some_and(|analysis| {
-        started.subject == Some(analysis.subject)
-            && (analysis.decision.verdict == Verdict::Pass || step_state.code_approved)
-    });
+    let there = standing(step, step_state) == Standing::There;
+    let allowed = there
+        && step_state.analysis.as_ref().is_some_and(|analysis| {
+            started.subject == Some(analysis.subject)
+                && (analysis.decision.verdict == Verdict::Pass || step_state.code_approved)
+        });
     if !allowed && !step.kind.is_action() {
         return Err(Refusal::Stale(format!(
             "step `{}` has no yes for exactly this code, inputs, mode, environment and policy",
@@ -313,7 +353,9 @@ fn lost(
     let open = step_state.open_attempt();
     let write = open.is_some_and(|open| open.effect == EffectClass::Write);
     let wished = match step.on_unknown {
-        Some(OnUnknown::Ask | OnUnknown::Fail) => true,
+        Some(OnUnknown::Ask | OnUnknown::Fail) => {
+            open.is_some_and(|open| open.phase == Phase::Execute)
+        }
         Some(OnUnknown::Retry) | None => false,
     };
     let step = step_state.path.clone();

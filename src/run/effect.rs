@@ -1,6 +1,7 @@
 //! Work that a run owes now: derived from its state, never queued beside it, so a crash can't lose it.
 
 use super::advance::deadline;
+use super::generate::{Standing, standing};
 use super::question::ApprovalState;
 use super::state::{RunState, Slots, StepState, StepStatus};
 use super::summary::RunStatus;
@@ -16,6 +17,13 @@ pub enum Effect {
     Analyse {
         /// The step.
         step: StepPath,
+    },
+    /// Begin an attempt to have code written, or take code that was approved before.
+    Generate {
+        /// The step.
+        step: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
     },
     /// Begin an attempt: check that what would run is what was analysed, then run it.
     Execute {
@@ -102,6 +110,7 @@ impl Effect {
     pub fn step(&self) -> Option<&StepPath> {
         match self {
             Self::Analyse { step }
+            | Self::Generate { step, .. }
             | Self::Execute { step, .. }
             | Self::Act { step, .. }
             | Self::Attend { step, .. }
@@ -219,6 +228,11 @@ fn owed_by(
     if state.is_held_back(step_state.node) || step_state.status != StepStatus::Ready {
         return None;
     }
+    match standing(step, step_state) {
+        Standing::Due(_) => return Some(attempt(step_state, now, Next::Write)),
+        Standing::Spent(_) => return None,
+        Standing::There => {}
+    }
     if step.wants_places() && step_state.slots.is_none() && step_state.analysis.is_some() {
         // The bookkeeping queues it first.
         return None;
@@ -227,7 +241,7 @@ fn owed_by(
         return Some(Effect::StartChild { step: path });
     }
     if step.kind.is_action() {
-        return Some(attempt(step_state, now, true));
+        return Some(attempt(step_state, now, Next::Act));
     }
     step.kind.as_python()?;
     code(step_state, now)
@@ -280,23 +294,31 @@ fn code(step_state: &StepState, now: Timestamp) -> Option<Effect> {
     if analysis.decision.verdict != Verdict::Pass && !step_state.code_approved {
         return None;
     }
-    Some(attempt(step_state, now, false))
+    Some(attempt(step_state, now, Next::Run))
 }
 
-/// The next attempt of a ready step, or the time until it; an act or code.
-fn attempt(step_state: &StepState, now: Timestamp, act: bool) -> Effect {
+/// What the next attempt of a step is.
+enum Next {
+    Write,
+    Run,
+    Act,
+}
+
+/// The next attempt of a ready step, or the time until it.
+fn attempt(step_state: &StepState, now: Timestamp, next: Next) -> Effect {
     let step = step_state.path.clone();
     let attempt = u32::try_from(step_state.attempts.len())
         .unwrap_or(u32::MAX)
         .saturating_add(1);
-    match &step_state.retry {
-        Some(retry) if retry.at > now => Effect::WakeAt {
+    match (&step_state.retry, next) {
+        (Some(retry), _) if retry.at > now => Effect::WakeAt {
             at: retry.at,
             step,
             idle: false,
         },
-        Some(_) | None if act => Effect::Act { step, attempt },
-        Some(_) | None => Effect::Execute { step, attempt },
+        (Some(_) | None, Next::Write) => Effect::Generate { step, attempt },
+        (Some(_) | None, Next::Act) => Effect::Act { step, attempt },
+        (Some(_) | None, Next::Run) => Effect::Execute { step, attempt },
     }
 }
 

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
     ApprovalVoted, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
-    BranchChosen, ChildRunClosed, ChildRunStarted, ChildRunWaiting, DeadlinePassed, HandlerEnded,
-    HandlerNamed, MapExpanded, MapItemClosed, MapItemStarted, NotificationSent, PlanMigrated,
-    ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunDecided, RunEnded,
-    RunFailed, RunPaused, RunQueued, RunReopened, SignalConsumed, SignalReceived, SlotsReleased,
-    StepAdmitted, StepBlocked, StepCopied, StepFailed, StepQueued, StepReady, StepSucceeded,
-    StepsRewound,
+    BranchChosen, ChildRunClosed, ChildRunStarted, ChildRunWaiting, CodeGenerated, DeadlinePassed,
+    HandlerEnded, HandlerNamed, MapExpanded, MapItemClosed, MapItemStarted, NotificationSent,
+    PlanMigrated, ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated,
+    RunDecided, RunEnded, RunFailed, RunPaused, RunQueued, RunReopened, SignalConsumed,
+    SignalReceived, SlotsReleased, StepAdmitted, StepBlocked, StepCopied, StepFailed, StepQueued,
+    StepReady, StepSucceeded, StepsRewound,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -128,6 +128,8 @@ events! {
     42 1 AttemptFailed(AttemptFailed): "The attempt ended with a failure.",
     43 1 AttemptOutcomeUnknown(AttemptOutcomeUnknown): "A write was interrupted; nobody knows how far it came.",
     44 1 RetryScheduled(RetryScheduled): "Another attempt will begin at a fixed time.",
+
+    45 1 CodeGenerated(CodeGenerated): "Code was written for a step, or taken from an earlier run.",
 
     60 1 AnalysisReported(AnalysisReported): "The code was analysed and the policy asked.",
 

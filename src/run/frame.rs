@@ -162,6 +162,19 @@ impl RunState {
         self.frames.get_mut(frame).map(Arc::make_mut)
     }
 
+    /// What people wanted different, in this frame and in what is around, in order of time.
+    #[must_use]
+    pub fn changes_seen_from(&self, frame: usize) -> Vec<&Change> {
+        let mut changes = Vec::new();
+        let mut next = self.frame(frame);
+        while let Some(frame) = next {
+            changes.extend(&frame.changes);
+            next = frame.owner.and_then(|owner| self.frame(owner.frame));
+        }
+        changes.sort_by_key(|change| change.at);
+        changes
+    }
+
     /// All frames with their numbers, the run itself first, those that a rewind left behind excepted.
     pub fn frames(&self) -> impl Iterator<Item = (usize, &Frame)> {
         let frames = self.frames.iter().map(Arc::as_ref).enumerate();

@@ -3,6 +3,7 @@
 mod approval;
 mod child;
 mod flow;
+mod generate;
 mod handler;
 mod queue;
 mod rerun;
@@ -21,6 +22,7 @@ pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
 };
 
+pub use generate::{CodeGenerated, Cost, Feedback, Phase, Reused, TaskText, Usage};
 pub use handler::{HandlerEnded, HandlerNamed, NotificationSent, RunDecided, StepFailure};
 pub use queue::{RunQueued, SlotWish, SlotsReleased, StepAdmitted, StepQueued};
 pub use rerun::{CopiedItems, PlanMigrated, RunReopened, StepCopied};
@@ -171,6 +173,9 @@ pub struct StepReady {
     /// The condition that let it through, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
+    /// What its code shall be written for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskText>,
 }
 
 /// A step that ends without having run to its end: skipped, not run, rejected.
@@ -220,7 +225,10 @@ pub struct AttemptStarted {
     pub step: StepPath,
     /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// What runs it: `local` for Python, else the word of the step's kind.
+    /// What it is a try of.
+    #[serde(default, skip_serializing_if = "Phase::is_execute")]
+    pub phase: Phase,
+    /// What runs it: `local` for Python, the generator for writing code, else the word of the step's kind.
     pub executor: String,
     /// What it may do.
     pub effect: EffectClass,
@@ -300,6 +308,9 @@ pub struct AnalysisReported {
     pub environment_text: String,
     /// Digest over code, inputs, mode, environment and policy: what an approval is bound to.
     pub subject: Digest,
+    /// For code that a later run may take again: the same digest with the shapes of the inputs instead of their values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Digest>,
     /// Who should answer if it asks, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewers: Option<String>,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::payload::RetryScheduled;
+use super::payload::{Phase, RetryScheduled};
 use super::state::StepState;
 use crate::code;
 use crate::failure::{Failure, FailureKind};
-use crate::plan::{RetryPolicy, Step, StepKind};
+use crate::plan::{Mode, RetryPolicy, Step, StepKind};
 use crate::time::Timestamp;
 
 /// What a decision needs of the world, taken down before it is made.
@@ -38,7 +38,10 @@ pub(super) fn next(
     failure: &Failure,
     moment: Moment,
 ) -> Option<RetryScheduled> {
-    let policy = &step.retry;
+    let writing = state.current_attempts().last();
+    let writing = writing.is_some_and(|attempt| attempt.phase == Phase::Generate);
+    let of_writing = policy_of_writing();
+    let policy = if writing { &of_writing } else { &step.retry };
     let counted = state.counted_attempts();
     let given_up = failure.code == code::OUTCOME_UNKNOWN.as_str();
     let again = policy.kinds.contains(&failure.kind) || may_be_told_twice(step, failure);
@@ -62,6 +65,19 @@ pub(super) fn next(
     })
 }
 
+/// How often a generator is called that gives no answer. Asking writes nothing, so the step's own policy, which may
+/// be that of a write, says nothing about it.
+fn policy_of_writing() -> RetryPolicy {
+    RetryPolicy {
+        max_attempts: WRITING_ATTEMPTS_MAX,
+        kinds: vec![FailureKind::Infrastructure, FailureKind::Timeout],
+        ..RetryPolicy::unwritten(Mode::ReadOnly)
+    }
+}
+
+/// Calls of a generator for one piece of code.
+const WRITING_ATTEMPTS_MAX: u32 = 5;
+
 /// Fact of a failure: how long the other side wants to be left alone, in milliseconds.
 pub const RETRY_AFTER_MS: &str = "retry_after_ms";
 
@@ -82,7 +98,6 @@ fn may_be_told_twice(step: &Step, failure: &Failure) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Mode;
 
     #[test]
     fn delays_grow_to_the_cap_and_swing_by_the_jitter() {

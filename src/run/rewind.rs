@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::event::Event;
 use super::frame::{NodeId, key_text};
-use super::payload::StepsRewound;
+use super::payload::{Phase, StepsRewound};
 use super::state::{Attempt, AttemptStatus, RunState, StepState, StepStatus};
 use crate::approval::Answer;
 use crate::id::StepPath;
@@ -151,11 +151,16 @@ impl StepState {
         {
             keep((index + 1).to_string(), *frame);
         }
+        let generated_from = self.kept_from();
+        let generations = std::mem::take(&mut self.generations);
         let children = std::mem::take(&mut self.children);
         let attempts = std::mem::take(&mut self.attempts);
         *self = Self {
             counted_from: attempts.len(),
             attempts,
+            generations,
+            generated_from,
+            task: self.task.take(),
             children,
             questions: self.questions,
             changes_asked: self.changes_asked,
@@ -172,18 +177,29 @@ impl StepState {
         self.attempts.get(self.counted_from..).unwrap_or_default()
     }
 
-    /// Attempts that count against the retry policy.
+    /// Attempts of the phase of the newest one that count against the retry policy. Code that was written anew
+    /// begins to count anew.
     #[must_use]
     pub fn counted_attempts(&self) -> u32 {
-        let counted = self
-            .current_attempts()
-            .iter()
-            .filter(|attempt| match attempt.status {
+        let Some(phase) = self.current_attempts().last().map(|attempt| attempt.phase) else {
+            return 0;
+        };
+        let since = self.generation().map_or(0, |newest| newest.after);
+        let since = match phase {
+            Phase::Generate => since,
+            Phase::Execute => 0,
+        };
+        let current = self.attempts.get(since.max(self.counted_from)..);
+        let counted = current.unwrap_or_default().iter();
+        let counted = counted.filter(|attempt| {
+            let counts = match attempt.status {
                 AttemptStatus::Failed { counted, .. } => counted,
                 AttemptStatus::Open | AttemptStatus::Succeeded | AttemptStatus::Unknown { .. } => {
                     true
                 }
-            });
+            };
+            counts && attempt.phase == phase
+        });
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     }
 }

@@ -76,14 +76,7 @@ impl<'a> RunScope<'a> {
 
     /// What people wanted different, here and in what is around: `{by, text, at}`, in order of time.
     fn changes(&self) -> Json {
-        let mut changes = Vec::new();
-        let mut next = self.state.frame(self.frame);
-        while let Some(frame) = next {
-            changes.extend(&frame.changes);
-            next = frame.owner.and_then(|owner| self.state.frame(owner.frame));
-        }
-        changes.sort_by_key(|change| change.at);
-        json!(changes)
+        json!(self.state.changes_seen_from(self.frame))
     }
 
     fn inputs(&self, rest: &[&str]) -> Lookup<'a> {
@@ -260,7 +253,7 @@ fn step_part<'a>(step: &'a Step, state: &'a StepState, part: &str, rest: &[&str]
             used: 3,
         },
         "attempts" => {
-            let count = i64::try_from(state.attempts.len()).unwrap_or(i64::MAX);
+            let count = i64::try_from(state.tries()).unwrap_or(i64::MAX);
             Lookup::Value {
                 value: Value::Int(count),
                 used: 3,

@@ -15,10 +15,11 @@ pub use slots::Slots;
 
 use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
+use super::generate::Generation;
 use super::handler::HandlerState;
 use super::payload::{
-    AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, PlanMigrated, ResultRecorded,
-    RetryScheduled, RunCreated, RunDecided, RunPaused, Trigger, Values,
+    AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, Phase, PlanMigrated,
+    ResultRecorded, RetryScheduled, RunCreated, RunDecided, RunPaused, TaskText, Trigger, Values,
 };
 use super::question::{ApprovalState, Questions};
 use super::record::{Epoch, Seq};
@@ -134,6 +135,8 @@ pub enum AttemptStatus {
 pub struct Attempt {
     /// Number, from 1.
     pub number: u32,
+    /// What it is a try of.
+    pub phase: Phase,
     /// When it was about to begin.
     pub started_at: Timestamp,
     /// The writer that started it.
@@ -169,6 +172,12 @@ pub struct StepState {
     pub ended_at: Option<Timestamp>,
     /// The event that settled it.
     pub ended_by: Option<Seq>,
+    /// What its code shall be written for, for code that a generator writes.
+    pub(super) task: Option<Arc<TaskText>>,
+    /// Every time that code was written for it, in order.
+    pub generations: Vec<Generation>,
+    /// Generations before this one belong to an earlier life of the step.
+    pub(super) generated_from: usize,
     /// The newest analysis of its code.
     pub analysis: Option<AnalysisReported>,
     /// Whether a person approved exactly what that analysis saw.
@@ -232,6 +241,9 @@ impl StepState {
             ready_at: None,
             ended_at: None,
             ended_by: None,
+            task: None,
+            generations: Vec::new(),
+            generated_from: 0,
             analysis: None,
             code_approved: false,
             attempts: Vec::new(),

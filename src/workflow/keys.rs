@@ -214,22 +214,21 @@ pub(super) const PYTHON: Keys = Keys {
     now: &[
         "file",
         "code",
+        "task",
+        "expects",
+        "requirements",
+        "user_query",
+        "context",
+        "generator",
+        "max_generations",
+        "reuse",
         "mode",
         "packages",
-        "requirements",
         "timeout",
         "execution",
         "allow_outside",
     ],
-    later: &[
-        "task",
-        "notebook",
-        "expects",
-        "max_generations",
-        "reuse",
-        "memory",
-        "environment",
-    ],
+    later: &["notebook", "memory", "environment"],
 };
 
 pub(super) const APPROVE_CODE: Keys = Keys {

@@ -33,7 +33,7 @@ impl Compiler<'_, '_> {
         let id = draft.step.id.clone();
         let uses = &mut Uses::new(Site::Step, &mut draft.uses);
         match first.key.as_str() {
-            "python" => self.python(node, &id).map(StepKind::Python),
+            "python" => self.python(node, &id, uses).map(StepKind::Python),
             "set" => Some(StepKind::Set(SetStep {
                 values: self.output_values(node, uses),
             })),

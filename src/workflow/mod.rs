@@ -42,6 +42,7 @@ mod sight;
 mod sources;
 mod step;
 mod switch;
+mod task;
 mod text;
 mod top;
 mod wait;

@@ -4,13 +4,14 @@ use super::compiler::Compiler;
 use super::draft::{Site, Use};
 use super::keys;
 use super::sources::Reach;
+use super::task;
 use super::text::Uses;
 use super::yaml::{self, Fields, Kind, Node, place_inside};
 use crate::code;
 use crate::diagnostic::Span;
 use crate::expression::Expression;
 use crate::id::Digest;
-use crate::plan::{ApproveCode, AskRules, Mode, PythonStep};
+use crate::plan::{ApproveCode, AskRules, CodeSource, Mode, PythonStep};
 use crate::python::analysis::{Finding, Rule, RuleSet, analyze};
 
 fn line_index(finding: &Finding) -> usize {
@@ -41,9 +42,17 @@ fn span_of(finding: &Finding, text: &str) -> Span {
 /// Where steps may run; only the first one does now.
 pub(super) const EXECUTIONS: [&str; 3] = ["local", "container", "auto"];
 
+/// Where code comes from: one of these keys.
+const SOURCES: [&str; 3] = ["file", "code", "task"];
+
 impl Compiler<'_, '_> {
     /// Reads `python:` of the step with this id.
-    pub(super) fn python(&mut self, node: &Node, id: &str) -> Option<PythonStep> {
+    pub(super) fn python(
+        &mut self,
+        node: &Node,
+        id: &str,
+        uses: &mut Uses<'_>,
+    ) -> Option<PythonStep> {
         let fields = yaml::fields(&mut self.report, node, &keys::PYTHON)?;
         self.execution(fields);
         let reach = self.reach(fields, &["file", "requirements"]);
@@ -55,14 +64,14 @@ impl Compiler<'_, '_> {
             Some(node) => yaml::texts(&mut self.report, node),
             None => Some(self.defaults.packages.clone()),
         };
-        let requirements = match fields.get("requirements") {
+        let requirements = match task::requirements_file(fields) {
             Some(node) => self.requirements(node, reach),
             None => self.defaults.requirements,
         };
-        let (file_name, code) = self.python_code(fields, id, reach)?;
+        let (file_name, source) = self.python_source(fields, id, (reach, uses))?;
         Some(PythonStep {
             file_name,
-            code,
+            source,
             mode: mode.unwrap_or_default(),
             packages: packages.unwrap_or_default(),
             requirements,
@@ -70,44 +79,47 @@ impl Compiler<'_, '_> {
         })
     }
 
-    /// The code: its name in tracebacks and its digest.
-    fn python_code(
+    /// The code: its name in tracebacks and its digest, or what it shall be written for.
+    fn python_source(
         &mut self,
         fields: Fields<'_>,
         id: &str,
-        reach: Reach,
-    ) -> Option<(String, Digest)> {
-        match (fields.get("file"), fields.get("code")) {
-            (Some(node), None) => {
-                let path = yaml::text(&mut self.report, node)?;
-                let text = self.read_file(node, path, reach)?;
-                Some((path.to_owned(), self.check_python(node, path, &text)))
+        (reach, uses): (Reach, &mut Uses<'_>),
+    ) -> Option<(String, CodeSource)> {
+        let mut written = SOURCES.iter().filter_map(|key| fields.entry(key));
+        let Some(first) = written.next() else {
+            if fields.get("notebook").is_none() {
+                self.report.error_with(
+                    code::MISSING_KEY,
+                    fields.node().span,
+                    "`python` needs one of the keys `file`, `code` and `task`",
+                    "for example `python: {file: stages/load.py}`",
+                );
             }
-            (None, Some(node)) => {
-                let text = yaml::text(&mut self.report, node)?;
-                let file_name = format!("{id}.py");
-                let digest = self.check_python(node, &file_name, text);
-                Some((file_name, digest))
-            }
-            (Some(_), Some(node)) => {
-                let message = "`file` and `code` exclude each other";
-                self.report
-                    .error(code::CONFLICTING_KEYS, node.span, message);
-                None
-            }
-            (None, None) => {
-                let comes_later = ["task", "notebook"];
-                if !comes_later.iter().any(|key| fields.get(key).is_some()) {
-                    self.report.error_with(
-                        code::MISSING_KEY,
-                        fields.node().span,
-                        "`python` needs the key `file` or `code`",
-                        "for example `python: {file: stages/load.py}`",
-                    );
-                }
-                None
-            }
+            return None;
+        };
+        if let Some(second) = written.next() {
+            let message = format!("`{}` and `{}` exclude each other", first.key, second.key);
+            self.report
+                .error(code::CONFLICTING_KEYS, second.node.span, message);
+            return None;
         }
+        let node = &first.node;
+        if first.key == "task" {
+            let task = self.task(fields, uses)?;
+            return Some((format!("{id}.py"), CodeSource::Task(Box::new(task))));
+        }
+        self.refuse_task_keys(fields, &first.key);
+        if first.key == "file" {
+            let path = yaml::text(&mut self.report, node)?;
+            let text = self.read_file(node, path, reach)?;
+            let digest = self.check_python(node, path, &text);
+            return Some((path.to_owned(), CodeSource::Code(digest)));
+        }
+        let text = yaml::text(&mut self.report, node)?;
+        let file_name = format!("{id}.py");
+        let digest = self.check_python(node, &file_name, text);
+        Some((file_name, CodeSource::Code(digest)))
     }
 
     /// Code that could not be read is refused before anything runs.

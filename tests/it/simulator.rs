@@ -11,7 +11,8 @@ use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
 use stepwell::run::payload::{
     AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    EffectClass, NotificationSent, PlanMigrated, ResultRecorded, RunCreated, Trigger, Values,
+    CodeGenerated, EffectClass, Feedback, NotificationSent, Phase, PlanMigrated, ResultRecorded,
+    RunCreated, Trigger, Usage, Values,
 };
 use stepwell::run::{
     Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, RunStatus,
@@ -301,6 +302,15 @@ impl Simulation {
                 let report = self.analysis(&step, world);
                 self.submit(Command::Analysed(report)).unwrap();
             }
+            Effect::Generate { step, attempt } => {
+                let started = writing(&step, attempt);
+                self.submit(Command::BeginAttempt(started)).unwrap();
+                begun.push((step, attempt));
+            }
+            Effect::Attend { step, attempt } if self.writes_code(&step) => {
+                let mine = begun.contains(&(step.clone(), attempt));
+                self.written(step, attempt, mine || world.adopted == Adopted::Finished);
+            }
             Effect::Execute { step, attempt } | Effect::Act { step, attempt } => {
                 let started = self.started(&step, attempt);
                 self.submit(Command::BeginAttempt(started)).unwrap();
@@ -414,15 +424,38 @@ impl Simulation {
             .unwrap();
     }
 
+    fn writes_code(&self, path: &StepPath) -> bool {
+        let (_, state) = self.state.step(path).unwrap();
+        state.open_attempt().map(|open| open.phase) == Some(Phase::Generate)
+    }
+
+    fn written(&mut self, step: StepPath, attempt: u32, answered: bool) {
+        let command = if answered {
+            let state = self.state.step(&step).unwrap().1;
+            let number = state.generations.len();
+            Command::Generated(generated(&step, Some(attempt), number))
+        } else {
+            let evidence = "nothing".to_owned();
+            Command::AttemptLost {
+                step,
+                attempt,
+                started: true,
+                evidence,
+            }
+        };
+        self.submit(command).unwrap();
+    }
+
     pub(crate) fn analysis(&self, path: &StepPath, world: &World) -> AnalysisReported {
         let (step, state) = self.state.step(path).unwrap();
         let StepKind::Python(python) = &step.kind else {
             panic!("{path} is no Python step")
         };
         let seen = serde_json::to_vec(&state.inputs).unwrap();
+        let code = state.code(python).unwrap();
         AnalysisReported {
             step: path.clone(),
-            code: python.code,
+            code,
             mode: python.mode,
             report: analyze("results = {}\n", &RuleSet::default()),
             decision: Decision {
@@ -433,7 +466,8 @@ impl Simulation {
             },
             environment: Digest::of(b"environment"),
             environment_text: "test".to_owned(),
-            subject: Digest::of(&[python.code.as_bytes().as_slice(), &seen].concat()),
+            subject: Digest::of(&[code.as_bytes().as_slice(), &seen].concat()),
+            reuse: None,
             reviewers: None,
             rules: Rules::default(),
             notebook: None,
@@ -447,6 +481,7 @@ impl Simulation {
             return AttemptStarted {
                 step: path.clone(),
                 attempt,
+                phase: Phase::Execute,
                 executor: step.kind.as_str().to_owned(),
                 effect: if writes {
                     EffectClass::Write
@@ -460,6 +495,7 @@ impl Simulation {
         AttemptStarted {
             step: path.clone(),
             attempt,
+            phase: Phase::Execute,
             executor: "test".to_owned(),
             effect: match python.mode {
                 Mode::ReadOnly => EffectClass::Read,
@@ -607,4 +643,41 @@ fn record(fields: &indexmap::IndexMap<String, Field>, seed: u64) -> Value {
         .iter()
         .map(|(name, field)| (name.clone(), sample(field, seed)))
         .collect()
+}
+
+/// The begin of an attempt to have code written.
+pub(crate) fn writing(step: &StepPath, attempt: u32) -> AttemptStarted {
+    AttemptStarted {
+        step: step.clone(),
+        attempt,
+        phase: Phase::Generate,
+        executor: "test".to_owned(),
+        effect: EffectClass::Read,
+        environment: None,
+        subject: None,
+    }
+}
+
+/// Code that was written, another one for each number.
+pub(crate) fn generated(step: &StepPath, attempt: Option<u32>, number: usize) -> CodeGenerated {
+    CodeGenerated {
+        step: step.clone(),
+        attempt,
+        generator: "test".to_owned(),
+        provider: "fake".to_owned(),
+        model: Some("fake-1".to_owned()),
+        parameters: Value::Null,
+        feedback: Feedback::None,
+        fresh: false,
+        prompt: Some(Digest::of(b"prompt")),
+        answer: Some(Digest::of(b"answer")),
+        code: Some(Digest::of(format!("code {number}").as_bytes())),
+        failure: None,
+        usage: Usage::default(),
+        cost: None,
+        seconds: 1.0,
+        request_id: None,
+        reused: None,
+        approved_before: None,
+    }
 }

@@ -37,6 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("artifact", &[]),
     ("executor", &["plan", "python"]),
     ("transport", &[]),
+    ("generator", &["transport"]),
     (
         "engine",
         &[
@@ -48,6 +49,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "store",
             "artifact",
             "executor",
+            "generator",
             "transport",
         ],
     ),
@@ -60,6 +62,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "workflow",
             "executor",
             "expression",
+            "generator",
             "transport",
         ],
     ),
@@ -69,6 +72,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "config",
             "engine",
             "executor",
+            "generator",
             "store",
             "artifact",
             "transport",

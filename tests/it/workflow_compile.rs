@@ -174,7 +174,7 @@ fn the_blobs_hold_the_text_and_every_code_file() {
     assert!(known(plan.source.digest));
     for step in plan.steps.iter() {
         if let StepKind::Python(python) = &step.kind {
-            assert!(known(python.code), "{}", step.path);
+            assert!(known(python.code().unwrap()), "{}", step.path);
         }
     }
     assert_eq!(compilation.blobs.len(), 3);

@@ -623,7 +623,7 @@ steps:
   - {id: e, python: {file: ./a.py, allow_outside: true}}
 ",
     );
-    let digest = |id: &str| step(&plan, id).kind.as_python().unwrap().code;
+    let digest = |id: &str| step(&plan, id).kind.as_python().unwrap().code().unwrap();
     let bytes = |text: &str| stepwell::id::Digest::of(text.as_bytes());
     assert_eq!(digest("b"), bytes("'../../shared/b.py'\n"));
     assert_eq!(digest("c"), bytes("'/opt/c.py'\n"));

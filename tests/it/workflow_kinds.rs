@@ -362,14 +362,14 @@ steps:
     let StepKind::Python(python) = &step(&child, "sum").kind else {
         panic!("no code");
     };
-    assert_eq!(blob(python.code), b"results = {'x': 2}\n");
+    assert_eq!(blob(python.code().unwrap()), b"results = {'x': 2}\n");
     let below = child_of(&child, "below");
     assert_eq!(below.folder, "deep");
     let leaf = Plan::from_bytes(&blob(below.plan)).unwrap();
     let StepKind::Python(python) = &step(&leaf, "one").kind else {
         panic!("no code");
     };
-    assert_eq!(blob(python.code), b"results = {'x': 3}\n");
+    assert_eq!(blob(python.code().unwrap()), b"results = {'x': 3}\n");
 }
 
 #[test]

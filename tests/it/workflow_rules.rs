@@ -220,7 +220,7 @@ fn code_written_in_place_is_a_blob_with_the_name_of_its_step() {
     let blob = compilation
         .blobs
         .iter()
-        .find(|(digest, _)| *digest == python.code);
+        .find(|(digest, _)| Some(*digest) == python.code());
     assert_eq!(blob.unwrap().1, b"results = {'x': 1}\n");
 }
 

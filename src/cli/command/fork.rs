@@ -14,7 +14,7 @@ use super::super::{Context, Exit, confirm, drive, find, person};
 use crate::code;
 use crate::engine::{NewFork, NewRun, Places};
 use crate::id::{Digest, StepPath};
-use crate::plan::{Plan, Step, StepKind, Steps};
+use crate::plan::{CodeSource, Plan, Step, StepKind, Steps};
 use crate::run::{Forking, RunState, Seq, forking, run_json};
 
 /// Make a new run from another one: copy what no change reaches, run the rest
@@ -157,9 +157,10 @@ fn with_code(context: &Context, state: &RunState, pairs: &[String]) -> Result<So
             let message = format!("step `{path}` runs no code");
             return Err(Error::usage(code::USAGE, message));
         };
-        python.code = Digest::of(&bytes);
+        let digest = Digest::of(&bytes);
+        python.source = CodeSource::Code(digest);
         python.file_name = file.to_owned();
-        blobs.push((python.code, bytes));
+        blobs.push((digest, bytes));
     }
     plan.steps = Steps::from(steps);
     Ok((plan, blobs))

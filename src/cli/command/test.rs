@@ -118,7 +118,7 @@ fn read(context: &Context, file: &Path) -> Result<(Compiled, Vec<Case>), Error> 
 fn review(context: &Context, compiled: &Compiled) -> Result<Review, Error> {
     let config = context.config()?;
     let codes = compiled.plan.steps.iter().filter_map(|step| {
-        let code = step.kind.as_python()?.code;
+        let code = step.kind.as_python()?.code()?;
         let (_, bytes) = compiled.blobs.iter().find(|(digest, _)| *digest == code)?;
         Some((code, bytes.as_slice()))
     });

@@ -106,8 +106,16 @@ fn referred(state: &RunState) -> Vec<Digest> {
     digests.extend(state.versions.iter().map(|version| version.to));
     for (step, step_state) in state.steps() {
         if let StepKind::Python(python) = &step.kind {
-            digests.push(python.code);
+            digests.extend(python.code());
             digests.extend(python.requirements);
+        }
+        for generation in &step_state.generations {
+            let record = &generation.record;
+            digests.extend(
+                [record.prompt, record.answer, record.code]
+                    .into_iter()
+                    .flatten(),
+            );
         }
         if let Some(result) = &step_state.result {
             let files = result

@@ -8,7 +8,8 @@ use crate::failure::FailureKind;
 use crate::id::StepPath;
 use crate::run::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, AttemptFailed, AttemptStarted, Closed,
-    HandlerNamed, MapExpanded, NotificationSent, RunReopened, SlotWish, StepsRewound,
+    CodeGenerated, HandlerNamed, MapExpanded, NotificationSent, Phase, RunReopened, SlotWish,
+    StepsRewound,
 };
 use crate::run::{Event, RunStatus};
 
@@ -91,6 +92,7 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
             let delay = elapsed(Duration::from_millis(retry.delay_ms));
             remark("·", retry.step.as_str(), &format!("tried again in {delay}"))
         }
+        Event::CodeGenerated(generated) => Some(written(generated)),
         Event::AnalysisReported(report) => verdict(report),
         Event::ApprovalRequested(asked) => remark("?", asked.step.as_str(), &asked.title),
         Event::ApprovalClosed(closed) => self::closed(closed),
@@ -176,6 +178,26 @@ fn attempt_failed(failed: &AttemptFailed) -> Option<Said<'_>> {
     ends(&failed.step, "✗", &message)
 }
 
+/// Code that was written, or why there is none.
+fn written(generated: &CodeGenerated) -> Said<'_> {
+    let by = generated.model.as_ref().unwrap_or(&generated.generator);
+    let how = match (&generated.failure, &generated.reused) {
+        (Some(failure), _) => failure.message.clone(),
+        (None, Some(reused)) => format!("takes the code that was approved in run {}", reused.run),
+        (None, None) => format!("its code is written, by {by}"),
+    };
+    let mark = if generated.failure.is_some() {
+        "✗"
+    } else {
+        "·"
+    };
+    Said::Ends {
+        step: &generated.step,
+        mark,
+        text: format!("{}: {}", generated.step, line(&how)),
+    }
+}
+
 fn lost(attempt: u32) -> String {
     format!("attempt {attempt}: nobody knows how far it came")
 }
@@ -191,9 +213,10 @@ fn untold(sent: &NotificationSent) -> Option<Said<'static>> {
 }
 
 fn begins(started: &AttemptStarted) -> Said<'_> {
-    let text = match started.attempt {
-        1 => started.step.to_string(),
-        again => format!("{}: attempt {again}", started.step),
+    let text = match (started.phase, started.attempt) {
+        (Phase::Generate, _) => format!("{}: {} writes its code", started.step, started.executor),
+        (Phase::Execute, 1) => started.step.to_string(),
+        (Phase::Execute, again) => format!("{}: attempt {again}", started.step),
     };
     Said::Begins {
         step: &started.step,

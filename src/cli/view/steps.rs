@@ -45,8 +45,8 @@ fn row(step: &Step, state: &StepState) -> String {
     if let Some(duration) = duration(state) {
         text.push_str(&format!("  {}", dim(&elapsed(duration))));
     }
-    if state.attempts.len() > 1 {
-        text.push_str(&format!("  {} attempts", state.attempts.len()));
+    if state.tries() > 1 {
+        text.push_str(&format!("  {} attempts", state.tries()));
     }
     if let Some(retry) = state.retry.as_ref().filter(|_| !state.status.is_settled()) {
         text.push_str(&format!("  next attempt at {}", time(retry.at)));

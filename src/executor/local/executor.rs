@@ -149,6 +149,14 @@ impl Executor for LocalExecutor {
         Box::pin(self.environments.prepare(spec, progress))
     }
 
+    fn packages<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        progress: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(self.environments.packages(spec, progress))
+    }
+
     fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>> {
         Box::pin(self.run(job))
     }

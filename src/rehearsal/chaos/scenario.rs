@@ -9,7 +9,7 @@ use crate::code;
 use crate::expression::format_duration;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
-use crate::plan::{AskRules, OnUnknown, Step, StepKind};
+use crate::plan::{AskRules, OnUnknown, PythonStep, Step, StepKind};
 use crate::rehearsal::drive::{Fault, Rehearsal, Rest};
 use crate::rehearsal::world::{Adopted, Answers, Delays, Failing, World};
 use crate::run::{Command, Event, RunStatus};
@@ -72,6 +72,7 @@ impl<'b> Stage<'b> {
         self.everything_twice();
         self.slow_people();
         self.failing_steps();
+        self.failing_models();
     }
 
     fn crash(&mut self, kept: usize, adopted: Adopted) {
@@ -255,6 +256,51 @@ impl<'b> Stage<'b> {
                 };
                 let run = self.again(&world);
                 self.watch(&when, run, End::Any);
+            }
+        }
+    }
+
+    fn failing_models(&mut self) {
+        let tries = [
+            (FailureKind::Code, true, "was written uselessly once"),
+            (FailureKind::Code, false, "is never written usefully"),
+            (FailureKind::Infrastructure, true, "waits for a busy model"),
+            (
+                FailureKind::Infrastructure,
+                false,
+                "has a model that never answers",
+            ),
+            (
+                FailureKind::Configuration,
+                false,
+                "has a model that nobody may use",
+            ),
+        ];
+        let steps = self.base.state().plan.steps.iter();
+        let paths: Vec<StepPath> = steps
+            .filter(|step| step.kind.as_python().and_then(PythonStep::task).is_some())
+            .map(|step| step.path.clone())
+            .collect();
+        for path in paths {
+            for (kind, once, word) in tries {
+                let when = format!("the code of `{path}` {word}");
+                let model = Some(Failing {
+                    step: path.clone(),
+                    failure: Failure::new(kind, code::MOCKED_FAILURE, "chaos"),
+                    once,
+                });
+                let world = World {
+                    model,
+                    ..self.world.clone()
+                };
+                let run = self.again(&world);
+                // Where one answer more is allowed, one that is lost changes nothing.
+                let end = if once && kind == FailureKind::Infrastructure {
+                    End::Same
+                } else {
+                    End::Any
+                };
+                self.watch(&when, run, end);
             }
         }
     }

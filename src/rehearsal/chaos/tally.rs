@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{ApprovalId, StepPath};
 use crate::plan::{OnUnknown, Plan};
 use crate::rehearsal::drive::Rehearsal;
-use crate::run::payload::{AttemptFailed, Closed, EffectClass, Subject};
+use crate::run::payload::{AttemptFailed, Closed, EffectClass, Phase, Subject};
 use crate::run::{Event, Recorded, RunState, may_have_begun};
 
 /// How often the work of a step may have begun.
@@ -58,7 +58,9 @@ impl Tally {
     }
 
     fn event(&mut self, recorded: &Recorded, state: &RunState) {
-        if let Event::AttemptStarted(started) = &recorded.event {
+        if let Event::AttemptStarted(started) = &recorded.event
+            && started.phase == Phase::Execute
+        {
             self.started(&started.step, started.effect, state);
         } else if let Event::AttemptSucceeded(ended) = &recorded.event {
             self.last.remove(&ended.step);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::outcome::{children, length, outcome};
+use super::writing::{WRITING, writes_code};
 use super::{Fault, Rehearsal};
 use crate::approval::Answer;
 use crate::id::StepPath;
@@ -46,6 +47,7 @@ impl Rehearsal {
                 }
                 Effect::WakeAt { .. }
                 | Effect::Analyse { .. }
+                | Effect::Generate { .. }
                 | Effect::Execute { .. }
                 | Effect::Act { .. }
                 | Effect::Kill { .. }
@@ -66,6 +68,9 @@ impl Rehearsal {
     fn due(&self, path: &StepPath, number: u32, world: &World) -> Option<Timestamp> {
         let (step, step_state) = self.state.step(path)?;
         let begun = self.begun.get(&(path.clone(), number))?;
+        if writes_code(step_state) {
+            return Some(begun.plus(WRITING));
+        }
         let outcome = outcome(world, step, step_state).ok()?;
         Some(begun.plus(length(step, &outcome)))
     }

@@ -11,7 +11,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::plan::{Step, StepKind};
 use crate::rehearsal::sample::{acted, sample_results};
 use crate::rehearsal::world::{Does, Outcome, World};
-use crate::run::payload::{AttemptStarted, EffectClass, ResultRecorded};
+use crate::run::payload::{AttemptStarted, EffectClass, Phase, ResultRecorded};
 use crate::run::{AttemptStatus, Command, StepState};
 
 pub(super) fn children(step: &StepState) -> u32 {
@@ -24,9 +24,10 @@ pub(super) fn outcome(
     step: &Step,
     step_state: &StepState,
 ) -> Result<Outcome, Fault> {
-    let failed = step_state.attempts.iter().filter(
-        |attempt| matches!(&attempt.status, AttemptStatus::Failed { counted, .. } if *counted),
-    );
+    let failed = step_state.attempts.iter().filter(|attempt| {
+        attempt.phase == Phase::Execute
+            && matches!(&attempt.status, AttemptStatus::Failed { counted, .. } if *counted)
+    });
     let failed = failed.count();
     if let Some(failing) = &world.failing
         && failing.step == step.path
@@ -74,6 +75,7 @@ pub(super) fn started(step: &Step, step_state: &StepState, attempt: u32) -> Atte
     AttemptStarted {
         step: step_state.path.clone(),
         attempt,
+        phase: Phase::Execute,
         executor: "rehearsal".to_owned(),
         effect: if step.kind.writes() {
             EffectClass::Write

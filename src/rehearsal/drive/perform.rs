@@ -1,6 +1,7 @@
 //! What is owed, done at once: nothing here lets time pass.
 
 use super::outcome::{children, ended, length, outcome, started};
+use super::writing::{WRITING, writes_code, writing_started, written};
 use super::{Fault, RUN, Rehearsal};
 use crate::failure::Failure;
 use crate::id::{RunId, StepPath};
@@ -16,6 +17,7 @@ impl Rehearsal {
         match effect {
             Effect::WakeAt { .. } => return Ok(false),
             Effect::Analyse { step } => self.analyse(step, world)?,
+            Effect::Generate { step, attempt } => self.begin_writing(step, *attempt, world)?,
             Effect::Execute { step, attempt } | Effect::Act { step, attempt } => {
                 self.begin(step, *attempt, world)?;
             }
@@ -87,11 +89,50 @@ impl Rehearsal {
         Ok(())
     }
 
+    fn begin_writing(&mut self, path: &StepPath, attempt: u32, world: &World) -> Result<(), Fault> {
+        let Some((step, step_state)) = self.state.step(path) else {
+            return Ok(());
+        };
+        // A step that nothing stands for is found out before its code is written.
+        outcome(world, step, step_state)?;
+        let started = writing_started(step_state, attempt);
+        self.submit(Command::BeginAttempt(started), "the begin of an attempt")?;
+        self.begun.insert((path.clone(), attempt), self.now);
+        Ok(())
+    }
+
+    /// Ends the writing of code when its time has come; whoever died while it went on asks again.
+    fn attend_writing(
+        &mut self,
+        path: &StepPath,
+        attempt: u32,
+        world: &World,
+    ) -> Result<bool, Fault> {
+        let Some((step, step_state)) = self.state.step(path) else {
+            return Ok(false);
+        };
+        let command = match self.begun.get(&(path.clone(), attempt)) {
+            Some(begun) if begun.plus(WRITING) > self.now => return Ok(false),
+            Some(_) => written(world, step, step_state, attempt),
+            None => Command::AttemptLost {
+                step: path.clone(),
+                attempt,
+                started: true,
+                evidence: "the engine died before there was an answer".to_owned(),
+            },
+        };
+        self.submit(command, &format!("the code of `{path}`"))?;
+        Ok(true)
+    }
+
     /// Ends an attempt when its time has come; one that an earlier engine began is looked for.
     fn attend(&mut self, path: &StepPath, attempt: u32, world: &World) -> Result<bool, Fault> {
         let Some((step, step_state)) = self.state.step(path) else {
             return Ok(false);
         };
+        if writes_code(step_state) {
+            return self.attend_writing(path, attempt, world);
+        }
         let outcome = outcome(world, step, step_state)?;
         let begun = self.begun.get(&(path.clone(), attempt));
         let finished = match (begun, world.adopted) {

@@ -13,8 +13,8 @@ use crate::run::decide::{
 use crate::run::event::Event;
 use crate::run::outputs::outputs_of;
 use crate::run::payload::{
-    Answer, ApprovalRequested, ApprovalVoted, AttemptEnded, AttemptFailed, StepSucceeded, Subject,
-    Values,
+    Answer, ApprovalRequested, ApprovalVoted, AttemptEnded, AttemptFailed, Phase, StepSucceeded,
+    Subject, Values,
 };
 use crate::run::retry::{self, Moment};
 use crate::run::state::{Attempt, AttemptStatus, RunState, StepState};
@@ -30,6 +30,19 @@ pub(super) fn follow(step: &Step, step_state: &StepState, moment: Moment) -> Opt
         return None;
     }
     after_failure(step, step_state, failure, *counted, moment)
+}
+
+/// What follows when the newest attempt to have code written failed before there was an answer. An answer without
+/// usable code, and code that failed, are followed by the next writing at once.
+pub(super) fn follow_writing(step: &Step, step_state: &StepState, moment: Moment) -> Option<Event> {
+    let attempt = step_state.current_attempts().last()?;
+    let answered = step_state
+        .generation()
+        .is_some_and(|newest| newest.record.attempt == Some(attempt.number));
+    if attempt.phase == Phase::Execute || answered {
+        return None;
+    }
+    follow(step, step_state, moment)
 }
 
 /// What follows from a failed attempt. An interrupted one is made again at once, as long as what would run then

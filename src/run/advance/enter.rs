@@ -4,11 +4,11 @@ use indexmap::IndexMap;
 
 use super::evaluate::{evaluate, text, truth};
 use super::{action, wait};
-use crate::expression::Expression;
+use crate::expression::{Expression, Template};
 use crate::failure::Failure;
-use crate::plan::{Edge, EdgeKind, OnFailure, Step, StepKind};
+use crate::plan::{Edge, EdgeKind, OnFailure, PythonStep, Step, StepKind};
 use crate::run::event::Event;
-use crate::run::payload::{StepBlocked, StepFailed, StepReady};
+use crate::run::payload::{StepBlocked, StepFailed, StepReady, TaskText};
 use crate::run::retry::Moment;
 use crate::run::scope::RunScope;
 use crate::run::state::{RunState, StepState, StepStatus};
@@ -125,6 +125,7 @@ fn admit(
         },
         env,
         idempotency_key: idempotency_key(step, &scope)?,
+        task: task(step, &scope)?,
         condition: step
             .condition
             .as_ref()
@@ -140,4 +141,31 @@ fn idempotency_key(step: &Step, scope: &RunScope<'_>) -> Result<Option<String>, 
         .filter(|_| step.kind.as_python().is_some())
         .map(|template| text(&evaluate(template, scope, place)?, place))
         .transpose()
+}
+
+/// What the code of the step shall be written for.
+fn task(step: &Step, scope: &RunScope<'_>) -> Result<Option<TaskText>, Failure> {
+    let Some(task) = step.kind.as_python().and_then(PythonStep::task) else {
+        return Ok(None);
+    };
+    let told = |template: &Template, place: &str| text(&evaluate(template, scope, place)?, place);
+    let maybe = |template: &Option<Template>, place: &str| {
+        template
+            .as_ref()
+            .map(|template| told(template, place))
+            .transpose()
+    };
+    let expects = task.expects.as_ref();
+    let requirements = task.requirements.iter();
+    Ok(Some(TaskText {
+        task: told(&task.task, "python.task")?,
+        expects: expects
+            .map(|expects| evaluate(expects, scope, "python.expects").map(|value| value.to_json()))
+            .transpose()?,
+        requirements: requirements
+            .map(|template| told(template, "python.requirements"))
+            .collect::<Result<_, _>>()?,
+        user_query: maybe(&task.user_query, "python.user_query")?,
+        context: maybe(&task.context, "python.context")?,
+    }))
 }

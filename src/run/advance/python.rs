@@ -7,9 +7,10 @@ use super::question::{self, expires_at, newest, remind_at};
 use crate::approval::Verdict;
 use crate::code::{self, Code};
 use crate::failure::{Failure, FailureKind};
-use crate::plan::{OnReject, Step};
+use crate::plan::{ApprovalStep, OnReject, PythonStep, Step};
 use crate::run::decide::next_approval;
 use crate::run::event::Event;
+use crate::run::generate::{Standing, standing};
 use crate::run::payload::{AnalysisReported, ApprovalRequested, Closed, Subject, Values};
 use crate::run::retry::Moment;
 use crate::run::state::{RunState, StepState};
@@ -22,6 +23,15 @@ pub(super) fn ready(
     step_state: &StepState,
     moment: Moment,
 ) -> Vec<Event> {
+    match standing(step, step_state) {
+        Standing::Spent(failure) => return vec![failed(step_state, failure)],
+        Standing::Due(_) => {
+            return attempts::follow_writing(step, step_state, moment)
+                .into_iter()
+                .collect();
+        }
+        Standing::There => {}
+    }
     if let Some(event) = attempts::follow(step, step_state, moment) {
         return vec![event];
     }
@@ -34,17 +44,18 @@ pub(super) fn ready(
         Verdict::Ask if step_state.code_approved => Vec::new(),
         Verdict::Ask => vec![
             answered(state, step_state, analysis)
-                .unwrap_or_else(|| asks(state, step_state, analysis, moment.now)),
+                .unwrap_or_else(|| asks(state, (step, step_state), analysis, moment.now)),
         ],
     }
 }
 
 /// Whether nothing but a place or a time keeps the code from beginning.
-pub(super) fn may_begin(step_state: &StepState) -> bool {
+pub(super) fn may_begin(step: &Step, step_state: &StepState) -> bool {
     let analysis = step_state.analysis.as_ref();
-    analysis.is_some_and(|analysis| {
+    let allowed = analysis.is_some_and(|analysis| {
         analysis.decision.verdict == Verdict::Pass || step_state.code_approved
-    })
+    });
+    allowed && standing(step, step_state) == Standing::There
 }
 
 /// The end of the step, when the question about exactly this code was answered with no, or not in time.
@@ -83,12 +94,12 @@ pub fn blocked(analysis: &AnalysisReported) -> Failure {
 /// The question about the code, where one may be asked.
 fn asks(
     state: &RunState,
-    step_state: &StepState,
+    (step, step_state): (&Step, &StepState),
     analysis: &AnalysisReported,
     now: Timestamp,
 ) -> Event {
     if state.may_ask(step_state.node) {
-        Event::ApprovalRequested(code_question(state, step_state, analysis, now))
+        Event::ApprovalRequested(code_question(state, (step, step_state), analysis, now))
     } else {
         failed(step_state, may_not_ask())
     }
@@ -96,10 +107,14 @@ fn asks(
 
 fn code_question(
     state: &RunState,
-    step_state: &StepState,
+    (step, step_state): (&Step, &StepState),
     analysis: &AnalysisReported,
     now: Timestamp,
 ) -> ApprovalRequested {
+    // Whoever wrote the code can write it anew.
+    let writes_anew = step.kind.as_python().and_then(PythonStep::task).is_some();
+    let changes = writes_anew.then(|| step_state.path.clone());
+    let left = ApprovalStep::MAX_CHANGES.saturating_sub(step_state.changes_asked);
     ApprovalRequested {
         approval: next_approval(state, &step_state.path, step_state),
         step: step_state.path.clone(),
@@ -118,7 +133,7 @@ fn code_question(
         rules: analysis.rules.clone(),
         remind_at: remind_at(&analysis.rules, now),
         expires_at: expires_at(&analysis.rules, now),
-        changes: None,
-        changes_left: 0,
+        changes_left: if changes.is_some() { left } else { 0 },
+        changes,
     }
 }

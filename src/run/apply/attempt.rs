@@ -1,12 +1,14 @@
 //! Attempts in the fold.
 
 use super::Applied;
+use super::generate::may_write;
 use crate::approval::Verdict;
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
 use crate::run::event::Recorded;
+use crate::run::generate::{Standing, standing};
 use crate::run::payload::{
-    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, ResultRecorded, RetryScheduled,
+    AttemptFailed, AttemptOutcomeUnknown, AttemptStarted, Phase, ResultRecorded, RetryScheduled,
 };
 use crate::run::state::{Attempt, AttemptStatus, RunState, StepState, StepStatus};
 use crate::time::Timestamp;
@@ -37,6 +39,7 @@ impl RunState {
         state.retry = None;
         state.attempts.push(Attempt {
             number: started.attempt,
+            phase: started.phase,
             started_at: recorded.time,
             epoch: recorded.epoch,
             effect: started.effect,
@@ -44,6 +47,16 @@ impl RunState {
             ended_at: None,
         });
         Ok(())
+    }
+
+    /// Whoever writes code leaves code, nothing else.
+    pub(super) fn executes(&mut self, path: &StepPath) -> Applied {
+        match self.unsettled(path)?.open_attempt() {
+            Some(open) if open.phase == Phase::Generate => {
+                Err(format!("code is being written for `{path}`"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(super) fn close_attempt(
@@ -100,6 +113,7 @@ impl RunState {
     }
 
     pub(super) fn result_recorded(&mut self, result: &ResultRecorded) -> Applied {
+        self.executes(&result.step)?;
         let state = self.unsettled(&result.step)?;
         if state.open_attempt().map(|attempt| attempt.number) != Some(result.attempt) {
             return Err(format!("attempt {} is not under way", result.attempt));
@@ -111,6 +125,12 @@ impl RunState {
 
 /// Invariant 7: no code that needs an approval starts without one for exactly this subject.
 fn may_start(step: &Step, state: &StepState, started: &AttemptStarted) -> Applied {
+    if started.phase == Phase::Generate {
+        return may_write(step, state, started);
+    }
+    if standing(step, state) != Standing::There {
+        return Err("its code is not written".to_owned());
+    }
     if !matches!(step.kind, StepKind::Python(_)) {
         return if !step.kind.is_action() {
             Err("a step of its kind has no attempts".to_owned())

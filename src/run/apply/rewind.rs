@@ -53,6 +53,11 @@ impl RunState {
             self.change(frame, approval, rewound, at);
         }
         self.reset_steps(frame, &nodes)?;
+        for node in nodes {
+            if let Some(state) = self.node_mut(node) {
+                state.write_anew();
+            }
+        }
         // What changes were asked for at other questions too does not begin before those steps do: it would run with
         // what is about to be made anew, and then once more.
         let due: Vec<(ApprovalId, NodeId)> = self.rewinds.clone();

@@ -1,5 +1,6 @@
 //! The keys of a step and of its code.
 
+use super::super::task::{self, GENERATIONS_MAX};
 use super::super::{keys, step};
 use super::shape::Shape::{
     Bool, Condition, Duration, Either, Fields, List, Name, NamedValues, Nothing, Of, Size, Text,
@@ -7,9 +8,6 @@ use super::shape::Shape::{
 };
 use super::top::{executions, modes, on_unknown};
 use super::{Row, Table};
-
-/// Most generations that can be asked for.
-const GENERATIONS_MAX: u32 = 100;
 
 pub(super) const TABLES: [Table; 3] = [
     Table {
@@ -31,7 +29,7 @@ pub(super) const TABLES: [Table; 3] = [
     Table {
         name: "python",
         keys: Some(&keys::PYTHON),
-        about: "Python code from a file or written in place, and what it runs with.",
+        about: "Python code from a file, written in place or by a generator, and what it runs with.",
         required: &[],
         one_of: &["file", "code", "notebook", "task"],
         rows: &PYTHON,
@@ -188,7 +186,7 @@ const STEP: [Row; 39] = [
     ),
 ];
 
-const PYTHON: [Row; 15] = [
+const PYTHON: [Row; 18] = [
     (
         "file",
         Text,
@@ -201,15 +199,34 @@ const PYTHON: [Row; 15] = [
     ),
     ("notebook", Text, "A notebook whose cells are the code."),
     ("task", Text, "What code shall be written for, in words."),
-    ("expects", Text, "What the written code shall leave."),
+    (
+        "expects",
+        Either(&[Text, Values]),
+        "What the written code shall leave: a sentence, or a map from names of results to what they are.",
+    ),
+    (
+        "user_query",
+        Text,
+        "What a person asked for, in that person's words; for the writer of the code.",
+    ),
+    (
+        "context",
+        Text,
+        "What the inputs are, in words; their types and shapes are told anyhow.",
+    ),
+    (
+        "generator",
+        Text,
+        "The generator of config.yml that writes the code.",
+    ),
     (
         "max_generations",
         Whole(1, GENERATIONS_MAX),
-        "How often code is written anew when it fails.",
+        "How often code may be written, the first time counted.",
     ),
     (
         "reuse",
-        Words(|| vec!["never", "approved"]),
+        Words(reuse),
         "Whether code that was approved once is taken again.",
     ),
     (
@@ -220,8 +237,8 @@ const PYTHON: [Row; 15] = [
     ("packages", Texts, "Python packages to install."),
     (
         "requirements",
-        Text,
-        "A requirements file, relative to the workflow file.",
+        Either(&[Text, Texts]),
+        "A requirements file, relative to the workflow file; beside `task` also a list of what the code must fulfil.",
     ),
     ("timeout", Duration, "Longest time of an attempt."),
     ("execution", Words(executions), "Where the code runs."),
@@ -236,4 +253,8 @@ const PYTHON: [Row; 15] = [
 
 fn on_failure() -> Vec<&'static str> {
     step::ON_FAILURE.iter().map(|(word, _)| *word).collect()
+}
+
+fn reuse() -> Vec<&'static str> {
+    task::REUSE.iter().map(|(word, _)| *word).collect()
 }

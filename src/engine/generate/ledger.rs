@@ -1,0 +1,161 @@
+//! What generators have cost, and what they still may.
+//!
+//! What a run has cost stands in its history. The sum of a month is kept in a file beside the store, one line for each
+//! call: to read every history for it would take too long.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Place;
+use crate::code;
+use crate::engine::{Error, options::blocking};
+use crate::failure::{Failure, FailureKind};
+use crate::generator::set::Entry;
+use crate::id::{RunId, StepPath};
+use crate::run::RunState;
+use crate::run::payload::Cost;
+use crate::time::Timestamp;
+
+/// Folder of the files.
+const FOLDER: &str = "generators";
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Line {
+    run: RunId,
+    step: StepPath,
+    attempt: u32,
+    amount: f64,
+    currency: String,
+}
+
+/// Whether the generator may be called.
+pub(super) async fn check(place: &Place<'_>, name: &str, entry: &Entry) -> Result<(), Failure> {
+    if entry.budget.is_none() {
+        return Ok(());
+    }
+    let price = entry.price.as_ref();
+    let currency = price.map_or("USD", |price| price.currency.as_str());
+    if let Some(limit) = entry.budget.per_run {
+        let spent = in_run(place.state, name, currency);
+        within(name, "in this run", spent, limit, currency)?;
+    }
+    if let Some(limit) = entry.budget.per_month {
+        let file = file(place, name);
+        let of_money = currency.to_owned();
+        let spent = blocking(move || Ok(in_month(&file, &of_money))).await;
+        let spent = spent.map_err(|error| unknown(&error))?;
+        within(name, "in this month", spent, limit, currency)?;
+    }
+    Ok(())
+}
+
+fn within(name: &str, when: &str, spent: f64, limit: f64, currency: &str) -> Result<(), Failure> {
+    if spent < limit {
+        return Ok(());
+    }
+    let message = format!(
+        "the generator `{name}` has cost {spent:.4} {currency} {when}, and {limit} {currency} is what it may cost"
+    );
+    let failure = Failure::new(FailureKind::Limits, code::GENERATION_BUDGET, message);
+    Err(failure.hint("`budget` of the generator in config.yml is the bound; nothing was asked"))
+}
+
+fn unknown(error: &Error) -> Failure {
+    let message = format!("what the generator has cost this month is not known: {error}");
+    Failure::new(FailureKind::Infrastructure, error.code(), message)
+}
+
+fn in_run(state: &RunState, name: &str, currency: &str) -> f64 {
+    let generations = state.steps().flat_map(|(_, step)| &step.generations);
+    generations
+        .filter(|generation| generation.record.generator == name)
+        .filter_map(|generation| generation.record.cost.as_ref())
+        .filter(|cost| cost.currency == currency)
+        .map(|cost| cost.amount)
+        .sum()
+}
+
+/// The sum of a file. A call that was noted twice, since an engine died in between, counts once.
+fn in_month(file: &Path, currency: &str) -> f64 {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let mut seen = HashSet::new();
+    let lines = text.lines();
+    let lines = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    lines
+        .filter(|line| line.currency == currency)
+        .filter(|line| seen.insert((line.run, line.step.clone(), line.attempt)))
+        .map(|line| line.amount)
+        .sum()
+}
+
+/// Notes what a call cost. A note that can't be written is no reason to throw the answer away.
+pub(super) async fn note(place: &Place<'_>, name: &str, cost: &Cost) {
+    let line = Line {
+        run: place.state.run,
+        step: place.step_state.path.clone(),
+        attempt: place.attempt,
+        amount: cost.amount,
+        currency: cost.currency.clone(),
+    };
+    let file = file(place, name);
+    let written = blocking(move || {
+        let text = serde_json::to_string(&line).unwrap_or_default();
+        append(&file, &text).map_err(|error| Error::Internal(error.to_string()))
+    });
+    if let Err(error) = written.await {
+        tracing::warn!(generator = name, %error, "what a call cost could not be noted");
+    }
+}
+
+fn append(file: &Path, line: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut open = std::fs::OpenOptions::new();
+    let mut file = open.create(true).append(true).open(file)?;
+    // One write, so that lines of several processes do not mix.
+    file.write_all(format!("{line}\n").as_bytes())?;
+    file.sync_data()
+}
+
+fn file(place: &Place<'_>, name: &str) -> PathBuf {
+    let month = month(place.shared.ports.clock.now());
+    let folder = place.shared.options.data.join(FOLDER);
+    folder.join(format!("{name}-{month}.jsonl"))
+}
+
+fn month(now: Timestamp) -> String {
+    now.to_string().chars().take(7).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_counts_once_and_only_in_its_currency() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("generators/main-2026-01.jsonl");
+        let line = |attempt, amount, currency: &str| {
+            let line = Line {
+                run: RunId::from_bytes([7; 16]),
+                step: StepPath::new("fit"),
+                attempt,
+                amount,
+                currency: currency.to_owned(),
+            };
+            append(&file, &serde_json::to_string(&line).unwrap()).unwrap();
+        };
+        line(1, 0.25, "USD");
+        line(1, 0.25, "USD");
+        line(2, 0.5, "USD");
+        line(3, 9.0, "EUR");
+        append(&file, "{half").unwrap();
+        assert_eq!(in_month(&file, "USD"), 0.75);
+        assert_eq!(in_month(Path::new("/nowhere"), "USD"), 0.0);
+    }
+}

@@ -1,0 +1,262 @@
+//! Code that people approved and that worked is taken again, as long as nothing that their yes is about changed.
+//!
+//! A file for each task says in which run such code is. It is a hint and nothing more: what it says is looked up in
+//! the history of that run, and counts only when that says the same.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::Place;
+use crate::approval::{Decision, Subject, Verdict, subject_digest};
+use crate::canonical::canonical_json;
+use crate::engine::history::History;
+use crate::engine::options::blocking;
+use crate::engine::{Error, Shared, analyse, files};
+use crate::generator::shape;
+use crate::id::{Digest, RunId, StepPath};
+use crate::plan::{Mode, PythonStep, Reuse, Step};
+use crate::run::payload::{Answer, CodeGenerated, Feedback, Reused, Usage};
+use crate::run::{RunState, StepState, StepStatus};
+
+/// Folder of the hints.
+const FOLDER: &str = "approved";
+
+/// Where approved code is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Hint {
+    run: RunId,
+    step: StepPath,
+    code: Digest,
+}
+
+/// The code of an earlier run for exactly this task. Only a step that begins for the first time takes it: code that
+/// failed here, or that people wanted different, is written anew.
+pub(super) async fn find(place: &Place<'_>) -> Option<CodeGenerated> {
+    let fresh = place.step_state.generations.is_empty() && place.feedback() == Feedback::None;
+    if place.task.reuse == Reuse::Never || !fresh {
+        return None;
+    }
+    let key = key(place.shared, place.step, place.step_state, place.python).await?;
+    let hint = read(file(place.shared, &key)).await?;
+    let reused = proven(place.shared, &hint).await?;
+    place.shared.ports.get_blob(hint.code).await.ok()?;
+    Some(CodeGenerated {
+        step: place.step_state.path.clone(),
+        attempt: None,
+        generator: reused.generator,
+        provider: reused.provider,
+        model: reused.model,
+        parameters: Value::Null,
+        feedback: Feedback::None,
+        fresh: false,
+        prompt: reused.prompt,
+        answer: None,
+        code: Some(hint.code),
+        failure: None,
+        usage: Usage::default(),
+        cost: None,
+        seconds: 0.0,
+        request_id: None,
+        reused: Some(reused.source),
+        approved_before: None,
+    })
+}
+
+/// What the history of a run says of code that a hint names.
+struct Proven {
+    source: Reused,
+    generator: String,
+    provider: String,
+    model: Option<String>,
+    prompt: Option<Digest>,
+}
+
+async fn proven(shared: &Arc<Shared>, hint: &Hint) -> Option<Proven> {
+    let history = History::load(Arc::clone(shared), hint.run).await.ok()?;
+    let state = history.state();
+    let (_, step) = state.step(&hint.step)?;
+    let analysis = step.analysis.as_ref()?;
+    let written = &step.generation()?.record;
+    let allowed = analysis.decision.verdict == Verdict::Pass || step.code_approved;
+    let worked = step.status == StepStatus::Succeeded && step.tries() > 0;
+    let same = analysis.code == hint.code && written.code == Some(hint.code);
+    if !(allowed && worked && same) || step.copied_from.is_some() {
+        return None;
+    }
+    Some(Proven {
+        source: Reused {
+            run: hint.run,
+            step: hint.step.clone(),
+            seq: step.ended_by?,
+            approved_by: approvers(state, step),
+            bound: analysis.reuse?,
+        },
+        generator: written.generator.clone(),
+        provider: written.provider.clone(),
+        model: written.model.clone(),
+        prompt: written.prompt,
+    })
+}
+
+/// Who said yes to the code of a step.
+fn approvers(state: &RunState, step: &StepState) -> Vec<String> {
+    let asked = step.approval.as_ref().filter(|_| step.code_approved);
+    let asked = asked.and_then(|id| state.approvals.get(id));
+    let votes = asked.into_iter().flat_map(|asked| &asked.votes);
+    let yes = votes.filter(|(_, vote)| vote.answer == Answer::Approve);
+    yes.map(|(_, vote)| vote.person.clone()).collect()
+}
+
+/// Remembers the code of an attempt that is about to end well. Whether it did, its history will say.
+pub(in crate::engine) async fn remember(
+    shared: &Shared,
+    state: &RunState,
+    step: &Step,
+    path: &StepPath,
+) {
+    let Some((_, step_state)) = state.step(path) else {
+        return;
+    };
+    let Some(python) = step.kind.as_python() else {
+        return;
+    };
+    let wanted = python
+        .task()
+        .is_some_and(|task| task.reuse == Reuse::Approved);
+    let written = step_state.generation().map(|newest| &newest.record);
+    let Some(code) = written
+        .filter(|written| wanted && written.reused.is_none())
+        .and_then(|written| written.code)
+    else {
+        return;
+    };
+    let hint = Hint {
+        run: state.run,
+        step: path.clone(),
+        code,
+    };
+    let key = key(shared, step, step_state, python).await;
+    let files = key.map(|key| file(shared, &key)).into_iter();
+    for file in files.chain([file(shared, &place_of(state, step))]) {
+        let text = serde_json::to_string_pretty(&hint).unwrap_or_default();
+        if let Err(error) = files::write(file, text).await {
+            tracing::warn!(run = %state.run, step = %path, %error, "approved code could not be remembered");
+        }
+    }
+}
+
+/// The code that was approved for this step before, to compare with.
+pub(super) async fn approved_before(place: &Place<'_>) -> Option<Digest> {
+    if place.task.reuse == Reuse::Never {
+        return None;
+    }
+    let taken = place.step_state.generations.iter();
+    let taken = taken.filter(|generation| generation.record.reused.is_some());
+    if let Some(taken) = taken.last() {
+        return taken.record.code;
+    }
+    let hint = read(file(place.shared, &place_of(place.state, place.step))).await?;
+    proven(place.shared, &hint).await?;
+    Some(hint.code)
+}
+
+/// What the name of a task's hint is made of: whatever differs here asks for other code.
+async fn key(
+    shared: &Shared,
+    step: &Step,
+    step_state: &StepState,
+    python: &PythonStep,
+) -> Option<Digest> {
+    let spec = analyse::spec_of(shared, python).await.ok()?;
+    let environment = shared.ports.executor.identify(&spec).await.ok()?;
+    Some(Digest::of(&canonical_json(&json!({
+        "task": step_state.task(),
+        "outputs": step.outputs,
+        "inputs": shapes(step_state),
+        "env": step_state.env.keys().collect::<Vec<_>>(),
+        "mode": python.mode,
+        "environment": environment.digest,
+        "policy": shared.options.policy.digest(),
+        "rules": shared.options.rules.digest(),
+        "approve_code": python.approve_code,
+    }))))
+}
+
+fn shapes(step_state: &StepState) -> Map<String, Value> {
+    let inputs = step_state.inputs.iter();
+    inputs
+        .map(|(name, value)| (name.clone(), shape::shape(value)))
+        .collect()
+}
+
+/// The step of the workflow, whatever its task is now.
+fn place_of(state: &RunState, step: &Step) -> Digest {
+    Digest::of(&canonical_json(
+        &json!({"workflow": state.plan.name, "step": step.path}),
+    ))
+}
+
+/// What a yes is bound to, with the shapes of the inputs instead of their values.
+pub(in crate::engine) fn bound(
+    python: &PythonStep,
+    step_state: &StepState,
+    seen: Value,
+    subject: &Subject<'_>,
+) -> Option<Digest> {
+    let task = python.task().filter(|task| task.reuse == Reuse::Approved)?;
+    let mut seen = seen;
+    let fields = seen.as_object_mut()?;
+    fields.insert("context".to_owned(), Value::Object(shapes(step_state)));
+    fields.remove("idempotency_key");
+    fields.insert("approve_code".to_owned(), json!(python.approve_code));
+    fields.insert("expects".to_owned(), json!(task.expects));
+    Some(subject_digest(&Subject {
+        inputs: &seen,
+        ..*subject
+    }))
+}
+
+/// The yes of an earlier run, where it holds here too: for the very code, and for reading only. Who writes is asked
+/// every time.
+pub(in crate::engine) fn carried(
+    python: &PythonStep,
+    step_state: &StepState,
+    bound: Option<Digest>,
+    decision: Decision,
+) -> Decision {
+    let reused = step_state.generation();
+    let reused = reused.and_then(|newest| newest.record.reused.as_ref());
+    let holds = reused.filter(|reused| {
+        python.mode == Mode::ReadOnly
+            && decision.verdict == Verdict::Ask
+            && Some(reused.bound) == bound
+            && !reused.approved_by.is_empty()
+    });
+    match holds {
+        Some(reused) => Decision {
+            verdict: Verdict::Pass,
+            rule: "python.reuse = approved".to_owned(),
+            reason: format!(
+                "{} approved this code in run {}, for this task and inputs of this shape.",
+                reused.approved_by.join(", "),
+                reused.run
+            ),
+            code: None,
+        },
+        None => decision,
+    }
+}
+
+fn file(shared: &Shared, key: &Digest) -> PathBuf {
+    let folder = shared.options.data.join(FOLDER);
+    folder.join(format!("{}.json", key.hex()))
+}
+
+async fn read(file: PathBuf) -> Option<Hint> {
+    let read =
+        blocking(move || std::fs::read(file).map_err(|error| Error::Internal(error.to_string())));
+    serde_json::from_slice(&read.await.ok()?).ok()
+}

@@ -1,0 +1,278 @@
+//! Any program as a generator: the task on its standard input or in a file, the code on its standard output.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+
+use super::{About, Answer, CodeGenerator, Request};
+use crate::code;
+use crate::failure::{Failure, FailureKind};
+use crate::time::BoxFuture;
+
+/// Largest output that is read, in bytes.
+const OUTPUT_BYTES_MAX: u64 = 4 << 20;
+/// How much of the error stream stands in a failure, in characters.
+const SAID_CHARS_MAX: usize = 1_000;
+/// Stands in the command line for the file with the task.
+const FILE_WORD: &str = "{file}";
+/// Variables that every program gets.
+const USUAL: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER"];
+
+/// How the program is told the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Input {
+    /// As text: the prompt.
+    #[default]
+    Text,
+    /// As JSON: `{prompt: {system, user}, facts, step, number}`.
+    Json,
+}
+
+/// What config.yml says of a program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The program and its arguments. `{file}` in them stands for a file with the task, else it comes on standard input.
+    pub command: Vec<String>,
+    /// How it is told the task.
+    pub input: Input,
+    /// Variables of the environment that it gets beside the usual ones.
+    pub env: Vec<String>,
+    /// Longest time of a call.
+    pub timeout: Duration,
+}
+
+/// A program.
+#[derive(Debug)]
+pub struct CommandGenerator {
+    settings: Settings,
+    variables: super::key::Environment,
+    scratch: PathBuf,
+}
+
+impl CommandGenerator {
+    /// A program that works in folders of its own below `scratch`.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        environment: &BTreeMap<String, String>,
+        scratch: PathBuf,
+    ) -> Self {
+        let wanted =
+            |name: &str| USUAL.contains(&name) || settings.env.iter().any(|wanted| wanted == name);
+        let variables = environment.iter().filter(|(name, _)| wanted(name));
+        let variables = variables.map(|(name, value)| (name.clone(), value.clone()));
+        let variables = super::key::Environment(variables.collect());
+        Self {
+            settings,
+            variables,
+            scratch,
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Failure> {
+        let task = self.task(&request);
+        let folder = Scratch::make(&self.scratch).map_err(|error| self.broken(&error))?;
+        let file = folder.path.join("task");
+        let by_file = self
+            .settings
+            .command
+            .iter()
+            .any(|word| word.contains(FILE_WORD));
+        if by_file {
+            let written = std::fs::write(&file, &task);
+            written.map_err(|error| self.broken(&error))?;
+        }
+        let mut group = self.start(&folder.path, &file)?;
+        let input = if by_file { Vec::new() } else { task };
+        let work = self.converse(&mut group, input);
+        match tokio::time::timeout(self.settings.timeout, work).await {
+            Ok(answered) => answered,
+            Err(_) => Err(Failure::new(
+                FailureKind::Timeout,
+                code::REQUEST_TIMED_OUT,
+                format!(
+                    "the generator's program `{}` gave no answer within {} s; it was stopped",
+                    self.name(),
+                    self.settings.timeout.as_secs_f64()
+                ),
+            )),
+        }
+    }
+
+    fn task(&self, request: &Request) -> Vec<u8> {
+        match self.settings.input {
+            Input::Text => {
+                format!("{}\n\n{}", request.prompt.system, request.prompt.user).into_bytes()
+            }
+            Input::Json => json!({
+                "prompt": request.prompt,
+                "facts": request.facts,
+                "step": request.step,
+                "number": request.number,
+                "fresh": request.fresh,
+            })
+            .to_string()
+            .into_bytes(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.settings.command.first().map_or("", String::as_str)
+    }
+
+    fn start(&self, folder: &Path, file: &Path) -> Result<Group, Failure> {
+        let file = file.display().to_string();
+        let arguments = self.settings.command.iter().skip(1);
+        let child = Command::new(self.name())
+            .args(arguments.map(|word| word.replace(FILE_WORD, &file)))
+            .env_clear()
+            .envs(&self.variables.0)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn();
+        child.map(Group::of).map_err(|error| {
+            let failure = self.broken(&error);
+            Failure {
+                kind: FailureKind::Configuration,
+                ..failure
+            }
+        })
+    }
+
+    async fn converse(&self, group: &mut Group, task: Vec<u8>) -> Result<Answer, Failure> {
+        let child = &mut group.child;
+        let (input, output, errors) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let tell = async {
+            if let Some(mut input) = input {
+                // A program that has heard enough may hang up.
+                let _heard = input.write_all(&task).await;
+            }
+        };
+        let ((), output, errors) = tokio::join!(tell, read(output), read(errors));
+        let status = child.wait().await.map_err(|error| self.broken(&error))?;
+        let output = output.map_err(|error| self.broken(&error))?;
+        if !status.success() {
+            let said = errors.unwrap_or_default();
+            let skipped = said.chars().count().saturating_sub(SAID_CHARS_MAX);
+            let said: String = said.chars().skip(skipped).collect();
+            let message = format!(
+                "the generator's program `{}` ended with {status}",
+                self.name()
+            );
+            let failure = Failure::new(
+                FailureKind::Infrastructure,
+                code::GENERATOR_COMMAND,
+                message,
+            );
+            return Err(failure.detail(json!({"stderr": said.trim()})));
+        }
+        Ok(Answer {
+            // Whoever answers in prose puts the code between fences.
+            is_code: !output
+                .lines()
+                .any(|line| line.trim_start().starts_with("```")),
+            raw: output.clone(),
+            text: output,
+            parameters: json!({"command": self.settings.command}),
+            ..Answer::default()
+        })
+    }
+
+    fn broken(&self, error: &io::Error) -> Failure {
+        let message = format!(
+            "the generator's program `{}` can't be run: {error}",
+            self.name()
+        );
+        Failure::new(
+            FailureKind::Infrastructure,
+            code::GENERATOR_COMMAND,
+            message,
+        )
+    }
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        let mut bounded = stream.take(OUTPUT_BYTES_MAX + 1);
+        bounded.read_to_end(&mut bytes).await?;
+    }
+    if bytes.len() as u64 > OUTPUT_BYTES_MAX {
+        return Err(io::Error::other("it wrote more than 4 MiB"));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("what it wrote is not UTF-8"))
+}
+
+/// A program and what it started; all of it ends with this.
+struct Group {
+    child: Child,
+    leader: Option<Pid>,
+}
+
+impl Group {
+    fn of(child: Child) -> Self {
+        let leader = child.id().and_then(|id| i32::try_from(id).ok());
+        Self {
+            leader: leader.map(Pid::from_raw),
+            child,
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            // The number of a group that has a living member is not given to another one.
+            let _gone = killpg(leader, Signal::SIGKILL);
+        }
+    }
+}
+
+/// A folder that goes when nobody needs it any more.
+struct Scratch {
+    path: PathBuf,
+}
+
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+impl Scratch {
+    fn make(below: &Path) -> io::Result<Self> {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = below.join(format!("{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _left = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+impl CodeGenerator for CommandGenerator {
+    fn about(&self) -> About {
+        About {
+            provider: "command",
+            model: None,
+        }
+    }
+
+    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
+        Box::pin(self.answer(request))
+    }
+}

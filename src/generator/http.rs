@@ -1,0 +1,184 @@
+//! Models over HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::key::{Environment, Key, KeySource};
+use super::wire::{Dialect, Sampling};
+use super::{About, Answer, CodeGenerator, Request, fault};
+use crate::failure::Failure;
+use crate::time::BoxFuture;
+use crate::transport::{self, Response, Transport, address};
+
+/// What config.yml says of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The protocol.
+    pub dialect: Dialect,
+    /// Where it listens, without `/` at its end.
+    pub base_url: String,
+    /// The model.
+    pub model: String,
+    /// Where the key is, if it wants one.
+    pub api_key: Option<KeySource>,
+    /// How much chance; none = what the provider does by itself.
+    pub temperature: Option<f64>,
+    /// The same for fresh tries; not used without a temperature.
+    pub fresh_temperature: f64,
+    /// Most tokens of an answer.
+    pub max_tokens: u32,
+    /// How the protocol `openai` calls that.
+    pub max_tokens_field: String,
+    /// What makes chance repeatable, where the provider knows it.
+    pub seed: Option<u64>,
+    /// Length of the context, for Ollama.
+    pub num_ctx: u32,
+    /// Whether the answer shall be JSON by a schema.
+    pub structured: bool,
+    /// Longest time of a call.
+    pub timeout: Duration,
+}
+
+impl Settings {
+    /// What holds when nothing but the protocol and the model is written.
+    #[must_use]
+    pub fn new(dialect: Dialect, model: impl Into<String>) -> Self {
+        Self {
+            dialect,
+            base_url: dialect.usual_base_url().to_owned(),
+            model: model.into(),
+            api_key: None,
+            temperature: Some(0.0),
+            fresh_temperature: 0.7,
+            max_tokens: 4_096,
+            max_tokens_field: "max_tokens".to_owned(),
+            seed: None,
+            num_ctx: 8_192,
+            structured: false,
+            timeout: super::TIMEOUT,
+        }
+    }
+
+    fn sampling(&self, request: &Request) -> Sampling<'_> {
+        let fresh = |configured: f64| {
+            if request.fresh {
+                self.fresh_temperature.max(configured)
+            } else {
+                configured
+            }
+        };
+        // The same seed would draw the same answer again.
+        let seed = self
+            .seed
+            .map(|seed| seed.wrapping_add(u64::from(request.number) - 1));
+        Sampling {
+            model: &self.model,
+            temperature: self.temperature.map(fresh),
+            max_tokens: self.max_tokens,
+            max_tokens_field: &self.max_tokens_field,
+            seed,
+            num_ctx: self.num_ctx,
+            structured: self.structured,
+        }
+    }
+}
+
+/// A model over HTTP.
+#[derive(Debug)]
+pub struct HttpGenerator {
+    settings: Settings,
+    environment: Environment,
+    transport: Arc<dyn Transport>,
+}
+
+impl HttpGenerator {
+    /// A model that is asked by this transport; keys are looked for in this environment.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        environment: Environment,
+        transport: Arc<dyn Transport>,
+    ) -> Self {
+        Self {
+            settings,
+            environment,
+            transport,
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answer, Failure> {
+        let settings = &self.settings;
+        let key = match &settings.api_key {
+            Some(source) => Some(source.find(&self.environment).await?),
+            None => None,
+        };
+        let sampling = settings.sampling(&request);
+        let body = settings.dialect.body(&request.prompt, &sampling);
+        let sent = transport::Request {
+            method: "POST".to_owned(),
+            url: format!("{}{}", settings.base_url, settings.dialect.path()),
+            headers: settings.dialect.headers(key.as_ref().map(Key::reveal)),
+            body: Some(body.to_string().into_bytes()),
+            timeout: settings.timeout,
+        };
+        let shown = address::shown(&sent.url);
+        let response = self.transport.request(sent).await?;
+        let answer = self.read(&response, &shown, &sampling);
+        answer
+            .map_err(|failure| without_key(failure, key.as_ref()))
+            .map(|mut answer| {
+                if let Some(key) = &key {
+                    answer.text = key.clean(&answer.text);
+                    answer.raw = key.clean(&answer.raw);
+                }
+                answer
+            })
+    }
+
+    fn read(
+        &self,
+        response: &Response,
+        shown: &str,
+        sampling: &Sampling<'_>,
+    ) -> Result<Answer, Failure> {
+        if !response.is_success() {
+            return Err(fault::of(response, shown));
+        }
+        let dialect = self.settings.dialect;
+        let mut answer = dialect.read(&response.body, sampling.structured)?;
+        let header = |name: &str| response.header(name).map(str::to_owned);
+        answer.request_id = header("x-request-id")
+            .or_else(|| header("request-id"))
+            .or_else(|| header("x-litellm-call-id"))
+            .or(answer.request_id);
+        answer.cost_usd = header("x-litellm-response-cost").and_then(|cost| cost.parse().ok());
+        answer.parameters = sampling.to_json(dialect);
+        answer.raw = String::from_utf8_lossy(&response.body).into_owned();
+        Ok(answer)
+    }
+}
+
+/// Providers repeat what they were sent, keys too.
+fn without_key(mut failure: Failure, key: Option<&Key>) -> Failure {
+    let Some(key) = key else {
+        return failure;
+    };
+    failure.message = key.clean(&failure.message);
+    failure.cause = failure.cause.iter().map(|cause| key.clean(cause)).collect();
+    let detail = key.clean(&failure.detail.to_string());
+    failure.detail = serde_json::from_str(&detail).unwrap_or_default();
+    failure
+}
+
+impl CodeGenerator for HttpGenerator {
+    fn about(&self) -> About {
+        About {
+            provider: self.settings.dialect.as_str(),
+            model: Some(self.settings.model.clone()),
+        }
+    }
+
+    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
+        Box::pin(self.ask(request))
+    }
+}

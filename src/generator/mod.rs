@@ -1,0 +1,109 @@
+//! Who writes code: the port, and its adapters: models over HTTP, recorded answers, a template, any program.
+//!
+//! A generator is asked once and answers once. It never tries again by itself: what goes wrong is a [`Failure`] whose
+//! kind says whether the step may be asked again, and when. What it answers is text that nobody has judged: code is
+//! taken from it by [`extract`], and runs only after analysis and policy.
+
+pub mod command;
+pub mod extract;
+pub mod fake;
+mod fault;
+pub mod http;
+pub mod key;
+pub mod prompt;
+pub mod scripted;
+pub mod set;
+pub mod shape;
+pub mod template;
+pub mod wire;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use prompt::Prompt;
+pub use set::{Budget, Generators, Price};
+
+use crate::failure::Failure;
+use crate::time::BoxFuture;
+
+/// Writes code.
+pub trait CodeGenerator: Send + Sync + Debug {
+    /// What it is, for the log and for people.
+    fn about(&self) -> About;
+
+    /// Asks once. `Err` means that there is no answer. Dropping the future gives up; the other side may charge all
+    /// the same.
+    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>>;
+}
+
+/// What a generator is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct About {
+    /// What sort of generator, for example `openai`.
+    pub provider: &'static str,
+    /// The model that it asks.
+    pub model: Option<String>,
+}
+
+/// What it is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// In words.
+    pub prompt: Prompt,
+    /// The same as data, for programs and templates.
+    pub facts: Value,
+    /// Whether it shall try again without sight of what failed: a model then draws anew.
+    pub fresh: bool,
+    /// The step, by its id.
+    pub step: String,
+    /// Which time code is written for the step, from 1.
+    pub number: u32,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Stop {
+    /// It was complete.
+    #[default]
+    End,
+    /// It was cut off at the largest number of tokens.
+    Length,
+    /// The model, or a filter of the provider, refused.
+    Refused(String),
+    /// For another reason, in the provider's word.
+    Other(String),
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answer {
+    /// The text, without reasoning.
+    pub text: String,
+    /// Whether the text is code and nothing else, rather than an answer with code in it.
+    pub is_code: bool,
+    /// Why it ended.
+    pub stop: Stop,
+    /// The model that answered, as it calls itself.
+    pub model: Option<String>,
+    /// With what it was asked.
+    pub parameters: Value,
+    /// Tokens read, those of a cache included.
+    pub input_tokens: Option<u64>,
+    /// Tokens written, reasoning included.
+    pub output_tokens: Option<u64>,
+    /// Tokens read from a cache.
+    pub cached_tokens: Option<u64>,
+    /// Tokens written as reasoning.
+    pub reasoning_tokens: Option<u64>,
+    /// What the other side says that it cost, in US dollars.
+    pub cost_usd: Option<f64>,
+    /// How the other side names the call.
+    pub request_id: Option<String>,
+    /// The answer as it came, for the log.
+    pub raw: String,
+}
+
+/// Longest time of a call when nothing is configured.
+pub const TIMEOUT: Duration = Duration::from_secs(120);

@@ -1,0 +1,54 @@
+//! Chat Completions.
+
+use serde_json::{Map, Value, json};
+
+use super::{Sampling, count, put, schema, stop, text};
+use crate::generator::{Answer, Stop};
+
+pub(super) fn body(system: &str, user: &str, sampling: &Sampling<'_>) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("model".to_owned(), json!(sampling.model));
+    let messages = json!([
+        {"role": "system", "content": system},
+        {"role": "user", "content": user},
+    ]);
+    body.insert("messages".to_owned(), messages);
+    body.insert(
+        sampling.max_tokens_field.to_owned(),
+        json!(sampling.max_tokens),
+    );
+    // Some models refuse the field, so nothing is said unless somebody said something.
+    put(
+        &mut body,
+        "temperature",
+        sampling.temperature.map(|t| json!(t)),
+    );
+    put(&mut body, "seed", sampling.seed.map(|seed| json!(seed)));
+    if sampling.structured {
+        let schema = json!({"name": "code", "strict": true, "schema": schema()});
+        body.insert(
+            "response_format".to_owned(),
+            json!({"type": "json_schema", "json_schema": schema}),
+        );
+    }
+    body
+}
+
+pub(super) fn read(value: &Value) -> Option<Answer> {
+    let message = value.pointer("/choices/0/message")?;
+    // `reasoning_content` and its kind are never looked at.
+    let refusal = text(message, "/refusal").filter(|refusal| !refusal.is_empty());
+    let word = text(value, "/choices/0/finish_reason").unwrap_or_else(|| "stop".to_owned());
+    let ended = stop(&word, &["stop"], &["length"], &["content_filter"]);
+    Some(Answer {
+        text: text(message, "/content").unwrap_or_default(),
+        stop: refusal.map_or(ended, Stop::Refused),
+        model: text(value, "/model"),
+        input_tokens: count(value, "/usage/prompt_tokens"),
+        output_tokens: count(value, "/usage/completion_tokens"),
+        cached_tokens: count(value, "/usage/prompt_tokens_details/cached_tokens"),
+        reasoning_tokens: count(value, "/usage/completion_tokens_details/reasoning_tokens"),
+        request_id: text(value, "/id"),
+        ..Answer::default()
+    })
+}
