@@ -383,7 +383,7 @@ fn amount(report: &mut Report<'_>, node: &Node) -> Option<f64> {
 fn program(report: &mut Report<'_>, fields: Fields<'_>) -> Option<command::Settings> {
     let node = fields.required(report, &GENERATOR, "command")?;
     let words = yaml::texts(report, node)?;
-    if words.first().is_none_or(|program| program.is_empty()) {
+    if words.first().is_none_or(String::is_empty) {
         report.error(code::BAD_VALUE, node.span, "`command` needs a program");
         return None;
     }

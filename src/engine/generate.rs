@@ -52,7 +52,11 @@ impl Place<'_> {
     fn feedback(&self) -> Feedback {
         match self.due.feedback {
             Feedback::None if !self.changes().is_empty() => Feedback::Changes,
-            told => told,
+            told @ (Feedback::None
+            | Feedback::Answer
+            | Feedback::Findings
+            | Feedback::Failure
+            | Feedback::Changes) => told,
         }
     }
 }

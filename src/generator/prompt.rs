@@ -296,10 +296,7 @@ mod tests {
         );
         assert!(prompt.user.contains("division by zero"));
         assert!(prompt.user.contains("- ada: use the median"));
-        assert_eq!(
-            prompt.user.matches('a').filter(|_| true).count() > 3_000,
-            true
-        );
+        assert!(prompt.user.matches('a').count() > 3_000);
         assert!(prompt.user.len() < 5_000, "the traceback is cut");
     }
 

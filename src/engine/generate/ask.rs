@@ -94,7 +94,7 @@ async fn environment(place: &Place<'_>) -> Result<Vec<String>, Failure> {
 async fn previous(place: &Place<'_>) -> Option<Previous> {
     let by_people = place.feedback() == Feedback::Changes;
     let none = place.due.feedback == Feedback::None;
-    if (none && !by_people) || (place.due.is_fresh() && !by_people) {
+    if !by_people && (none || place.due.is_fresh()) {
         return None;
     }
     let newest = place.step_state.generations.last()?;

@@ -154,8 +154,8 @@ pub(super) async fn approved_before(place: &Place<'_>) -> Option<Digest> {
         return None;
     }
     let taken = place.step_state.generations.iter();
-    let taken = taken.filter(|generation| generation.record.reused.is_some());
-    if let Some(taken) = taken.last() {
+    let mut taken = taken.filter(|generation| generation.record.reused.is_some());
+    if let Some(taken) = taken.next_back() {
         return taken.record.code;
     }
     let hint = read(file(place.shared, &place_of(place.state, place.step))).await?;

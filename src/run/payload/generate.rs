@@ -21,10 +21,6 @@ pub enum Phase {
 impl Phase {
     /// Whether it is the phase that histories do not name.
     #[must_use]
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
     pub fn is_execute(&self) -> bool {
         *self == Self::Execute
     }
