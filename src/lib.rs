@@ -6,7 +6,7 @@
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`], [`redact`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`], [`schedule`], [`rehearsal`]
 //! - shell: [`engine`], [`open`] (the composition root), [`service`] (for programs that embed Stepwell), [`cli`], [`telemetry`]
-//! - ports and adapters: [`artifact`], [`executor`], [`store`], [`transport`]
+//! - ports and adapters: [`artifact`], [`executor`], [`generator`], [`store`], [`transport`]
 
 pub mod approval;
 pub mod artifact;

@@ -198,6 +198,50 @@ fn value(condition: &Expression, reference: &Reference, scope: &RunScope<'_>) ->
     Some(format!("{text} = {}", value.to_json()))
 }
 
+/// Who wrote the code, why, and where it can be read.
+fn written(told: &Told) -> String {
+    let shown = |at: &str| told.shown(at);
+    if told.body.pointer("/reused").is_some() {
+        return format!(
+            "took the code {} that worked in run {} (event {}); nobody was asked for it",
+            short(told.text("/code")),
+            shown("/reused/run"),
+            shown("/reused/seq"),
+        );
+    }
+    let model = told.text("/model");
+    let by = if model.is_empty() {
+        format!("`{}`", told.text("/generator"))
+    } else {
+        format!("`{}` ({model})", told.text("/generator"))
+    };
+    let why = match told.text("/feedback") {
+        "answer" => ", told that its last answer held no usable code",
+        "findings" => ", told what could not be read in its last code",
+        "failure" => ", told how its last code failed",
+        "changes" => ", told what people want different",
+        _ => "",
+    };
+    let fresh = match told.body.pointer("/fresh") {
+        Some(Value::Bool(true)) => " (a fresh try, without sight of what failed)",
+        Some(_) | None => "",
+    };
+    let prompt = short(told.text("/prompt"));
+    let failure = told.text("/failure/message");
+    if failure.is_empty() {
+        let code = short(told.text("/code"));
+        format!("{by} wrote the code {code}{why}{fresh}; prompt {prompt}")
+    } else {
+        format!("{by} wrote no usable code{why}{fresh}: {failure}; prompt {prompt}")
+    }
+}
+
+/// The beginning of a digest.
+fn short(digest: &str) -> String {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.chars().take(12).collect()
+}
+
 /// What an event says of its step, one sentence. Kinds without words of their own are told by their body.
 fn sentence(told: &Told) -> String {
     let shown = |at: &str| told.shown(at);
@@ -220,6 +264,12 @@ fn sentence(told: &Told) -> String {
         "ApprovalRequested" => format!("asked “{}”: {}", shown("/title"), shown("/reason")),
         "ApprovalVoted" => voted(told),
         "ApprovalClosed" => format!("the question is {} by {}", shown("/outcome"), shown("/by")),
+        "CodeGenerated" => written(told),
+        "AttemptStarted" if told.text("/phase") == "generate" => format!(
+            "attempt {} began: `{}` is asked for code",
+            shown("/attempt"),
+            shown("/executor")
+        ),
         "AttemptStarted" => format!(
             "attempt {} began, to {}",
             shown("/attempt"),

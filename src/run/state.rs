@@ -1,5 +1,6 @@
 //! The state of a run: what the fold over its history gives, and nothing that is not in there.
 
+mod attempt;
 mod flow;
 mod slots;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use attempt::{Attempt, AttemptStatus};
 use flow::has_room;
 pub use flow::{ChildState, MapState, RoundsState, Signal};
 pub use slots::Slots;
@@ -18,11 +20,11 @@ use super::frame::{Frame, NodeId, Stop};
 use super::generate::Generation;
 use super::handler::HandlerState;
 use super::payload::{
-    AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, Phase, PlanMigrated,
-    ResultRecorded, RetryScheduled, RunCreated, RunDecided, RunPaused, TaskText, Trigger, Values,
+    AnalysisReported, BranchChosen, ChildRunWaiting, PlanMigrated, ResultRecorded, RetryScheduled,
+    RunCreated, RunDecided, RunPaused, TaskText, Trigger, Values,
 };
 use super::question::{ApprovalState, Questions};
-use super::record::{Epoch, Seq};
+use super::record::Seq;
 use super::summary::RunStatus;
 use crate::failure::Failure;
 use crate::id::{ApprovalId, Digest, RunId, StepPath};
@@ -107,46 +109,6 @@ impl StepStatus {
             Self::Unknown => "ended, nobody knows how",
         }
     }
-}
-
-/// How an attempt stands.
-#[derive(Debug, Clone, PartialEq)]
-pub enum AttemptStatus {
-    /// It was started and nothing is known of its end.
-    Open,
-    /// It ended well.
-    Succeeded,
-    /// It failed.
-    Failed {
-        /// Why.
-        failure: Failure,
-        /// Whether it counts against the retry policy.
-        counted: bool,
-    },
-    /// It was interrupted while it may have written.
-    Unknown {
-        /// What was found of it.
-        evidence: String,
-    },
-}
-
-/// One try to run the code of a step.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Attempt {
-    /// Number, from 1.
-    pub number: u32,
-    /// What it is a try of.
-    pub phase: Phase,
-    /// When it was about to begin.
-    pub started_at: Timestamp,
-    /// The writer that started it.
-    pub epoch: Epoch,
-    /// What it may do.
-    pub effect: EffectClass,
-    /// How it stands.
-    pub status: AttemptStatus,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
 }
 
 /// The state of one step.

@@ -208,6 +208,7 @@ fn step_json(step: &Step, state: &StepState, reveal: Reveal) -> Value {
         "inputs": state.inputs,
         "outputs": state.outputs.as_ref().map(|outputs| shown_outputs(step, outputs, reveal)),
         "attempts": state.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+        "generations": generations_json(state),
         "arm": state.branch.as_ref().map(|branch| &branch.arm),
         "notebook": result.and_then(|result| result.notebook.as_ref()).map(|file| &file.path)
             .or_else(|| state.analysis.as_ref().and_then(|analysis| analysis.notebook.as_ref())),
@@ -245,6 +246,24 @@ fn step_json(step: &Step, state: &StepState, reveal: Reveal) -> Value {
     document
 }
 
+/// Every time that code was written for the step; null for a step whose code is part of the plan.
+fn generations_json(state: &StepState) -> Value {
+    if state.generations.is_empty() {
+        return Value::Null;
+    }
+    let generations = state.generations.iter();
+    generations
+        .map(|generation| {
+            let mut document = serde_json::to_value(generation.record.as_ref()).unwrap_or_default();
+            if let Some(fields) = document.as_object_mut() {
+                fields.remove("step");
+                fields.insert("seq".to_owned(), json!(generation.seq));
+            }
+            document
+        })
+        .collect()
+}
+
 fn items_json(step: &Step, map: &MapState, reveal: Reveal) -> Value {
     let items = map.closed.iter().zip(map.keys.iter()).map(|(closed, key)| {
         json!({
@@ -268,6 +287,7 @@ fn attempt_json(attempt: &super::state::Attempt) -> Value {
     };
     json!({
         "attempt": attempt.number,
+        "phase": attempt.phase,
         "status": status,
         "started_at": attempt.started_at,
         "ended_at": attempt.ended_at,
@@ -297,6 +317,8 @@ pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
     let request = &asked.request;
     let step_state = state.step(&request.step).map(|(_, step_state)| step_state);
     let analysis = step_state.and_then(|step| step.analysis.as_ref());
+    let written = step_state.and_then(StepState::generation);
+    let written = written.map(|newest| newest.record.as_ref());
     let tally = asked.tally();
     json!({
         "approval_id": request.approval,
@@ -334,6 +356,15 @@ pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
         "requested_at": asked.requested_at,
         "mode": analysis.map(|analysis| analysis.mode),
         "code": analysis.map(|analysis| analysis.code),
+        "generated": written.map(|written| json!({
+            "generator": written.generator,
+            "model": written.model,
+            "prompt": written.prompt,
+            "answer": written.answer,
+            "cost": written.cost,
+            "reused": written.reused,
+            "approved_before": written.approved_before,
+        })),
         "environment": analysis.map(|analysis| analysis.environment_text.as_str()),
         "risk": analysis.map(|analysis| analysis.report.risk),
         "findings": analysis.map(|analysis| analysis.report.findings.as_slice()),

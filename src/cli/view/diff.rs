@@ -148,9 +148,14 @@ fn short(digest: &str) -> String {
 
 /// A unified diff of the code of one step.
 pub(in crate::cli) fn unified(step: &str, a: &str, b: &str) -> String {
-    TextDiff::from_lines(a, b)
+    between((&format!("A/{step}.py"), a), (&format!("B/{step}.py"), b))
+}
+
+/// A unified diff of two texts with their names.
+pub(super) fn between((a, before): (&str, &str), (b, after): (&str, &str)) -> String {
+    TextDiff::from_lines(before, after)
         .unified_diff()
         .context_radius(CONTEXT_LINES)
-        .header(&format!("A/{step}.py"), &format!("B/{step}.py"))
+        .header(a, b)
         .to_string()
 }

@@ -9,7 +9,7 @@ use crate::cli::settings::Settings;
 use crate::cli::view::panel::You;
 use crate::engine::RunFolder;
 use crate::id::Digest;
-use crate::run::{Reveal, RunState};
+use crate::run::{Reveal, RunState, StepState};
 
 /// A run ready to be shown.
 #[derive(Debug)]
@@ -36,13 +36,16 @@ impl<'a> Frame<'a> {
     ) -> Frame<'a> {
         let mut code = HashMap::new();
         for asked in state.open_approvals() {
-            let analysis = state
-                .step(&asked.request.step)
-                .and_then(|(_, step)| step.analysis.as_ref());
-            if let Some(digest) = analysis.map(|analysis| analysis.code)
-                && let Ok(bytes) = opened.engine.blob(digest).await
-            {
-                code.insert(digest, String::from_utf8_lossy(&bytes).into_owned());
+            let step = state.step(&asked.request.step).map(|(_, step)| step);
+            let analysis = step.and_then(|step| step.analysis.as_ref());
+            let written = step.and_then(StepState::generation);
+            let written = written.map(|newest| &newest.record);
+            let of_writing = written.map(|written| [written.prompt, written.approved_before]);
+            let digests = of_writing.into_iter().flatten().flatten();
+            for digest in digests.chain(analysis.map(|analysis| analysis.code)) {
+                if let Ok(bytes) = opened.engine.blob(digest).await {
+                    code.insert(digest, String::from_utf8_lossy(&bytes).into_owned());
+                }
             }
         }
         Self {
@@ -55,7 +58,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The text of that code.
+    /// The text of that code, of its prompt, or of what was approved before it.
     pub(in crate::cli) fn code(&self, digest: Digest) -> Option<&str> {
         self.code.get(&digest).map(String::as_str)
     }

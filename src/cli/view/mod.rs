@@ -11,5 +11,6 @@ pub(super) mod rehearsal;
 pub(super) mod steps;
 pub(super) mod table;
 pub(super) mod text;
+pub(super) mod written;
 
 pub(super) use frame::Frame;

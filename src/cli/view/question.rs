@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::listing::{self, LINES_MAX, listing};
 use super::text::{bold, indented, line, painted_mark, quoted, value};
-use super::{Frame, panel, table};
+use super::{Frame, panel, table, written};
 use crate::expression::Template;
 use crate::id::ApprovalId;
 use crate::plan::Field;
-use crate::run::payload::{AnalysisReported, ApprovalRequested, Subject, Values};
+use crate::run::payload::{AnalysisReported, ApprovalRequested, CodeGenerated, Subject, Values};
 use crate::run::{ANSWER_DONE, ANSWER_RUN_AGAIN, ApprovalState, UNKNOWN_ANSWER};
 
 /// Width of the names before the colon-less facts.
@@ -28,6 +28,9 @@ pub(in crate::cli) fn text(frame: &Frame<'_>, asked: &ApprovalState) -> String {
     text.push_str(&table::pairs(&facts(frame, asked), INDENT));
     if let Some(analysis) = analysis(frame, request).filter(|_| request.subject != Subject::Step) {
         text.push_str(&code(frame, request, analysis));
+        if let Some(record) = written_of(frame, request) {
+            text.push_str(&written::text(frame, record));
+        }
     }
     if !request.form.is_empty() {
         text.push_str("  form\n");
@@ -49,6 +52,12 @@ fn analysis<'a>(frame: &Frame<'a>, request: &ApprovalRequested) -> Option<&'a An
         .and_then(|(_, step)| step.analysis.as_ref())
 }
 
+/// The writing of the code that is asked about.
+fn written_of<'a>(frame: &Frame<'a>, request: &ApprovalRequested) -> Option<&'a CodeGenerated> {
+    let (_, step) = frame.state.step(&request.step)?;
+    Some(step.generation()?.record.as_ref())
+}
+
 fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
     let request = &asked.request;
     let mut facts = vec![
@@ -65,6 +74,11 @@ fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
     }
     for (name, shown) in &request.show {
         fact("shows", format!("{} = {}", line(name), value(shown)));
+    }
+    if let Some(record) = written_of(frame, request) {
+        for (name, text) in written::facts(record) {
+            fact(&name, text);
+        }
     }
     if let Some(analysis) = analysis(frame, request) {
         fact("mode", analysis.mode.as_str().to_owned());

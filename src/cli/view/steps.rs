@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::text::{dim, elapsed, line, painted_mark, time};
+use super::written;
 use crate::plan::{Handlers, Step};
 use crate::run::{AttemptStatus, RunState, StepState, StepStatus};
 
@@ -47,6 +48,9 @@ fn row(step: &Step, state: &StepState) -> String {
     }
     if state.tries() > 1 {
         text.push_str(&format!("  {} attempts", state.tries()));
+    }
+    if let Some(by) = written::by(state) {
+        text.push_str(&format!("  {}", dim(&by)));
     }
     if let Some(retry) = state.retry.as_ref().filter(|_| !state.status.is_settled()) {
         text.push_str(&format!("  next attempt at {}", time(retry.at)));

@@ -1,0 +1,110 @@
+//! Code that a generator wrote: by whom, what was asked, how it differs from what was approved before.
+
+use super::Frame;
+use super::text::{indented, line};
+use crate::run::StepState;
+use crate::run::payload::CodeGenerated;
+
+/// Most lines of a prompt that are shown; all of it is in the folder of the attempt.
+const PROMPT_LINES_MAX: usize = 60;
+/// Width of what stands below a name.
+const INDENT: usize = 4;
+
+/// Who wrote the newest code of a step, in a few words.
+pub(in crate::cli) fn by(step: &StepState) -> Option<String> {
+    let record = &step.generation()?.record;
+    if let Some(reused) = &record.reused {
+        return Some(format!("the code of run {}", reused.run));
+    }
+    let times = step.generations.iter();
+    let times = times
+        .filter(|generation| generation.record.reused.is_none())
+        .count();
+    let times = match times {
+        1 => String::new(),
+        more => format!(", written {more} times"),
+    };
+    Some(format!(
+        "code by {}{times}{}",
+        line(author(record)),
+        spent(step)
+    ))
+}
+
+/// The model, or the generator that has none.
+pub(super) fn author(record: &CodeGenerated) -> &str {
+    record.model.as_ref().unwrap_or(&record.generator)
+}
+
+/// What all calls for a step cost, where it is known.
+fn spent(step: &StepState) -> String {
+    let costs = step.generations.iter();
+    let costs = costs.filter_map(|generation| generation.record.cost.as_ref());
+    let mut sum = 0.0;
+    let mut currency = "";
+    for cost in costs {
+        sum += cost.amount;
+        currency = &cost.currency;
+    }
+    if currency.is_empty() {
+        String::new()
+    } else {
+        format!(", {sum:.4} {}", line(currency))
+    }
+}
+
+/// The facts of a question about such code.
+pub(super) fn facts(record: &CodeGenerated) -> Vec<(String, String)> {
+    let mut facts = vec![(
+        "written by".to_owned(),
+        format!(
+            "{}  ({}, {})",
+            line(author(record)),
+            line(&record.generator),
+            record.provider
+        ),
+    )];
+    if let Some(reused) = &record.reused {
+        let by = if reused.approved_by.is_empty() {
+            String::new()
+        } else {
+            format!(", approved by {}", line(&reused.approved_by.join(", ")))
+        };
+        facts.push(("taken from".to_owned(), format!("{}{by}", reused.run)));
+    }
+    facts
+}
+
+/// The prompt, and the difference to the code that was approved before.
+pub(super) fn text(frame: &Frame<'_>, record: &CodeGenerated) -> String {
+    let mut text = String::new();
+    if let Some(prompt) = record.prompt.and_then(|digest| frame.code(digest)) {
+        text.push_str("  prompt\n");
+        let user = prompt
+            .split_once("# User\n")
+            .map_or(prompt, |(_, user)| user);
+        let lines: Vec<&str> = user.trim().lines().collect();
+        let shown = lines.get(..PROMPT_LINES_MAX).unwrap_or(&lines);
+        text.push_str(&indented(&shown.join("\n"), INDENT));
+        if lines.len() > PROMPT_LINES_MAX {
+            let more = format!(
+                "… {} more lines: prompts/prompt.md",
+                lines.len() - PROMPT_LINES_MAX
+            );
+            text.push_str(&indented(&more, INDENT));
+        }
+    }
+    let before = record
+        .approved_before
+        .filter(|before| Some(*before) != record.code);
+    let before = before.and_then(|digest| frame.code(digest));
+    let now = record.code.and_then(|digest| frame.code(digest));
+    if let (Some(before), Some(now)) = (before, now) {
+        text.push_str("  difference to the code that was approved before\n");
+        text.push_str(&indented(
+            &super::diff::between(("approved", before), ("now", now)),
+            INDENT,
+        ));
+    }
+    text
+}
