@@ -41,6 +41,8 @@ mod executor_rig;
 mod executor_science;
 mod expression_oracle;
 mod flow;
+mod generator_engine;
+mod generator_wire;
 mod graph_svg;
 mod handlers;
 mod history_golden;

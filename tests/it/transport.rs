@@ -50,7 +50,7 @@ impl Server {
     }
 
     /// The requests so far, in small letters, as they stood on the wire.
-    fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.seen.try_iter().collect()
     }
 }
