@@ -160,7 +160,7 @@ fn a_run_that_goes_on_or_succeeded_is_not_taken_up_again_just_so() {
 }
 
 #[test]
-fn from_a_step_everything_behind_it_runs_again_but_writes_that_nobody_named() {
+fn rule_23_from_a_step_everything_behind_it_runs_again_but_writes_that_nobody_named() {
     let plan = plan_of(CHAIN);
     let mut run = Simulation::new(&plan, &json!({}));
     run.rest(&mut World::sampling(0));
@@ -502,7 +502,7 @@ fn a_run_goes_on_with_another_version_when_nothing_that_has_begun_differs() {
 }
 
 #[test]
-fn what_has_begun_must_be_the_same_in_another_version() {
+fn rule_01_what_has_begun_must_be_the_same_in_another_version() {
     let mut run = Simulation::new(&plan_of(ASKS), &json!({}));
     run.rest(&mut World::sampling(0).voting(|_| None));
     let obstacles = |text: &str| compare_plans(&run.state, &plan_of(text)).obstacles;

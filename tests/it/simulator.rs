@@ -177,7 +177,7 @@ impl Simulation {
         self.clock += i64::try_from(span.as_micros()).unwrap();
     }
 
-    fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         Moment {
             now: Timestamp::from_micros(self.clock),
             draw: 0.5,
@@ -244,6 +244,12 @@ impl Simulation {
         panic!("bookkeeping never comes to an end");
     }
 
+    /// One round of bookkeeping, as an engine does some before it writes.
+    pub(crate) fn round(&mut self) {
+        let events = advance(&self.state, self.moment());
+        self.record(events);
+    }
+
     /// Lets the clock go on to this instant.
     pub(crate) fn at(&mut self, instant: Timestamp) {
         self.clock = self.clock.max(instant.as_micros());
@@ -273,7 +279,8 @@ impl Simulation {
                     _ => Timestamp::from_micros(0),
                 })
             };
-            let next = work.into_iter().next().or_else(|| first(naps));
+            let work = work.into_iter().find(|effect| self.can_be_done(effect));
+            let next = work.or_else(|| first(naps));
             if let Some(effect) = next {
                 self.perform(effect, world, &mut begun);
             } else if let Some(vote) = self.next_vote(world) {
@@ -294,7 +301,12 @@ impl Simulation {
         })
     }
 
-    fn perform(&mut self, effect: Effect, world: &mut World, begun: &mut Vec<(StepPath, u32)>) {
+    pub(crate) fn perform(
+        &mut self,
+        effect: Effect,
+        world: &mut World,
+        begun: &mut Vec<(StepPath, u32)>,
+    ) {
         match effect {
             Effect::Analyse { step } => {
                 world.analysed += 1;
@@ -344,23 +356,13 @@ impl Simulation {
             }
             Effect::WakeAt { at, .. } => self.clock = self.clock.max(at.as_micros()),
             Effect::Acquire { step } => {
-                let slots = match &step {
-                    None => self.state.slots.as_ref(),
-                    Some(path) => self.state.step(path).unwrap().1.slots.as_ref(),
-                };
-                let room = slots
-                    .unwrap()
-                    .wishes
-                    .iter()
-                    .map(|wish| wish.limit)
-                    .collect();
-                // Somebody else of this run may hold it: then the next effect is somebody else's.
-                if self.submit(Command::Admit { step, room }).is_err() {
-                    self.others(world, begun);
-                }
+                let admission = self.admission(step);
+                self.submit(admission).unwrap();
             }
             Effect::StartChild { step } => {
-                let run = RunId::derive(self.moment().now, RUN, &step, 0);
+                let (_, step_state) = self.state.step(&step).unwrap();
+                let number = u32::try_from(step_state.children.len()).unwrap();
+                let run = RunId::derive(self.moment().now, RUN, &step, number);
                 self.submit(Command::ChildStarted(ChildRunStarted { step, run }))
                     .unwrap();
             }
@@ -384,13 +386,23 @@ impl Simulation {
         }
     }
 
-    /// What is owed beside the places that are waited for.
-    fn others(&mut self, world: &mut World, begun: &mut Vec<(StepPath, u32)>) {
-        let owed = effects(&self.state, self.moment().now);
-        let other = owed
-            .into_iter()
-            .find(|effect| !matches!(effect, Effect::Acquire { .. }));
-        self.perform(other.expect("somebody holds it"), world, begun);
+    /// Whether it can be done now: a place that another step of this run holds can't be had.
+    fn can_be_done(&self, effect: &Effect) -> bool {
+        match effect {
+            Effect::Acquire { step } => decide(&self.state, self.admission(step.clone())).is_ok(),
+            _ => true,
+        }
+    }
+
+    /// Takes what is wished for; nobody but this run wants any.
+    fn admission(&self, step: Option<StepPath>) -> Command {
+        let slots = match &step {
+            None => self.state.slots.as_ref(),
+            Some(path) => self.state.step(path).unwrap().1.slots.as_ref(),
+        };
+        let wishes = slots.unwrap().wishes.iter();
+        let room = wishes.map(|wish| wish.limit).collect();
+        Command::Admit { step, room }
     }
 
     fn end(&mut self, path: &StepPath, attempt: u32, world: &World) {
@@ -524,7 +536,7 @@ pub(crate) fn by_the_next(asked: &ApprovalState, vote: Vote) -> Vote {
     }
 }
 
-fn child_ended(step: StepPath, status: RunStatus) -> Command {
+pub(crate) fn child_ended(step: StepPath, status: RunStatus) -> Command {
     Command::ChildEnded(ChildRunClosed {
         step,
         status,
