@@ -143,6 +143,7 @@ impl History {
                 failure: None,
             }),
             owed @ (Effect::Kill { .. }
+            | Effect::LookUp { .. }
             | Effect::WakeAt { .. }
             | Effect::Act { .. }
             | Effect::Acquire { .. }
@@ -238,5 +239,6 @@ fn result(step: StepPath, attempt: u32) -> ResultRecorded {
         seconds: 0.1,
         max_rss_bytes: 100 << 20,
         cpu_seconds: 0.1,
+        cached_as: None,
     }
 }

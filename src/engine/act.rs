@@ -157,6 +157,7 @@ fn ended(place: &Place<'_>, done: Done, begun: Timestamp) -> Command {
         seconds: ended.since(begun).as_secs_f64(),
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
+        cached_as: None,
     };
     Command::AttemptEnded {
         result,

@@ -1,6 +1,7 @@
 //! What the events carry.
 
 mod approval;
+mod cache;
 mod child;
 mod flow;
 mod handler;
@@ -16,6 +17,7 @@ pub use approval::{
     ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested, ApprovalVoted, Closed,
     StepsRewound, Subject,
 };
+pub use cache::{Bypass, CacheBypassed, CacheMissed, Miss, NotReused, Parts, StepReused};
 pub use child::{ChildRunClosed, ChildRunStarted, ChildRunWaiting};
 pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
@@ -362,6 +364,9 @@ pub struct ResultRecorded {
     /// Processor time in seconds, user and kernel.
     #[serde(default)]
     pub cpu_seconds: f64,
+    /// The key of the cache under which it is kept: what the key covers was the same before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_as: Option<Digest>,
 }
 
 /// One condition that a switch tried.
