@@ -38,7 +38,7 @@ pub struct Place {
 }
 
 /// An open data folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Opened {
     /// The engine.
     pub engine: Engine,

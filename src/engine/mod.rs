@@ -378,6 +378,18 @@ impl Engine {
         follow::settle(Arc::clone(&self.shared), run, follow::Owner::Asked).await
     }
 
+    /// How many secrets a run names, and those that can't be had now: their names, and why.
+    ///
+    /// # Errors
+    /// There is no such run, or its history can't be read.
+    pub async fn missing_secrets(
+        &self,
+        run: RunId,
+    ) -> Result<(usize, Vec<(String, String)>), Error> {
+        let state = self.state(run).await?;
+        Ok(secrets::Secrets::of(&self.shared, &state).await.faults())
+    }
+
     /// Blob bytes by digest.
     ///
     /// # Errors

@@ -52,6 +52,15 @@ impl Secrets {
         Self::of_plan(shared, &state.plan, folder).await
     }
 
+    /// What can't be used, and why; nothing of the values.
+    pub(super) fn faults(&self) -> (usize, Vec<(String, String)>) {
+        let faults = self.found.iter().filter_map(|(name, found)| match found {
+            Found::Value(_) => None,
+            Found::Not(failure) => Some((name.clone(), failure.message.clone())),
+        });
+        (self.found.len(), faults.collect())
+    }
+
     async fn of_plan(shared: &Shared, plan: &Plan, folder: Option<&Path>) -> Self {
         if plan.secrets.is_empty() {
             return Self {
