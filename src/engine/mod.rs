@@ -26,6 +26,7 @@ mod orphan;
 mod perform;
 mod plans;
 mod progress;
+mod protect;
 mod queue;
 mod rerun;
 mod secrets;
@@ -39,7 +40,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 pub use error::Error;
 pub use folder::RunFolder;
-pub use options::{ModeEnvironment, Options, Ports, Variables};
+pub use options::{ModeEnvironment, Options, Ports, Protections, Variables};
 pub use progress::{Note, Progress};
 pub use rerun::{NewFork, Places};
 

@@ -34,6 +34,7 @@ use crate::failure::Failure;
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::Mode;
 use crate::python::analysis::Report;
+use crate::python::outcome::Isolation;
 use crate::time::Timestamp;
 
 /// Values by name, in order.
@@ -367,6 +368,9 @@ pub struct ResultRecorded {
     /// The key of the cache under which it is kept: what the key covers was the same before and after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_as: Option<Digest>,
+    /// What kept the code apart from the rest of the machine.
+    #[serde(default, skip_serializing_if = "Isolation::is_empty")]
+    pub isolation: Isolation,
 }
 
 /// One condition that a switch tried.

@@ -46,6 +46,7 @@ mod flow;
 mod graph_svg;
 mod handlers;
 mod history_golden;
+mod hostile;
 mod inner_runs;
 mod interleavings;
 mod keeping;

@@ -10,6 +10,7 @@ use crate::expression::format_duration;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
+use crate::python::outcome::Isolation;
 use crate::rehearsal::sample::{acted, sample_results};
 use crate::rehearsal::world::{Does, Outcome, World};
 use crate::run::payload::{
@@ -130,6 +131,7 @@ pub(super) fn ended(
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
         cached_as: None,
+        isolation: Isolation::default(),
     };
     Command::AttemptEnded { result, failure }
 }
