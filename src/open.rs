@@ -1,6 +1,8 @@
 //! The composition root: the real store, blobs, executor, clock and network behind the engine's ports. The command
 //! line and the library open a data folder here, so that a run is the same whoever drives it.
 
+mod protect;
+
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io;
@@ -10,7 +12,7 @@ use std::sync::Arc;
 
 use crate::artifact::{self, Blobs};
 use crate::code::{self, Code};
-use crate::config::{Config, ModeSettings};
+use crate::config::{Config, Gateway, ModeSettings};
 use crate::engine::{self, Engine, ModeEnvironment, Ports, Variables};
 use crate::executor::local::{self, LocalExecutor};
 use crate::store;
@@ -124,6 +126,12 @@ impl Place {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect()
         };
+        let gateway = |mode: &ModeSettings| {
+            let variables = mode.gateway.iter().flat_map(Gateway::variables);
+            variables
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()
+        };
         let usual = engine::Options::new(self.data.clone());
         let steps_at_once = config
             .engine
@@ -136,6 +144,11 @@ impl Place {
             timeout: config.execution.local.execution_timeout,
             steps_at_once: steps_at_once.unwrap_or(usual.steps_at_once),
             python: self.python(config),
+            protection: self.protections(config),
+            gateways: ModeEnvironment {
+                read_only: gateway(&modes.read_only),
+                write_access: gateway(&modes.write_access),
+            },
             mode_environment: ModeEnvironment {
                 read_only: variables(&modes.read_only),
                 write_access: variables(&modes.write_access),

@@ -8,6 +8,7 @@ use stepwell::approval::{Decision, Verdict};
 use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Plan, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
+use stepwell::python::outcome::Isolation;
 use stepwell::run::payload::{
     AnalysisReported, AttemptStarted, EffectClass, ResultRecorded, RunCreated, Trigger,
 };
@@ -238,5 +239,6 @@ fn result(step: StepPath, attempt: u32) -> ResultRecorded {
         seconds: 0.1,
         max_rss_bytes: 100 << 20,
         cpu_seconds: 0.1,
+        isolation: Isolation::default(),
     }
 }

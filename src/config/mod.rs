@@ -6,15 +6,19 @@
 mod analysis;
 mod approval;
 mod channels;
+mod control;
 mod engine;
 mod execution;
 mod expand;
 mod limits;
 mod people;
 mod place;
+mod protection;
 
+pub use control::WriteLimits;
 pub use engine::Engine;
 pub use execution::{Execution, Local, ModeSettings, Modes};
+pub use protection::{Gateway, Isolation, Writable};
 
 use std::collections::BTreeMap;
 
@@ -38,6 +42,8 @@ pub struct Config {
     pub engine: Engine,
     /// `limits`: how much an attempt may use and leave.
     pub limits: Limits,
+    /// `control_system`: what may be written to which channel; none = whatever the mode allows.
+    pub write_limits: Option<WriteLimits>,
     /// `channels`: ways to tell people, by name.
     pub channels: BTreeMap<String, Channel>,
     /// `people.roles`: who has which role.
@@ -57,6 +63,7 @@ impl Default for Config {
             analysis: RuleSet::default(),
             engine: Engine::default(),
             limits: Limits::default(),
+            write_limits: None,
             channels: BTreeMap::new(),
             roles: Roles::default(),
             allow_self: true,
@@ -146,6 +153,9 @@ fn read(report: &mut Report<'_>, fields: Fields<'_>, config: &mut Config) {
     }
     if let Some(node) = fields.get("limits") {
         limits::read(report, node, &mut config.limits);
+    }
+    if let Some(node) = fields.get("control_system") {
+        config.write_limits = control::read(report, node);
     }
     if let Some(node) = fields.get("channels") {
         channels::read(report, node, &mut config.channels);

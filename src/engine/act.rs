@@ -11,6 +11,7 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
+use crate::python::outcome::Isolation;
 use crate::run::payload::{AttemptStarted, EffectClass, FileRef, ResultRecorded};
 use crate::run::{Command, RunState, StepState};
 use crate::time::Timestamp;
@@ -157,6 +158,7 @@ fn ended(place: &Place<'_>, done: Done, begun: Timestamp) -> Command {
         seconds: ended.since(begun).as_secs_f64(),
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
+        isolation: Isolation::default(),
     };
     Command::AttemptEnded {
         result,

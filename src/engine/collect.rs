@@ -75,6 +75,7 @@ async fn keep(
         seconds: outcome.seconds,
         max_rss_bytes: outcome.usage.max_rss_bytes,
         cpu_seconds: outcome.usage.user_seconds + outcome.usage.system_seconds,
+        isolation: outcome.isolation.clone(),
     };
     let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);

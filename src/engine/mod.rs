@@ -24,6 +24,7 @@ mod options;
 mod perform;
 mod plans;
 mod progress;
+mod protect;
 mod queue;
 mod rerun;
 mod secrets;
@@ -37,7 +38,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 pub use error::Error;
 pub use folder::RunFolder;
-pub use options::{ModeEnvironment, Options, Ports, Variables};
+pub use options::{ModeEnvironment, Options, Ports, Protections, Variables};
 pub use progress::{Note, Progress};
 pub use rerun::{NewFork, Places};
 

@@ -5,6 +5,7 @@ mod check;
 mod field;
 pub mod graph;
 mod inputs;
+mod isolation;
 mod kind;
 mod millis;
 mod mode;
@@ -23,6 +24,7 @@ pub use ask::{
 pub use check::{FieldFault, check, check_record, parse_given, whole_match};
 pub use field::{Field, FieldType, Items};
 pub use inputs::resolve_inputs;
+pub use isolation::{IsolationLevel, Network, StepLimits};
 pub use kind::{
     Arm, Branch, FailStep, ForeachStep, HttpStep, NotebookStep, NotifyStep, NotifyTarget,
     OnWaitTimeout, ParallelStep, SetStep, SucceedStep, SwitchStep, Tolerance, UntilStep, WaitOn,

@@ -32,6 +32,7 @@ use crate::failure::Failure;
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::Mode;
 use crate::python::analysis::Report;
+use crate::python::outcome::Isolation;
 use crate::time::Timestamp;
 
 /// Values by name, in order.
@@ -362,6 +363,9 @@ pub struct ResultRecorded {
     /// Processor time in seconds, user and kernel.
     #[serde(default)]
     pub cpu_seconds: f64,
+    /// What kept the code apart from the rest of the machine.
+    #[serde(default, skip_serializing_if = "Isolation::is_empty")]
+    pub isolation: Isolation,
 }
 
 /// One condition that a switch tried.

@@ -44,6 +44,7 @@ mod flow;
 mod graph_svg;
 mod handlers;
 mod history_golden;
+mod hostile;
 mod inner_runs;
 mod keeping;
 mod machine;

@@ -9,6 +9,7 @@ use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
+use stepwell::python::outcome::Isolation;
 use stepwell::run::payload::{
     AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
     EffectClass, NotificationSent, PlanMigrated, ResultRecorded, RunCreated, Trigger, Values,
@@ -547,6 +548,7 @@ pub(crate) fn result(path: &StepPath, attempt: u32, results: Option<Value>) -> R
         seconds: 0.0,
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
+        isolation: Isolation::default(),
     }
 }
 

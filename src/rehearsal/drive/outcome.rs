@@ -9,6 +9,7 @@ use crate::code;
 use crate::expression::format_duration;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Step, StepKind};
+use crate::python::outcome::Isolation;
 use crate::rehearsal::sample::{acted, sample_results};
 use crate::rehearsal::world::{Does, Outcome, World};
 use crate::run::payload::{AttemptStarted, EffectClass, ResultRecorded};
@@ -114,6 +115,7 @@ pub(super) fn ended(
         seconds: outcome.takes.as_secs_f64(),
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
+        isolation: Isolation::default(),
     };
     Command::AttemptEnded { result, failure }
 }
