@@ -271,7 +271,8 @@ fn due(
                     let inside = History::load(Arc::clone(shared), run).await?;
                     due(shared, Arc::clone(inside.state())).await?
                 }
-                Effect::Analyse { .. }
+                Effect::LookUp { .. }
+                | Effect::Analyse { .. }
                 | Effect::Execute { .. }
                 | Effect::Act { .. }
                 | Effect::Attend { .. }

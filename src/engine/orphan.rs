@@ -54,6 +54,9 @@ pub(super) fn made_by(command: &Command) -> Option<RunId> {
         | Command::Unpause
         | Command::Signal { .. }
         | Command::Vote(_)
+        | Command::Reused(_)
+        | Command::Missed(_)
+        | Command::BypassCache(_)
         | Command::Analysed(_)
         | Command::AnalysisFailed { .. }
         | Command::Admit { .. }

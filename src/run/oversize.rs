@@ -26,6 +26,7 @@ pub fn instead(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
     match event {
         Event::StepReady(ready) => failed(&ready.step),
         Event::StepSucceeded(succeeded) => failed(&succeeded.step),
+        Event::StepReused(reused) => failed(&reused.step),
         Event::MapExpanded(expanded) => failed(&expanded.step),
         Event::ApprovalRequested(request) => failed(&request.step),
         Event::AnalysisReported(report) => failed(&report.step),
@@ -92,6 +93,8 @@ pub fn instead(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
         | Event::StepAdmitted(_)
         | Event::DeadlinePassed(_)
         | Event::StepCopied(_)
+        | Event::CacheMissed(_)
+        | Event::CacheBypassed(_)
         | Event::SlotsReleased(_)
         | Event::AttemptStarted(_)
         | Event::AttemptSucceeded(_)

@@ -284,6 +284,7 @@ impl Chance {
                     by: "ada".to_owned(),
                     reason: None,
                     seen: None,
+                    bypass: stepwell::run::payload::CacheBypassed::default(),
                 };
                 let _ = self.run.submit(again);
             }

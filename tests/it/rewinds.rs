@@ -345,6 +345,7 @@ fn handlers_run_again_for_the_end_after_a_retry() {
         by: "ada".to_owned(),
         reason: None,
         seen: None,
+        bypass: stepwell::run::payload::CacheBypassed::default(),
     };
     let mut run = Simulation::new(&plan_of(&yaml), &json!({}));
     run.rest(&mut boom());
