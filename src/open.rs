@@ -2,6 +2,7 @@
 //! line and the library open a data folder here, so that a run is the same whoever drives it.
 
 mod generators;
+mod protect;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use crate::artifact::{self, Blobs};
 use crate::code::{self, Code};
-use crate::config::{Config, ModeSettings};
+use crate::config::{Config, Gateway, ModeSettings};
 use crate::engine::{self, Engine, ModeEnvironment, Ports, Variables};
 use crate::executor::local::{self, LocalExecutor};
 use crate::store;
@@ -41,7 +42,7 @@ pub struct Place {
 }
 
 /// An open data folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Opened {
     /// The engine.
     pub engine: Engine,
@@ -132,6 +133,12 @@ impl Place {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect()
         };
+        let gateway = |mode: &ModeSettings| {
+            let variables = mode.gateway.iter().flat_map(Gateway::variables);
+            variables
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()
+        };
         let usual = engine::Options::new(self.data.clone());
         let steps_at_once = config
             .engine
@@ -144,6 +151,11 @@ impl Place {
             timeout: config.execution.local.execution_timeout,
             steps_at_once: steps_at_once.unwrap_or(usual.steps_at_once),
             python: self.python(config),
+            protection: self.protections(config),
+            gateways: ModeEnvironment {
+                read_only: gateway(&modes.read_only),
+                write_access: gateway(&modes.write_access),
+            },
             mode_environment: ModeEnvironment {
                 read_only: variables(&modes.read_only),
                 write_access: variables(&modes.write_access),

@@ -8,6 +8,7 @@ use stepwell::approval::{Decision, Verdict};
 use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Plan, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
+use stepwell::python::outcome::Isolation;
 use stepwell::run::payload::{
     AnalysisReported, AttemptStarted, EffectClass, Phase, ResultRecorded, RunCreated, Trigger,
 };
@@ -144,6 +145,7 @@ impl History {
                 failure: None,
             }),
             owed @ (Effect::Kill { .. }
+            | Effect::LookUp { .. }
             | Effect::WakeAt { .. }
             | Effect::Act { .. }
             | Effect::Generate { .. }
@@ -241,5 +243,7 @@ fn result(step: StepPath, attempt: u32) -> ResultRecorded {
         seconds: 0.1,
         max_rss_bytes: 100 << 20,
         cpu_seconds: 0.1,
+        cached_as: None,
+        isolation: Isolation::default(),
     }
 }

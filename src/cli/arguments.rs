@@ -56,6 +56,7 @@ pub(super) enum Command {
     Analyze(command::analyze::Arguments),
     Test(command::test::Arguments),
     Run(command::run::Arguments),
+    Exec(command::exec::Arguments),
     List(command::list::Arguments),
     Show(command::show::Arguments),
     Events(command::events::Arguments),

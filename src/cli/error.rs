@@ -9,6 +9,7 @@ use crate::code::{self, Code};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::plan::FieldFault;
 use crate::run::Refusal;
+use crate::service::{ErrorCategory, PythonExecutorError};
 use crate::store::AppendError;
 use crate::{artifact, engine, open, store};
 
@@ -113,6 +114,8 @@ impl From<store::Error> for Error {
             | store::Error::Corrupt(_)
             | store::Error::Body(_)
             | store::Error::Disk(_)
+            | store::Error::TooManyWatches { .. }
+            | store::Error::WriterDied(_)
             | store::Error::Closed => Exit::Internal,
         };
         let told = Self::new(exit, code, with_causes(&error));
@@ -129,6 +132,8 @@ impl From<store::Error> for Error {
             | store::Error::Newer { .. }
             | store::Error::Corrupt(_)
             | store::Error::Body(_)
+            | store::Error::TooManyWatches { .. }
+            | store::Error::WriterDied(_)
             | store::Error::Closed => told.help(explained(code)),
         }
     }
@@ -155,6 +160,19 @@ impl From<open::Error> for Error {
             open::Error::Store(error) => error.into(),
             open::Error::Blobs(error) => error.into(),
         }
+    }
+}
+
+impl From<PythonExecutorError> for Error {
+    fn from(error: PythonExecutorError) -> Self {
+        let exit = match error.category() {
+            ErrorCategory::Configuration | ErrorCategory::Code => Exit::Usage,
+            ErrorCategory::Workflow | ErrorCategory::PolicySafety => Exit::Failed,
+            ErrorCategory::Infrastructure | ErrorCategory::ServiceError => Exit::Internal,
+        };
+        let code = Code::find(error.code()).unwrap_or(code::INTERNAL);
+        let told = Self::new(exit, code, error.message());
+        error.detail().hint.iter().fold(told, Self::help)
     }
 }
 

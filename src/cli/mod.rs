@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+mod bypass;
 mod command;
 mod compile;
 mod confirm;
@@ -159,6 +160,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Schedule(arguments) => command::schedule::perform(context, &arguments),
         Command::Schema(arguments) => command::schema::perform(context, &arguments),
         Command::Run(arguments) => command::run::perform(context, arguments).await,
+        Command::Exec(arguments) => command::exec::perform(context, arguments).await,
         Command::List(arguments) => command::list::perform(context, &arguments).await,
         Command::Show(arguments) => command::show::perform(context, &arguments).await,
         Command::Events(arguments) => command::events::perform(context, &arguments).await,

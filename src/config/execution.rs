@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::protection::{self, Gateway, Isolation, Writable};
 use super::{Config, place};
 use crate::approval::ModePolicy;
 use crate::code;
-use crate::plan::Mode;
+use crate::plan::{Mode, Network};
 use crate::workflow::quantity;
 use crate::workflow::yaml::{self, Keys, Kind, Node, Report};
 
@@ -50,6 +51,12 @@ pub struct ModeSettings {
     pub description: String,
     /// `environment`: variables of the processes; those of a step go before.
     pub environment: IndexMap<String, String>,
+    /// `network`: whether the code reaches it.
+    pub network: Network,
+    /// `writable`: where it may write outside its own folder; none = as usual for the mode.
+    pub writable: Option<Writable>,
+    /// `gateway`: the way to the control system.
+    pub gateway: Option<Gateway>,
 }
 
 /// Code as processes of this machine.
@@ -59,6 +66,8 @@ pub struct Local {
     pub python_env_path: Option<String>,
     /// `execution_timeout`: longest time of an attempt whose step says nothing.
     pub execution_timeout: Duration,
+    /// `isolation`, `hide`: how far code is kept apart.
+    pub isolation: Isolation,
 }
 
 impl Default for Local {
@@ -66,20 +75,15 @@ impl Default for Local {
         Self {
             python_env_path: None,
             execution_timeout: TIMEOUT_DEFAULT,
+            isolation: Isolation::default(),
         }
     }
 }
 
 const EXECUTION: Keys = Keys {
     what: "`execution`",
-    now: &["execution_method", "modes", "local"],
-    later: &[
-        "container",
-        "epics",
-        "select",
-        "code_generator",
-        "generators",
-    ],
+    now: &["execution_method", "modes", "local", "epics"],
+    later: &["container", "select", "code_generator", "generators"],
 };
 
 const MODES: Keys = Keys {
@@ -95,13 +99,22 @@ const MODE: Keys = Keys {
         "requires_approval",
         "description",
         "environment",
+        "network",
+        "writable",
+        "gateway",
     ],
-    later: &["kernel_name", "gateway"],
+    later: &["kernel_name"],
+};
+
+const EPICS: Keys = Keys {
+    what: "`epics`",
+    now: &["gateways"],
+    later: &[],
 };
 
 const LOCAL: Keys = Keys {
     what: "`local`",
-    now: &["python_env_path", "execution_timeout"],
+    now: &["python_env_path", "execution_timeout", "isolation", "hide"],
     later: &[],
 };
 
@@ -141,6 +154,9 @@ pub(super) fn read(report: &mut Report<'_>, node: &Node, config: &mut Config) {
             read_mode(report, &entry.node, settings, policy);
         }
     }
+    if let Some(node) = fields.get("epics") {
+        read_epics(report, node, &mut config.execution.modes);
+    }
     if let Some(node) = fields.get("local") {
         read_local(report, node, &mut config.execution.local);
     }
@@ -167,6 +183,10 @@ fn read_mode(
     if let Some(text) = description.and_then(|node| yaml::text(report, node)) {
         text.clone_into(&mut settings.description);
     }
+    settings.network = protection::network(report, fields).unwrap_or_default();
+    settings.writable = protection::writable(report, fields);
+    let gateway = fields.get("gateway");
+    settings.gateway = gateway.and_then(|node| protection::gateway(report, node));
     let entries = fields
         .get("environment")
         .and_then(|node| yaml::map(report, node));
@@ -186,6 +206,30 @@ fn read_mode(
     }
 }
 
+/// `epics.gateways`: the same as `gateway` of the modes.
+fn read_epics(report: &mut Report<'_>, node: &Node, modes: &mut Modes) {
+    let gateways = yaml::fields(report, node, &EPICS)
+        .and_then(|fields| fields.get("gateways"))
+        .and_then(|node| yaml::fields(report, node, &MODES));
+    let Some(gateways) = gateways else {
+        return;
+    };
+    for (names, settings) in [
+        (["read_only", "readonly"], &mut modes.read_only),
+        (["write_access", "readwrite"], &mut modes.write_access),
+    ] {
+        let [first, second] = names.map(|name| gateways.entry(name));
+        let Some(entry) = place::one_of(report, first, second) else {
+            continue;
+        };
+        if settings.gateway.is_some() {
+            let message = "the mode has a `gateway` already";
+            report.error(code::CONFLICTING_KEYS, entry.key_span, message);
+        }
+        settings.gateway = protection::gateway(report, &entry.node);
+    }
+}
+
 fn read_local(report: &mut Report<'_>, node: &Node, local: &mut Local) {
     let Some(fields) = yaml::fields(report, node, &LOCAL) else {
         return;
@@ -198,6 +242,7 @@ fn read_local(report: &mut Report<'_>, node: &Node, local: &mut Local) {
         .and_then(|node| yaml::text(report, node))
         .filter(|path| !path.is_empty())
         .map(str::to_owned);
+    protection::isolation(report, fields, &mut local.isolation);
     let timeout = fields.get("execution_timeout");
     if let Some(timeout) = timeout.and_then(|node| seconds(report, node)) {
         local.execution_timeout = timeout;

@@ -14,8 +14,11 @@ const LIMITS: Keys = Keys {
         "memory",
         "files",
         "open_files",
+        "cpu_time",
+        "processes",
+        "disk",
     ],
-    later: &["cpu", "processes"],
+    later: &["cpu"],
 };
 
 /// Fewest open files with which an interpreter starts.
@@ -42,6 +45,15 @@ pub(super) fn read(report: &mut Report<'_>, node: &Node, limits: &mut Limits) {
     limits.memory_bytes = fields
         .get("memory")
         .and_then(|node| quantity::size(report, node));
+    limits.disk_bytes_max = fields
+        .get("disk")
+        .and_then(|node| quantity::size(report, node));
+    limits.cpu_time = fields
+        .get("cpu_time")
+        .and_then(|node| quantity::duration(report, node));
+    limits.processes_max = fields
+        .get("processes")
+        .and_then(|node| yaml::whole(report, node, 1, OPEN_FILES_MAX));
     let files = fields.get("files");
     if let Some(count) = files.and_then(|node| yaml::whole(report, node, 1, FILES_MAX)) {
         limits.files_max = count;

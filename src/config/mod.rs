@@ -6,6 +6,7 @@
 mod analysis;
 mod approval;
 mod channels;
+mod control;
 mod engine;
 mod execution;
 mod expand;
@@ -13,10 +14,13 @@ mod generators;
 mod limits;
 mod people;
 mod place;
+mod protection;
 
+pub use control::WriteLimits;
 pub use engine::Engine;
 pub use execution::{Execution, Local, ModeSettings, Modes};
 pub use generators::{Generator, GeneratorKind, Settings as GeneratorSettings};
+pub use protection::{Gateway, Isolation, Writable};
 
 use std::collections::BTreeMap;
 
@@ -43,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// `generators` and `default_generator`: who writes code for tasks.
     pub generators: GeneratorSettings,
+    /// `control_system`: what may be written to which channel; none = whatever the mode allows.
+    pub write_limits: Option<WriteLimits>,
     /// `channels`: ways to tell people, by name.
     pub channels: BTreeMap<String, Channel>,
     /// `people.roles`: who has which role.
@@ -63,6 +69,7 @@ impl Default for Config {
             engine: Engine::default(),
             limits: Limits::default(),
             generators: GeneratorSettings::default(),
+            write_limits: None,
             channels: BTreeMap::new(),
             roles: Roles::default(),
             allow_self: true,
@@ -160,6 +167,9 @@ fn read(report: &mut Report<'_>, fields: Fields<'_>, config: &mut Config) {
     }
     if let Some(entry) = fields.entry("default_generator") {
         generators::read_default(report, entry, &mut config.generators);
+    }
+    if let Some(node) = fields.get("control_system") {
+        config.write_limits = control::read(report, node);
     }
     if let Some(node) = fields.get("channels") {
         channels::read(report, node, &mut config.channels);

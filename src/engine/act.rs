@@ -11,6 +11,7 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
+use crate::python::outcome::Isolation;
 use crate::run::payload::{AttemptStarted, EffectClass, FileRef, Phase, ResultRecorded};
 use crate::run::{Command, RunState, StepState};
 use crate::time::Timestamp;
@@ -158,6 +159,8 @@ fn ended(place: &Place<'_>, done: Done, begun: Timestamp) -> Command {
         seconds: ended.since(begun).as_secs_f64(),
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
+        cached_as: None,
+        isolation: Isolation::default(),
     };
     Command::AttemptEnded {
         result,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::folder::RunFolder;
 use super::secrets::Secrets;
-use super::{Error, Shared, files, generate, notebook};
+use super::{Error, Shared, cache, files, generate, notebook};
 use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
@@ -22,7 +22,7 @@ pub(super) async fn ended(
 ) -> Command {
     let outcome = Secrets::of(shared, state).await.clean(outcome);
     match keep(shared, state, (step, path), attempt, &outcome).await {
-        Ok(result) => {
+        Ok(mut result) => {
             let failure = match outcome.status {
                 OutcomeStatus::Succeeded => {
                     generate::remember(shared, state, step, path).await;
@@ -30,6 +30,9 @@ pub(super) async fn ended(
                 }
                 OutcomeStatus::Failed(failure) => Some(failure),
             };
+            if failure.is_none() {
+                result.cached_as = cache::still(shared, state, (step, path)).await;
+            }
             Command::AttemptEnded { result, failure }
         }
         Err(error) => not_kept(step, path, attempt, &error),
@@ -78,6 +81,8 @@ async fn keep(
         seconds: outcome.seconds,
         max_rss_bytes: outcome.usage.max_rss_bytes,
         cpu_seconds: outcome.usage.user_seconds + outcome.usage.system_seconds,
+        cached_as: None,
+        isolation: outcome.isolation.clone(),
     };
     let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);

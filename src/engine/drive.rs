@@ -7,14 +7,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::Error;
+use super::cache;
 use super::child;
 use super::history::History;
 use super::key::Key;
+use super::orphan;
 use super::perform::perform;
 use super::task::{Driver, Input};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
+use crate::run::payload::{CacheMissed, Miss, Parts};
 use crate::run::{Actor, Command, Effect, Refusal, RunState, effects};
 use crate::store::Watch;
 
@@ -79,7 +82,11 @@ pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<Ru
                     resting.remove(&Key::Child(step.clone()));
                 }
                 if let Some(command) = command {
+                    let kept = cache::to_keep(&command);
                     take(&mut history, command).await?;
+                    if let Some(step) = kept {
+                        cache::keep(&driver.shared, history.state(), &step).await;
+                    }
                 } else if let Key::Child(step) = &key {
                     let news =
                         child::news(driver.clone(), Arc::clone(history.state()), step.clone());
@@ -133,9 +140,13 @@ fn worker() -> Actor {
 
 /// A completion that comes too late changes nothing: what it speaks of was decided otherwise meanwhile.
 async fn take(history: &mut History, command: Command) -> Result<(), Error> {
+    let made = orphan::made_by(&command);
     match history.submit(command, worker()).await {
         Err(Error::Refused(refusal)) => {
             tracing::debug!(run = %history.state().run, %refusal, "a completion was stale");
+            if let Some(run) = made {
+                orphan::put_down(history.shared(), run).await;
+            }
             Ok(())
         }
         other => other,
@@ -193,6 +204,16 @@ fn ended(
                     step: step.clone(),
                     failure: Failure::new(FailureKind::Internal, code::INTERNAL, evidence),
                 }),
+                // The code runs, then.
+                Key::LookUp(step) => Some(Command::Missed(CacheMissed {
+                    step: step.clone(),
+                    key: None,
+                    parts: Parts::new(),
+                    reason: Miss::Lost {
+                        run: None,
+                        why: evidence,
+                    },
+                })),
                 Key::Child(_)
                 | Key::News(_)
                 | Key::CancelChild(_)

@@ -8,7 +8,7 @@ use super::folder::RunFolder;
 use super::progress::{Note, Progress};
 use super::secrets::Secrets;
 use super::task::Driver;
-use super::{Shared, act, collect, generate};
+use super::{Shared, act, collect, generate, protect};
 use crate::code;
 use crate::executor::{Adoption, Job, NanPolicy, Outcome};
 use crate::failure::Failure;
@@ -158,6 +158,8 @@ async fn carry_out(
             .iter()
             .map(|(name, value)| (name.clone(), value.clone())),
     );
+    // After the step's own: a step does not choose another way to the control system.
+    env.extend(shared.options.gateways.of(python.mode).clone());
     if let Some(key) = &step_state.idempotency_key {
         env.insert(IDEMPOTENCY_KEY.to_owned(), key.clone());
     }
@@ -174,7 +176,8 @@ async fn carry_out(
         env,
         secrets: secrets.of_step(step, &step_state.env)?,
         timeout: step.timeout.unwrap_or(shared.options.timeout),
-        limits: shared.options.limits,
+        limits: protect::limits(shared.options.limits, python),
+        protection: protect::protection(&shared.options.protection, python),
         nan: NanPolicy::default(),
         artifacts: step.artifacts.clone(),
         source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),

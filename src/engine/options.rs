@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Error;
 use crate::approval::{Policy, Roles};
 use crate::artifact::Blobs;
-use crate::executor::{Executor, Limits};
+use crate::executor::{Executor, Limits, Protection};
 use crate::generator::Generators;
 use crate::id::Digest;
 use crate::plan::Mode;
@@ -77,6 +77,40 @@ impl ModeEnvironment {
     }
 }
 
+/// How code of each mode is kept apart from the rest of the machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Protections {
+    /// For `read_only`.
+    pub read_only: Protection,
+    /// For `write_access`.
+    pub write_access: Protection,
+}
+
+impl Default for Protections {
+    fn default() -> Self {
+        let mut write_access = Protection {
+            writes_outside: true,
+            ..Protection::default()
+        };
+        write_access.guard.allows_writes = true;
+        Self {
+            read_only: Protection::default(),
+            write_access,
+        }
+    }
+}
+
+impl Protections {
+    /// The protection of a mode.
+    #[must_use]
+    pub fn of(&self, mode: Mode) -> &Protection {
+        match mode {
+            Mode::ReadOnly => &self.read_only,
+            Mode::WriteAccess => &self.write_access,
+        }
+    }
+}
+
 /// The environment of the engine's process, where secrets are looked for. What is printed of it has no values.
 #[derive(Clone, Default)]
 pub struct Variables(BTreeMap<String, String>);
@@ -120,6 +154,10 @@ pub struct Options {
     pub steps_at_once: usize,
     /// Interpreter or virtual environment of steps that name no packages.
     pub python: Option<PathBuf>,
+    /// How code is kept apart, by mode.
+    pub protection: Protections,
+    /// Variables that say where the control system is, by mode; nothing goes before them.
+    pub gateways: ModeEnvironment,
     /// Environment variables by mode.
     pub mode_environment: ModeEnvironment,
     /// Ways to tell people, by name.
@@ -148,6 +186,8 @@ impl Options {
             timeout: Duration::from_secs(3_600),
             steps_at_once: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             python: None,
+            protection: Protections::default(),
+            gateways: ModeEnvironment::default(),
             mode_environment: ModeEnvironment::default(),
             channels: BTreeMap::new(),
             generators: Generators::default(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::task::Driver;
-use super::{act, analyse, child, execute, generate, slots, tell};
+use super::{act, analyse, cache, child, execute, generate, slots, tell};
 use crate::run::{Command, Effect, Life, RunState};
 
 /// Performs one effect of the run as it stood when the effect was owed.
@@ -19,6 +19,7 @@ pub(super) async fn perform(
         Effect::Generate { step, attempt } => {
             generate::generate(&driver, &state, &step, attempt).await
         }
+        Effect::LookUp { step } => cache::look_up(&driver, &state, &step).await,
         Effect::Execute { step, attempt } => {
             execute::execute(&driver, &state, &step, attempt).await
         }

@@ -9,7 +9,7 @@ use super::{Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executo
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
-use crate::python::outcome::{Outcome, OutcomeStatus, StreamFile, Usage};
+use crate::python::outcome::{Isolation, Outcome, OutcomeStatus, StreamFile, Usage};
 use crate::time::BoxFuture;
 
 /// How a fake attempt goes.
@@ -60,6 +60,7 @@ fn empty(status: OutcomeStatus) -> Outcome {
         seconds: 0.0,
         usage: Usage::default(),
         python: "3.0.0".to_owned(),
+        isolation: Isolation::default(),
     }
 }
 
@@ -218,6 +219,7 @@ mod tests {
             secrets: crate::executor::JobSecrets::default(),
             timeout: std::time::Duration::ZERO,
             limits: crate::executor::Limits::default(),
+            protection: crate::executor::Protection::default(),
             nan: crate::executor::NanPolicy::Refuse,
             artifacts: Vec::new(),
             source_folder: None,

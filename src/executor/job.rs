@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Environment;
+use super::{Environment, Protection};
 use crate::id::{RunId, StepPath};
 use crate::plan::Mode;
 
@@ -41,6 +41,9 @@ pub struct Job {
     pub timeout: Duration,
     /// How much it may use and leave.
     pub limits: Limits,
+    /// How far it is kept apart from the rest of the machine.
+    #[serde(default)]
+    pub protection: Protection,
     /// What happens to NaN and infinities in `results`.
     pub nan: NanPolicy,
     /// Patterns of the files that are kept as artifacts; empty = every file.
@@ -104,8 +107,14 @@ pub struct Limits {
     pub artifact_bytes_max: u64,
     /// Number of figures and of artifacts, each.
     pub files_max: u32,
-    /// Bytes of address space of each process; `None` is no limit.
+    /// Bytes of address space of each process, and of the memory of all together; `None` is no limit.
     pub memory_bytes: Option<u64>,
+    /// Processor time of all processes together.
+    pub cpu_time: Option<Duration>,
+    /// Processes and threads at the same time.
+    pub processes_max: Option<u32>,
+    /// Bytes of everything that the attempt has on the disk.
+    pub disk_bytes_max: Option<u64>,
     /// Open files of each process.
     pub open_files_max: u64,
 }
@@ -119,6 +128,9 @@ impl Default for Limits {
             artifact_bytes_max: 1024 * MIB,
             files_max: 200,
             memory_bytes: None,
+            cpu_time: None,
+            processes_max: None,
+            disk_bytes_max: None,
             open_files_max: 4096,
         }
     }

@@ -9,6 +9,7 @@ mod installer;
 mod interpreter;
 mod job;
 pub mod local;
+mod protection;
 pub mod report;
 pub mod verdict;
 
@@ -17,9 +18,12 @@ use std::path::Path;
 
 pub use environment::{Environment, EnvironmentIdentity, EnvironmentSpec};
 pub use job::{Job, JobSecrets, Limits, NanPolicy};
+pub use protection::{ChannelLimit, ChannelLimits, Guard, Protection, Verify};
 
 use crate::failure::Failure;
-pub use crate::python::outcome::{Outcome, OutcomeStatus, OutputFile, StreamFile, Usage};
+pub use crate::python::outcome::{
+    Isolation, Layer, Outcome, OutcomeStatus, OutputFile, StreamFile, Usage,
+};
 use crate::redact::Redactor;
 use crate::time::BoxFuture;
 

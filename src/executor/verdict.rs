@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::Limits;
 use super::report::{End, Exception, Refused, Report};
 use crate::code::{self, Code};
 use crate::failure::{Failure, FailureKind};
@@ -22,6 +23,21 @@ pub enum Stop {
     Timeout,
     /// Somebody cancelled it.
     Cancel,
+    /// It used more than it may.
+    Limit(Limit),
+}
+
+/// What an attempt has too much of, as seen from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Memory of all processes together.
+    Memory,
+    /// Processor time of all processes together.
+    CpuTime,
+    /// Processes and threads.
+    Processes,
+    /// Bytes on the disk.
+    Disk,
 }
 
 /// Everything that was seen of an attempt.
@@ -41,9 +57,16 @@ pub struct Seen<'a> {
     pub stderr_tail: &'a str,
     /// The time-out, in seconds.
     pub timeout_seconds: f64,
+    /// Its limits.
+    pub limits: Limits,
 }
 
 const SIGKILL: i32 = 9;
+const SIGXCPU: i32 = 24;
+/// `EMFILE`: the process has as many open files as it may.
+const TOO_MANY_FILES: i32 = 24;
+/// `EAGAIN`: among others, there are as many processes as there may be.
+const TRY_AGAIN: i32 = 11;
 /// `ENOSPC` and `EDQUOT`: the disk, or the share of it, is full.
 const DISK_FULL: [i32; 2] = [28, 122];
 /// `EFBIG`: a single file grew beyond the limit.
@@ -70,6 +93,7 @@ pub fn judge(seen: &Seen<'_>, notes: &mut Vec<String>) -> Option<Failure> {
     match seen.stop {
         Some(Stop::Timeout) => return Some(timed_out(seen)),
         Some(Stop::Cancel) => return Some(cancelled(seen)),
+        Some(Stop::Limit(limit)) => return Some(exceeded(limit, seen)),
         None => {}
     }
     let Some(report) = seen.report else {
@@ -78,7 +102,7 @@ pub fn judge(seen: &Seen<'_>, notes: &mut Vec<String>) -> Option<Failure> {
     let failure = match &report.end {
         End::Exit { status: 0, .. } => report.results.as_ref().map(refused),
         End::Exit { status, message } => Some(exit_status(*status, message, seen.stderr_tail)),
-        End::Exception(exception) => Some(raised(exception)),
+        End::Exception(exception) => Some(raised(exception, &seen.limits)),
     };
     let status = i32::from(failure.is_some());
     if seen.exit != Exit::Status(status) {
@@ -115,6 +139,45 @@ fn cancelled(seen: &Seen<'_>) -> Failure {
     failure
 }
 
+/// The supervisor has looked, and it was too much.
+fn exceeded(limit: Limit, seen: &Seen<'_>) -> Failure {
+    let limits = &seen.limits;
+    let (code, what, allowed) = match limit {
+        Limit::Memory => (
+            code::MEMORY_EXCEEDED,
+            "its processes took more memory together",
+            limits.memory_bytes.map(|bytes| format!("{bytes} bytes")),
+        ),
+        Limit::CpuTime => (
+            code::CPU_TIME_EXCEEDED,
+            "its processes took more processor time together",
+            limits
+                .cpu_time
+                .map(|time| format!("{} s", time.as_secs_f64())),
+        ),
+        Limit::Processes => (
+            code::PROCESSES_EXCEEDED,
+            "it had more processes and threads",
+            limits.processes_max.map(|count| count.to_string()),
+        ),
+        Limit::Disk => (
+            code::DISK_EXCEEDED,
+            "it had more on the disk",
+            limits.disk_bytes_max.map(|bytes| format!("{bytes} bytes")),
+        ),
+    };
+    let allowed = allowed.unwrap_or_default();
+    let mut failure = Failure::new(
+        FailureKind::Resources,
+        code,
+        format!("the code was stopped: {what} than it may, which is {allowed}"),
+    )
+    .hint("let the step do less at a time, or raise its `limits`")
+    .detail(json!({"limit": allowed}));
+    failure.traceback = traceback_of(seen.report);
+    failure
+}
+
 /// Where the code was when it was interrupted.
 fn traceback_of(report: Option<&Report>) -> Option<String> {
     match &report?.end {
@@ -132,6 +195,7 @@ fn without_report(seen: &Seen<'_>) -> Failure {
             "the interpreter was killed by the system, most likely because memory ran out",
         )
         .hint("give the step less data at a time, or the machine more memory"),
+        Exit::Signal(SIGXCPU) => exceeded(Limit::CpuTime, seen),
         Exit::Signal(signal) => Failure::new(
             FailureKind::Code,
             code::CRASHED,
@@ -190,8 +254,8 @@ fn refused(refused: &Refused) -> Failure {
     Failure::new(FailureKind::Code, code, refused.message.clone()).hint(refused.hint.clone())
 }
 
-fn raised(exception: &Exception) -> Failure {
-    let (kind, code, hint) = sort(exception);
+fn raised(exception: &Exception, limits: &Limits) -> Failure {
+    let (kind, code, hint) = sort(exception, limits);
     let message = if exception.message.is_empty() {
         exception.class.clone()
     } else {
@@ -207,7 +271,7 @@ fn raised(exception: &Exception) -> Failure {
     }))
 }
 
-fn sort(exception: &Exception) -> (FailureKind, Code, Option<String>) {
+fn sort(exception: &Exception, limits: &Limits) -> (FailureKind, Code, Option<String>) {
     if exception.memory {
         let hint = "give the step less data at a time, or raise its memory limit";
         return (
@@ -226,7 +290,26 @@ fn sort(exception: &Exception) -> (FailureKind, Code, Option<String>) {
         );
         return (FailureKind::Code, code::MODULE_MISSING, Some(hint));
     }
+    let counted = limits.processes_max.is_some();
+    let no_thread =
+        exception.class == "RuntimeError" && exception.message == "can't start new thread";
+    if counted && (no_thread || forked_in_vain(exception)) {
+        let hint = "start fewer processes and threads, or raise `processes` of the step's `limits`";
+        return (
+            FailureKind::Resources,
+            code::PROCESSES_EXCEEDED,
+            Some(hint.to_owned()),
+        );
+    }
     match exception.errno {
+        Some(TOO_MANY_FILES) => {
+            let hint = "close files (`with open(…)`), or raise `open_files` of the step's `limits`";
+            (
+                FailureKind::Resources,
+                code::OPEN_FILES_EXCEEDED,
+                Some(hint.to_owned()),
+            )
+        }
         Some(errno) if DISK_FULL.contains(&errno) => {
             let hint = "free space on the disk of the data folder";
             (
@@ -249,6 +332,25 @@ fn sort(exception: &Exception) -> (FailureKind, Code, Option<String>) {
             surroundings(exception).map(str::to_owned),
         ),
     }
+}
+
+/// Whether a process could not be made since there are as many as there may be.
+fn forked_in_vain(exception: &Exception) -> bool {
+    let last = exception
+        .traceback
+        .trim_end()
+        .lines()
+        .rev()
+        .nth(1)
+        .unwrap_or_default();
+    let call = exception
+        .traceback
+        .trim_end()
+        .lines()
+        .rev()
+        .nth(2)
+        .unwrap_or_default();
+    exception.errno == Some(TRY_AGAIN) && (last.contains("fork") || call.contains("fork"))
 }
 
 /// What a script from elsewhere does not find in a step.
@@ -295,6 +397,7 @@ mod tests {
             launch_error: None,
             stderr_tail: "",
             timeout_seconds: 1.0,
+            limits: Limits::default(),
         }
     }
 

@@ -3,8 +3,10 @@
 mod ask;
 mod check;
 mod field;
+mod files;
 pub mod graph;
 mod inputs;
+mod isolation;
 mod kind;
 mod millis;
 mod mode;
@@ -23,7 +25,9 @@ pub use ask::{
 };
 pub use check::{FieldFault, check, check_record, parse_given, whole_match};
 pub use field::{Field, FieldType, Items};
+pub use files::visit_files;
 pub use inputs::resolve_inputs;
+pub use isolation::{IsolationLevel, Network, StepLimits};
 pub use kind::{
     Arm, Branch, FailStep, ForeachStep, HttpStep, NotebookStep, NotifyStep, NotifyTarget,
     OnWaitTimeout, ParallelStep, SetStep, SucceedStep, SwitchStep, Tolerance, UntilStep, WaitOn,

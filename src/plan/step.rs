@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalStep, ApproveCode, Concurrency, FailStep, Field, ForeachStep, HttpStep, Mode,
-    NotebookStep, NotifyStep, ParallelStep, SetStep, SucceedStep, SwitchStep, TaskStep, UntilStep,
-    WaitStep, WorkflowStep, millis,
+    ApprovalStep, ApproveCode, Concurrency, FailStep, Field, ForeachStep, HttpStep, IsolationLevel,
+    Mode, NotebookStep, NotifyStep, ParallelStep, SetStep, StepLimits, SucceedStep, SwitchStep,
+    TaskStep, UntilStep, WaitStep, WorkflowStep, millis,
 };
 use crate::expression::{Expression, Template};
 use crate::failure::FailureKind;
@@ -396,6 +396,12 @@ pub struct PythonStep {
     /// `approve_code:`; asks in addition to the policy, never instead of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approve_code: Option<ApproveCode>,
+    /// How much an attempt may use, where the step says it.
+    #[serde(default, skip_serializing_if = "StepLimits::is_empty")]
+    pub limits: StepLimits,
+    /// How far the code is kept apart, where the step says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<IsolationLevel>,
 }
 
 impl PythonStep {

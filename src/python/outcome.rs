@@ -29,6 +29,43 @@ pub struct Outcome {
     pub usage: Usage,
     /// Version of Python, for example `3.11.7`; empty when the interpreter never said.
     pub python: String,
+    /// What kept the code apart from the rest of the machine.
+    #[serde(default)]
+    pub isolation: Isolation,
+}
+
+/// What kept the code of an attempt apart from the rest of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Isolation {
+    /// The layers, those that did not hold included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
+    /// Whether the process was forked from a parent that had imported libraries before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warm: bool,
+    /// Why it was not, when it could have been.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cold_because: String,
+}
+
+impl Isolation {
+    /// Whether nothing is known of it: the attempt was no code, or is older than this record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One layer of isolation, as it was for an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Its name, for example `landlock`.
+    pub name: String,
+    /// Whether it held.
+    pub held: bool,
+    /// What it kept out; or why it did not hold.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// Succeeded, or failed and why.

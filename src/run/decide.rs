@@ -1,6 +1,7 @@
 //! Commands become events, or are refused. Only the fact itself is decided here; what follows from it is
 //! bookkeeping ([`super::advance`]).
 
+mod cache;
 mod child;
 mod queue;
 mod signal;
@@ -59,6 +60,9 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
         Command::Vote(vote) => vote::decide(state, vote),
         Command::Analysed(report) => analysed(state, report),
         Command::Generated(generated) => generated_code(state, generated),
+        Command::Reused(reused) => cache::reused(state, *reused),
+        Command::Missed(missed) => cache::missed(state, missed),
+        Command::BypassCache(wish) => Ok(cache::bypass(state, wish)),
         Command::AnalysisFailed { step, failure } => {
             let (_, step_state) = find(state, &step)?;
             expect(&step, step_state, &[StepStatus::Ready])?;
@@ -118,11 +122,14 @@ fn after_the_end(
             by,
             reason,
             seen,
+            bypass,
         } => {
             if seen.is_some_and(|seen| seen != state.seq) {
                 return Err(Refusal::Changed);
             }
-            reopen(state, &from, by, reason)
+            let mut events = reopen(state, &from, by, reason)?;
+            events.extend(cache::bypass(state, bypass));
+            Ok(events)
         }
         Command::Vote(_)
         | Command::Migrate(_)
@@ -133,6 +140,9 @@ fn after_the_end(
         | Command::Signal { .. }
         | Command::Generated(_)
         | Command::Analysed { .. }
+        | Command::Reused(_)
+        | Command::Missed(_)
+        | Command::BypassCache(_)
         | Command::AnalysisFailed { .. }
         | Command::Admit { .. }
         | Command::SlotRefused { .. }

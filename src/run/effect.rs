@@ -1,6 +1,7 @@
 //! Work that a run owes now: derived from its state, never queued beside it, so a crash can't lose it.
 
 use super::advance::deadline;
+use super::cache;
 use super::generate::{Standing, standing};
 use super::question::ApprovalState;
 use super::state::{RunState, Slots, StepState, StepStatus};
@@ -24,6 +25,11 @@ pub enum Effect {
         step: StepPath,
         /// Number of the attempt.
         attempt: u32,
+    },
+    /// Look for an earlier result of the step's code.
+    LookUp {
+        /// The step.
+        step: StepPath,
     },
     /// Begin an attempt: check that what would run is what was analysed, then run it.
     Execute {
@@ -111,6 +117,7 @@ impl Effect {
         match self {
             Self::Analyse { step }
             | Self::Generate { step, .. }
+            | Self::LookUp { step }
             | Self::Execute { step, .. }
             | Self::Act { step, .. }
             | Self::Attend { step, .. }
@@ -228,10 +235,16 @@ fn owed_by(
     if state.is_held_back(step_state.node) || step_state.status != StepStatus::Ready {
         return None;
     }
+    if step_state.look.reused.is_some() {
+        return None;
+    }
     match standing(step, step_state) {
         Standing::Due(_) => return Some(attempt(step_state, now, Next::Write)),
         Standing::Spent(_) => return None,
         Standing::There => {}
+    }
+    if cache::is_owed(step, step_state) && cache::refused(state, step_state).is_none() {
+        return Some(Effect::LookUp { step: path });
     }
     if step.wants_places() && step_state.slots.is_none() && step_state.analysis.is_some() {
         // The bookkeeping queues it first.

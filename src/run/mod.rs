@@ -5,6 +5,7 @@
 
 mod advance;
 mod apply;
+mod cache;
 mod clock;
 mod command;
 mod compare;
@@ -18,6 +19,7 @@ mod generate;
 mod handler;
 mod migration;
 mod outputs;
+mod oversize;
 pub mod payload;
 mod question;
 mod record;
@@ -32,6 +34,7 @@ mod view;
 
 pub use advance::{ITEMS_MAX, KEY_CHARS_MAX, advance, ask_rules, blocked};
 pub use apply::IllegalEvent;
+pub use cache::{Look, bypassed, changed_parts, is_cacheable, keeps, known_parts, set_aside};
 pub use clock::RunClock;
 pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Life, Refusal, UNKNOWN_ANSWER, Vote};
 pub use compare::{Agreement, FileDiff, RunDiff, StepDiff, ValueDiff, compare};
@@ -44,6 +47,7 @@ pub use frame::{Change, Frame, FrameKind, NodeId, Stop, key_text};
 pub use generate::{Due, Generation, Standing, standing};
 pub use handler::HandlerState;
 pub use migration::{Comparison, compare_plans};
+pub use oversize::{instead, unrecorded};
 pub use question::{ApprovalState, Questions, may_answer};
 pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
 pub use rerun::{Reopening, reopening};
@@ -55,4 +59,4 @@ pub use state::{
     StepState, StepStatus,
 };
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
-pub use view::{approval_json, run_json, run_json_with, summary};
+pub use view::{approval_json, reused_json, run_json, run_json_with, summary};

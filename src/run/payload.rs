@@ -1,6 +1,7 @@
 //! What the events carry.
 
 mod approval;
+mod cache;
 mod child;
 mod flow;
 mod generate;
@@ -17,6 +18,7 @@ pub use approval::{
     ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested, ApprovalVoted, Closed,
     StepsRewound, Subject,
 };
+pub use cache::{Bypass, CacheBypassed, CacheMissed, Miss, NotReused, Parts, StepReused};
 pub use child::{ChildRunClosed, ChildRunStarted, ChildRunWaiting};
 pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
@@ -34,6 +36,7 @@ use crate::failure::Failure;
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::Mode;
 use crate::python::analysis::Report;
+use crate::python::outcome::Isolation;
 use crate::time::Timestamp;
 
 /// Values by name, in order.
@@ -373,6 +376,12 @@ pub struct ResultRecorded {
     /// Processor time in seconds, user and kernel.
     #[serde(default)]
     pub cpu_seconds: f64,
+    /// The key of the cache under which it is kept: what the key covers was the same before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_as: Option<Digest>,
+    /// What kept the code apart from the rest of the machine.
+    #[serde(default, skip_serializing_if = "Isolation::is_empty")]
+    pub isolation: Isolation,
 }
 
 /// One condition that a switch tried.

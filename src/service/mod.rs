@@ -174,6 +174,18 @@ impl PythonExecutorService {
         }
     }
 
+    /// Records a request, or finds the run that its name has. Nothing of it begins before somebody waits for it.
+    ///
+    /// # Errors
+    /// The request was refused, and nothing was recorded; or the store failed.
+    pub async fn accept(
+        &self,
+        request: PythonExecutionRequest,
+        config: &RunnableConfig,
+    ) -> Result<RunId, PythonExecutorError> {
+        self.create(request, config).await
+    }
+
     /// Records a request and returns at once. The run is durable, and goes on in this process as long as it lives;
     /// after that whoever waits for it drives it on.
     ///
@@ -262,7 +274,11 @@ impl PythonExecutorService {
         }
     }
 
-    async fn outcome(&self, state: &RunState) -> Result<Outcome, PythonExecutorError> {
+    /// How a run ended that has, or what it waits for.
+    ///
+    /// # Errors
+    /// It goes on; or what it left can't be read.
+    pub async fn outcome(&self, state: &RunState) -> Result<Outcome, PythonExecutorError> {
         let (opened, data) = (&self.inner.opened, &self.inner.data);
         view::outcome(opened, data, state).await?.ok_or_else(|| {
             PythonExecutorError::workflow(code::INTERNAL, "the run neither ended nor waits")

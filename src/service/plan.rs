@@ -96,10 +96,14 @@ fn file_name(checked: &Checked) -> String {
 fn text(checked: &Checked) -> String {
     let request = &checked.request;
     let mut text = format!(
-        "# Made from a request to the service interface.\nversion: 1\nname: {}\ninputs:\n",
+        "# Made from a request to the service interface.\nversion: 1\nname: {}\n",
         checked.name
     );
-    for (name, value) in inputs(checked) {
+    let inputs = inputs(checked);
+    if !inputs.is_empty() {
+        text.push_str("inputs:\n");
+    }
+    for (name, value) in inputs {
         let kind = if value.is_object() {
             "map"
         } else if value.is_array() {

@@ -11,7 +11,7 @@ use super::sources::{Blobs, Reach, normalize};
 use super::yaml::{Node, Report};
 use crate::code;
 use crate::id::Digest;
-use crate::plan::Mode;
+use crate::plan::{IsolationLevel, Mode, StepLimits};
 use crate::python::analysis::Finding;
 
 /// What every part of the compiler works on.
@@ -38,6 +38,8 @@ pub(super) struct Defaults {
     pub(super) timeout: Option<std::time::Duration>,
     pub(super) packages: Vec<String>,
     pub(super) requirements: Option<Digest>,
+    pub(super) limits: StepLimits,
+    pub(super) isolation: Option<IsolationLevel>,
     pub(super) retry: Option<WrittenRetry>,
 }
 

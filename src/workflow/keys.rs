@@ -40,8 +40,23 @@ pub(super) const DEFAULTS_PYTHON: Keys = Keys {
         "requirements",
         "execution",
         "allow_outside",
+        "limits",
+        "isolation",
     ],
     later: &["memory", "environment"],
+};
+
+pub(super) const STEP_LIMITS: Keys = Keys {
+    what: "`limits`",
+    now: &[
+        "memory",
+        "cpu_time",
+        "processes",
+        "open_files",
+        "output",
+        "disk",
+    ],
+    later: &[],
 };
 
 pub(super) const STEP: Keys = Keys {
@@ -227,6 +242,8 @@ pub(super) const PYTHON: Keys = Keys {
         "timeout",
         "execution",
         "allow_outside",
+        "limits",
+        "isolation",
     ],
     later: &["notebook", "memory", "environment"],
 };

@@ -2,16 +2,18 @@
 
 use super::compiler::Compiler;
 use super::draft::{Site, Use};
-use super::keys;
 use super::sources::Reach;
 use super::task;
 use super::text::Uses;
 use super::yaml::{self, Fields, Kind, Node, place_inside};
+use super::{keys, quantity};
 use crate::code;
 use crate::diagnostic::Span;
 use crate::expression::Expression;
 use crate::id::Digest;
-use crate::plan::{ApproveCode, AskRules, CodeSource, Mode, PythonStep};
+use crate::plan::{
+    ApproveCode, AskRules, CodeSource, IsolationLevel, Mode, PythonStep, StepLimits,
+};
 use crate::python::analysis::{Finding, Rule, RuleSet, analyze};
 
 fn line_index(finding: &Finding) -> usize {
@@ -38,6 +40,11 @@ fn span_of(finding: &Finding, text: &str) -> Span {
     let start = (before + inside).min(text.trim_end().len().saturating_sub(1));
     Span::new(start, start + 1)
 }
+
+/// Fewest open files with which an interpreter starts.
+pub(super) const OPEN_FILES_MIN: u32 = 32;
+/// Most processes and open files that a limit may name.
+pub(super) const COUNT_MAX: u32 = 1_048_576;
 
 /// Where steps may run; only the first one does now.
 pub(super) const EXECUTIONS: [&str; 3] = ["local", "container", "auto"];
@@ -68,6 +75,14 @@ impl Compiler<'_, '_> {
             Some(node) => self.requirements(node, reach),
             None => self.defaults.requirements,
         };
+        let limits = match fields.get("limits") {
+            Some(node) => self.step_limits(node),
+            None => self.defaults.limits,
+        };
+        let isolation = match fields.get("isolation") {
+            Some(node) => yaml::word(&mut self.report, node, &IsolationLevel::WORDS_OF_STEP),
+            None => self.defaults.isolation,
+        };
         let (file_name, source) = self.python_source(fields, id, (reach, uses))?;
         Some(PythonStep {
             file_name,
@@ -76,6 +91,8 @@ impl Compiler<'_, '_> {
             packages: packages.unwrap_or_default(),
             requirements,
             approve_code: None,
+            limits,
+            isolation,
         })
     }
 
@@ -161,6 +178,33 @@ impl Compiler<'_, '_> {
             yaml::unknown_word(&mut self.report, node, word, &Mode::SPELLINGS);
         }
         mode
+    }
+
+    /// `limits:` of a step.
+    pub(super) fn step_limits(&mut self, node: &Node) -> StepLimits {
+        let Some(fields) = yaml::fields(&mut self.report, node, &keys::STEP_LIMITS) else {
+            return StepLimits::default();
+        };
+        let report = &mut self.report;
+        let mut size = |key: &str| {
+            let node = fields.get(key)?;
+            quantity::size(report, node)
+        };
+        let (memory, output, disk) = (size("memory"), size("output"), size("disk"));
+        let cpu_time = fields.get("cpu_time");
+        let mut whole = |key: &str, least: u32| {
+            let node = fields.get(key)?;
+            yaml::whole(report, node, least, COUNT_MAX)
+        };
+        let (processes, open_files) = (whole("processes", 1), whole("open_files", OPEN_FILES_MIN));
+        StepLimits {
+            memory,
+            cpu_time: cpu_time.and_then(|node| quantity::duration(&mut self.report, node)),
+            processes,
+            open_files,
+            output,
+            disk,
+        }
     }
 
     /// A file of requirement lines.

@@ -12,7 +12,7 @@ use super::yaml::{self, Fields, Kind, Node};
 use super::{LANGUAGE, keys, quantity};
 use crate::code;
 use crate::expression::Template;
-use crate::plan::{Concurrency, Field, Handlers, Schedule};
+use crate::plan::{Concurrency, Field, Handlers, IsolationLevel, Schedule};
 
 /// What a workflow says beside its steps.
 #[derive(Debug, Default)]
@@ -171,6 +171,11 @@ impl Compiler<'_, '_> {
         defaults.requirements = fields
             .get("requirements")
             .and_then(|node| self.requirements(node, reach));
+        let limits = fields.get("limits");
+        defaults.limits = limits.map_or_else(Default::default, |node| self.step_limits(node));
+        defaults.isolation = fields
+            .get("isolation")
+            .and_then(|node| yaml::word(&mut self.report, node, &IsolationLevel::WORDS_OF_STEP));
         defaults
     }
 }

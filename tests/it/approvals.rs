@@ -39,7 +39,7 @@ type Case<'a> = (
 
 /// The whole truth about who may answer: for every kind of rule and every kind of person.
 #[test]
-fn one_function_says_who_may_answer() {
+fn rule_10_one_function_says_who_may_answer() {
     let everybody = Rules::default();
     let named = Rules {
         people: Some(people(&["ada"], &["lead"])),
@@ -461,7 +461,7 @@ fn ran(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn changes_rewind_to_a_step_with_the_text_and_so_often_at_most() {
+fn rule_11_changes_rewind_to_a_step_with_the_text_and_so_often_at_most() {
     let text = format!(
         "steps:\n  - id: load\n    {PY}\n  - id: make\n    {PY}\n  - id: look\n    {PY}\n  - id: side\n    needs: [load]\n    {PY}\n  \
          - id: ask\n    needs: [look]\n    approval: {{title: Good?, on_changes: make, max_changes: 2}}\n  - id: end\n    {PY}\n"

@@ -105,6 +105,7 @@ fn the_help_of_every_command_is_complete() {
         "cancel",
         "verify",
         "doctor",
+        "exec",
         "explain",
     ];
     let page =
@@ -232,7 +233,7 @@ fn a_data_folder_that_cannot_be_written_is_named() {
         "{}",
         ran.err
     );
-    let doctor = place.json(4, &["--data", "taken", "doctor"]);
+    let doctor = place.json(1, &["--data", "taken", "doctor"]);
     assert_eq!(doctor["healthy"], false);
     if nix::unistd::geteuid().is_root() {
         return;

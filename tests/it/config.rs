@@ -192,11 +192,11 @@ fn what_would_be_ignored_is_refused_at_its_place() {
             &["not_supported_yet 1:13"],
         ),
         (
-            "execution: {modes: {read_only: {kernel_name: x, gateway: y, allow_writes: true}}}",
+            "execution: {modes: {read_only: {kernel_name: x, gateway: {port: 1}, allow_writes: true}}}",
             &[
                 "not_supported_yet 1:33",
-                "not_supported_yet 1:49",
-                "unknown_key 1:61",
+                "missing_key 1:58",
+                "unknown_key 1:69",
             ],
         ),
         (

@@ -146,11 +146,12 @@ fn every_fragment_of_the_language_compiles_in_its_place() {
 }
 
 /// Where `docs/language.md` describes the keys of each table of `src/workflow/keys.rs`.
-const DESCRIBED: [(&str, &str); 28] = [
+const DESCRIBED: [(&str, &str); 29] = [
     ("WORKFLOW", "## The file"),
     ("DEFAULTS", "### Defaults"),
     ("DEFAULTS_PYTHON", "### Defaults"),
     ("STEP", "## A step"),
+    ("STEP_LIMITS", "### python"),
     ("FOREACH", "### foreach"),
     ("UNTIL", "### until"),
     ("BRANCH", "### parallel"),

@@ -226,7 +226,12 @@ async fn attempts_run_beside_each_other() {
          time.sleep(0.01)\nresults = len(os.listdir(folder))",
         meeting.path().display().to_string()
     );
-    let jobs: Vec<Job> = (0..3).map(|_| rig.job(&meet)).collect();
+    let jobs = (0..3).map(|_| {
+        let mut job = rig.job(&meet);
+        job.protection.writable = vec![meeting.path().to_owned()];
+        job
+    });
+    let jobs: Vec<Job> = jobs.collect();
     let mut all = tokio::task::JoinSet::new();
     let executor = std::sync::Arc::new(stepwell::executor::local::LocalExecutor::new(options(
         rig.data.path(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use stepwell::executor::local::{LocalExecutor, Options};
 use stepwell::executor::{
     Environment, EnvironmentSpec, Executor as _, Job, JobSecrets, Limits, NanPolicy, Outcome,
-    OutcomeStatus,
+    OutcomeStatus, Protection,
 };
 use stepwell::failure::Failure;
 use stepwell::id::{Digest, RunId};
@@ -87,6 +87,7 @@ impl Rig {
             secrets: JobSecrets::default(),
             timeout: Duration::from_secs(30),
             limits: Limits::default(),
+            protection: Protection::default(),
             nan: NanPolicy::Refuse,
             artifacts: Vec::new(),
             source_folder: None,

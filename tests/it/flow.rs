@@ -359,7 +359,7 @@ fn fail_fails_its_block_and_succeed_ends_it() {
 }
 
 #[test]
-fn rule_4_fail_fast_stops_what_else_runs() {
+fn rule_04_fail_fast_stops_what_else_runs() {
     let yaml = |fast: &str| {
         format!(
             "{fast}steps:\n  - id: bad\n    {PY}\n  - id: ask\n    needs: []\n    approval: {{title: go on}}\n  - id: z\n    needs: [ask]\n    set: {{v: 1}}\n"
@@ -395,7 +395,7 @@ fn rule_4_fail_fast_stops_what_else_runs() {
 }
 
 #[test]
-fn rule_9_a_deadline_counts_from_ready_on_and_stops_what_runs() {
+fn rule_09_a_deadline_counts_from_ready_on_and_stops_what_runs() {
     let yaml = format!(
         "steps:\n  - id: slow\n    deadline: 1h\n    parallel:\n      - name: one\n        steps:\n          - id: nap\n            wait: {{duration: 2h}}\n          - id: never\n            {PY}\n  - id: after\n    set: {{v: 1}}\n"
     );
@@ -420,7 +420,7 @@ fn rule_9_a_deadline_counts_from_ready_on_and_stops_what_runs() {
 }
 
 #[test]
-fn rule_9_the_time_of_a_run_does_not_count_waiting_for_people() {
+fn rule_09_the_time_of_a_run_does_not_count_waiting_for_people() {
     let yaml = "timeout: 1h\nsteps:\n  - id: ask\n    approval: {title: go on}\n  - id: nap\n    wait: {duration: 50m}\n  - id: more\n    wait: {duration: 20m}\n";
     let plan = plan_of(yaml);
     let mut run = Simulation::new(&plan, &json!({}));

@@ -81,7 +81,7 @@ fn outputs(run: &Simulation, path: &str) -> Values {
 }
 
 #[test]
-fn the_specific_handler_runs_first_then_finish_and_the_result_stands() {
+fn rule_16_the_specific_handler_runs_first_then_finish_and_the_result_stands() {
     let cases: [(&str, &'static [&'static str], Answer, &str); 3] = [
         ("failed", &["work"], Answer::Approve, "failure"),
         ("succeeded", &[], Answer::Approve, "success"),

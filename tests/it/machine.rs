@@ -72,7 +72,7 @@ fn steps(list: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn rule_2_a_step_follows_the_one_before_it() {
+fn rule_02_a_step_follows_the_one_before_it() {
     let (run, ended) = statuses(&steps(&[("a", ""), ("b", ""), ("c", "")]), &[]);
     assert_eq!(
         (run.as_str(), ended.as_str()),
@@ -81,7 +81,7 @@ fn rule_2_a_step_follows_the_one_before_it() {
 }
 
 #[test]
-fn rule_4_a_failure_stops_what_depends_on_it_and_nothing_else() {
+fn rule_04_a_failure_stops_what_depends_on_it_and_nothing_else() {
     let list = steps(&[
         ("a", ""),
         ("b", ""),
@@ -94,7 +94,7 @@ fn rule_4_a_failure_stops_what_depends_on_it_and_nothing_else() {
 }
 
 #[test]
-fn rule_4_a_skip_passes_implicit_edges_and_stops_explicit_needs() {
+fn rule_04_a_skip_passes_implicit_edges_and_stops_explicit_needs() {
     let list = steps(&[
         ("a", "if: \"${{ 1 > 2 }}\""),
         ("b", ""),
@@ -112,7 +112,7 @@ fn rule_4_a_skip_passes_implicit_edges_and_stops_explicit_needs() {
 }
 
 #[test]
-fn rule_4_a_failure_behind_an_implicit_edge_is_no_skip() {
+fn rule_04_a_failure_behind_an_implicit_edge_is_no_skip() {
     let list = steps(&[("a", ""), ("b", "needs: [a]"), ("c", "")]);
     let (run, ended) = statuses(&list, &["a"]);
     assert_eq!(
@@ -122,7 +122,7 @@ fn rule_4_a_failure_behind_an_implicit_edge_is_no_skip() {
 }
 
 #[test]
-fn rule_4_on_failure_decides_what_a_failure_does() {
+fn rule_04_on_failure_decides_what_a_failure_does() {
     let list = |word: &str| {
         steps(&[
             ("a", &format!("on_failure: {word}")),
@@ -147,7 +147,7 @@ fn rule_4_on_failure_decides_what_a_failure_does() {
 }
 
 #[test]
-fn rule_4_a_status_function_lifts_the_rule_and_the_run_still_fails() {
+fn rule_04_a_status_function_lifts_the_rule_and_the_run_still_fails() {
     let list = steps(&[
         ("a", ""),
         ("mend", "needs: [a]\nif: \"${{ failed('a') }}\""),
@@ -192,7 +192,7 @@ steps:
 }
 
 #[test]
-fn rule_5_absent_is_not_null_and_not_empty() {
+fn rule_05_absent_is_not_null_and_not_empty() {
     let yaml = "
 steps:
   - id: a
@@ -237,7 +237,7 @@ outputs:
 }
 
 #[test]
-fn rule_6_declared_outputs_are_checked_and_a_missing_one_fails_the_step() {
+fn rule_06_declared_outputs_are_checked_and_a_missing_one_fails_the_step() {
     let yaml = steps(&[("a", "outputs: {x: string}")]);
     let mut run = Simulation::new(&plan_of(&yaml), &json!({}));
     run.rest(&mut World::new(|_, _| Ends::With(json!({"x": 1}))));
@@ -368,7 +368,7 @@ fn a_failure_inside_an_arm_fails_the_switch_and_the_run_names_the_step_inside() 
 }
 
 #[test]
-fn rule_8_retries_follow_the_policy_and_record_the_drawn_delay() {
+fn rule_08_retries_follow_the_policy_and_record_the_drawn_delay() {
     let yaml = steps(&[(
         "a",
         "retry: {max_attempts: 3, delay: 10s, backoff: 2.0, jitter: 0, kinds: [code]}",
@@ -396,7 +396,7 @@ fn rule_8_retries_follow_the_policy_and_record_the_drawn_delay() {
 }
 
 #[test]
-fn rule_8_without_a_policy_only_the_surroundings_are_tried_again_and_a_write_never() {
+fn rule_08_without_a_policy_only_the_surroundings_are_tried_again_and_a_write_never() {
     let broken = Failure::new(FailureKind::Infrastructure, code::INTERNAL, "no disk");
     let cases = [
         ("", boom(), 1),
@@ -493,7 +493,7 @@ fn an_approval_waits_for_ever_and_its_form_is_its_output() {
 }
 
 #[test]
-fn a_rejection_ends_rejected_skips_or_fails_as_the_step_says() {
+fn rule_03_a_rejection_ends_rejected_skips_or_fails_as_the_step_says() {
     for (on_reject, status) in [
         ("reject", "rejected"),
         ("skip", "succeeded"),

@@ -204,7 +204,7 @@ fn the_example_of_the_page_gives_what_the_page_shows() {
 }
 
 #[test]
-fn a_case_that_fails_says_what_was_expected_and_what_happened() {
+fn rule_24_a_case_that_fails_says_what_was_expected_and_what_happened() {
     let ran = tested(
         &GOOD.replace(
             "path: [load, apply]",

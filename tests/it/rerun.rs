@@ -13,7 +13,7 @@ use stepwell::executor::fake::{FakeAnswer, FakeExecutor};
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{RunId, StepPath};
 use stepwell::plan::Plan;
-use stepwell::run::payload::{Trigger, Values};
+use stepwell::run::payload::{CacheBypassed, Trigger, Values};
 use stepwell::run::{
     Actor, Command, Event, Forking, Refusal, RunStatus, StepStatus, compare_plans, forking,
     reopening, run_json,
@@ -35,6 +35,7 @@ fn again(from: &[&str]) -> Command {
         by: "ada".to_owned(),
         reason: Some("the file is there now".to_owned()),
         seen: None,
+        bypass: CacheBypassed::default(),
     }
 }
 
@@ -155,12 +156,13 @@ fn a_run_that_goes_on_or_succeeded_is_not_taken_up_again_just_so() {
         by: "ada".to_owned(),
         reason: None,
         seen: Some(3),
+        bypass: CacheBypassed::default(),
     };
     assert_eq!(run.submit(stale), Err(Refusal::Changed));
 }
 
 #[test]
-fn from_a_step_everything_behind_it_runs_again_but_writes_that_nobody_named() {
+fn rule_23_from_a_step_everything_behind_it_runs_again_but_writes_that_nobody_named() {
     let plan = plan_of(CHAIN);
     let mut run = Simulation::new(&plan, &json!({}));
     run.rest(&mut World::sampling(0));
@@ -502,7 +504,7 @@ fn a_run_goes_on_with_another_version_when_nothing_that_has_begun_differs() {
 }
 
 #[test]
-fn what_has_begun_must_be_the_same_in_another_version() {
+fn rule_01_what_has_begun_must_be_the_same_in_another_version() {
     let mut run = Simulation::new(&plan_of(ASKS), &json!({}));
     run.rest(&mut World::sampling(0).voting(|_| None));
     let obstacles = |text: &str| compare_plans(&run.state, &plan_of(text)).obstacles;
@@ -586,6 +588,7 @@ async fn the_engine_takes_a_run_up_again_and_lists_find_it_where_it_stands() {
         scheduled_at: None,
     };
     let fork = NewFork {
+        bypass: CacheBypassed::default(),
         source: run,
         seq: state.seq,
         copied: chosen.copied,

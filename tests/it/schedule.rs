@@ -574,7 +574,7 @@ fn told(decisions: &[Decision]) -> Vec<String> {
 }
 
 #[test]
-fn missed_slots_are_caught_up_as_the_schedule_says() {
+fn rule_18_missed_slots_are_caught_up_as_the_schedule_says() {
     let (since, now) = (at("2026-11-22T00:00:00Z"), at("2026-11-22T05:20:00Z"));
     let decide = |catchup, window| {
         told(&due(

@@ -9,14 +9,15 @@ use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
+use stepwell::python::outcome::Isolation;
 use stepwell::run::payload::{
-    AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    CodeGenerated, EffectClass, Feedback, NotificationSent, Phase, PlanMigrated, ResultRecorded,
-    RunCreated, Trigger, Usage, Values,
+    AnalysisReported, Answer, AttemptStarted, CacheMissed, ChildRunClosed, ChildRunStarted,
+    ChildRunWaiting, CodeGenerated, EffectClass, Feedback, Miss, NotificationSent, Parts, Phase,
+    PlanMigrated, ResultRecorded, RunCreated, StepReused, Trigger, Usage, Values,
 };
 use stepwell::run::{
     Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, RunStatus,
-    Vote, advance, decide, effects,
+    Vote, advance, decide, effects, set_aside,
 };
 use stepwell::time::Timestamp;
 
@@ -58,6 +59,8 @@ pub(crate) struct World {
     pub(crate) analysed: u32,
     /// Whether the limits on what silent people do do not pass.
     pub(crate) stands_still: bool,
+    /// Results that the cache has, by the step that may take them.
+    pub(crate) kept: BTreeMap<StepPath, StepReused>,
 }
 
 impl World {
@@ -74,6 +77,7 @@ impl World {
             ledger: BTreeMap::new(),
             analysed: 0,
             stands_still: false,
+            kept: BTreeMap::new(),
         }
     }
 
@@ -178,7 +182,7 @@ impl Simulation {
         self.clock += i64::try_from(span.as_micros()).unwrap();
     }
 
-    fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         Moment {
             now: Timestamp::from_micros(self.clock),
             draw: 0.5,
@@ -245,6 +249,12 @@ impl Simulation {
         panic!("bookkeeping never comes to an end");
     }
 
+    /// One round of bookkeeping, as an engine does some before it writes.
+    pub(crate) fn round(&mut self) {
+        let events = advance(&self.state, self.moment());
+        self.record(events);
+    }
+
     /// Lets the clock go on to this instant.
     pub(crate) fn at(&mut self, instant: Timestamp) {
         self.clock = self.clock.max(instant.as_micros());
@@ -274,7 +284,8 @@ impl Simulation {
                     _ => Timestamp::from_micros(0),
                 })
             };
-            let next = work.into_iter().next().or_else(|| first(naps));
+            let work = work.into_iter().find(|effect| self.can_be_done(effect));
+            let next = work.or_else(|| first(naps));
             if let Some(effect) = next {
                 self.perform(effect, world, &mut begun);
             } else if let Some(vote) = self.next_vote(world) {
@@ -288,6 +299,21 @@ impl Simulation {
         panic!("the run never comes to rest");
     }
 
+    /// What the cache says of a step: what the world has for it, unless the step takes nothing.
+    fn looked_up(&self, path: &StepPath, world: &World) -> Command {
+        let (step, step_state) = self.state.step(path).unwrap();
+        let aside = set_aside(&self.state, step, step_state);
+        match (aside, world.kept.get(path)) {
+            (None, Some(reused)) => Command::Reused(Box::new(reused.clone())),
+            (aside, _) => Command::Missed(CacheMissed {
+                step: path.clone(),
+                key: Some(Digest::of(path.as_str().as_bytes())),
+                parts: Parts::new(),
+                reason: aside.unwrap_or(Miss::FirstTime),
+            }),
+        }
+    }
+
     fn next_vote(&self, world: &World) -> Option<Vote> {
         self.state.open_approvals().find_map(|asked| {
             let (answer, form) = (world.voter)(asked)?;
@@ -295,7 +321,12 @@ impl Simulation {
         })
     }
 
-    fn perform(&mut self, effect: Effect, world: &mut World, begun: &mut Vec<(StepPath, u32)>) {
+    pub(crate) fn perform(
+        &mut self,
+        effect: Effect,
+        world: &mut World,
+        begun: &mut Vec<(StepPath, u32)>,
+    ) {
         match effect {
             Effect::Analyse { step } => {
                 world.analysed += 1;
@@ -310,6 +341,10 @@ impl Simulation {
             Effect::Attend { step, attempt } if self.writes_code(&step) => {
                 let mine = begun.contains(&(step.clone(), attempt));
                 self.written(step, attempt, mine || world.adopted == Adopted::Finished);
+            }
+            Effect::LookUp { step } => {
+                let missed = self.looked_up(&step, world);
+                self.submit(missed).unwrap();
             }
             Effect::Execute { step, attempt } | Effect::Act { step, attempt } => {
                 let started = self.started(&step, attempt);
@@ -354,23 +389,13 @@ impl Simulation {
             }
             Effect::WakeAt { at, .. } => self.clock = self.clock.max(at.as_micros()),
             Effect::Acquire { step } => {
-                let slots = match &step {
-                    None => self.state.slots.as_ref(),
-                    Some(path) => self.state.step(path).unwrap().1.slots.as_ref(),
-                };
-                let room = slots
-                    .unwrap()
-                    .wishes
-                    .iter()
-                    .map(|wish| wish.limit)
-                    .collect();
-                // Somebody else of this run may hold it: then the next effect is somebody else's.
-                if self.submit(Command::Admit { step, room }).is_err() {
-                    self.others(world, begun);
-                }
+                let admission = self.admission(step);
+                self.submit(admission).unwrap();
             }
             Effect::StartChild { step } => {
-                let run = RunId::derive(self.moment().now, RUN, &step, 0);
+                let (_, step_state) = self.state.step(&step).unwrap();
+                let number = u32::try_from(step_state.children.len()).unwrap();
+                let run = RunId::derive(self.moment().now, RUN, &step, number);
                 self.submit(Command::ChildStarted(ChildRunStarted { step, run }))
                     .unwrap();
             }
@@ -394,13 +419,23 @@ impl Simulation {
         }
     }
 
-    /// What is owed beside the places that are waited for.
-    fn others(&mut self, world: &mut World, begun: &mut Vec<(StepPath, u32)>) {
-        let owed = effects(&self.state, self.moment().now);
-        let other = owed
-            .into_iter()
-            .find(|effect| !matches!(effect, Effect::Acquire { .. }));
-        self.perform(other.expect("somebody holds it"), world, begun);
+    /// Whether it can be done now: a place that another step of this run holds can't be had.
+    fn can_be_done(&self, effect: &Effect) -> bool {
+        match effect {
+            Effect::Acquire { step } => decide(&self.state, self.admission(step.clone())).is_ok(),
+            _ => true,
+        }
+    }
+
+    /// Takes what is wished for; nobody but this run wants any.
+    fn admission(&self, step: Option<StepPath>) -> Command {
+        let slots = match &step {
+            None => self.state.slots.as_ref(),
+            Some(path) => self.state.step(path).unwrap().1.slots.as_ref(),
+        };
+        let wishes = slots.unwrap().wishes.iter();
+        let room = wishes.map(|wish| wish.limit).collect();
+        Command::Admit { step, room }
     }
 
     fn end(&mut self, path: &StepPath, attempt: u32, world: &World) {
@@ -560,7 +595,7 @@ pub(crate) fn by_the_next(asked: &ApprovalState, vote: Vote) -> Vote {
     }
 }
 
-fn child_ended(step: StepPath, status: RunStatus) -> Command {
+pub(crate) fn child_ended(step: StepPath, status: RunStatus) -> Command {
     Command::ChildEnded(ChildRunClosed {
         step,
         status,
@@ -583,6 +618,8 @@ pub(crate) fn result(path: &StepPath, attempt: u32, results: Option<Value>) -> R
         seconds: 0.0,
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
+        cached_as: None,
+        isolation: Isolation::default(),
     }
 }
 

@@ -55,6 +55,20 @@ impl Server {
     }
 }
 
+/// A server that reads a little and says this, whatever it was asked, then hangs up.
+pub(crate) fn raw(wire: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4_096]);
+            let _ = stream.write_all(wire);
+        }
+    });
+    address
+}
+
 /// Reads head and body; what is no HTTP is read to its first pause in the form of an end.
 fn read_request(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();

@@ -613,7 +613,7 @@ fn changes_go_back_nowhere_else() {
 }
 
 #[test]
-fn a_path_leaves_the_folder_only_where_that_is_allowed() {
+fn rule_27_a_path_leaves_the_folder_only_where_that_is_allowed() {
     let plan = plan(
         "defaults: {python: {requirements: ../requirements.txt, allow_outside: true}}
 steps:

@@ -27,7 +27,7 @@ fn fifty_megabytes_are_refused_before_they_are_parsed() {
 }
 
 #[test]
-fn towers_bombs_and_floods_are_refused() {
+fn rule_21_towers_bombs_and_floods_are_refused() {
     let deep_expression = format!(
         "{HEAD}  - {{id: a, set: {{x: \"${{{{ {}1 }}}}\"}}}}",
         "(".repeat(4_000)

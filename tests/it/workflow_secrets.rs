@@ -47,7 +47,7 @@ fn a_secret_may_stand_in_the_headers_of_a_request() {
 }
 
 #[test]
-fn a_secret_flows_nowhere_else() {
+fn rule_20_a_secret_flows_nowhere_else() {
     const S: &str = "\"${{ secrets.token }}\"";
     let places = [
         format!("steps: [{{id: a, http: {{method: GET, url: {S}}}}}]"),

@@ -1,8 +1,11 @@
 //! `stepwell doctor`: whether everything that runs need is there, and what to do when it isn't.
 
 mod check;
+mod limits;
 mod machine;
+mod notebooks;
 mod runs;
+mod secrets;
 
 use clap::Args;
 use serde_json::json;
@@ -23,6 +26,7 @@ pub(in crate::cli) async fn perform(
     let mut checks = Vec::new();
     checks.extend(machine::configuration(context));
     checks.extend(machine::data_folder(context));
+    checks.extend(limits::limits(context));
     checks.extend(machine::python(context).await);
     checks.extend(machine::environments(context));
     checks.extend(runs::store(context).await);
@@ -32,7 +36,7 @@ pub(in crate::cli) async fn perform(
         || checks.iter().map(text).collect(),
     );
     Ok(if failed {
-        Exit::Internal
+        Exit::Failed
     } else {
         Exit::Succeeded
     })

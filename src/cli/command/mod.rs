@@ -7,6 +7,7 @@ pub(super) mod cancel;
 pub(super) mod diff;
 pub(super) mod doctor;
 pub(super) mod events;
+pub(super) mod exec;
 pub(super) mod explain;
 pub(super) mod fmt;
 pub(super) mod fork;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::super::bypass::Bypass;
 use super::super::error::Error;
 use super::super::view::text::line;
 use super::super::{Context, Exit, confirm, drive, find, person};
@@ -20,6 +21,8 @@ pub(in crate::cli) struct Arguments {
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    cache: Bypass,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -49,6 +52,7 @@ pub(in crate::cli) async fn perform(
         by: person::name(),
         reason: arguments.reason.clone(),
         seen: Some(state.seq),
+        bypass: arguments.cache.wish(&state.plan)?,
     };
     let after = opened
         .engine
@@ -72,7 +76,11 @@ fn show(context: &Context, state: &RunState, chosen: &Reopening) {
     let told = |path: &StepPath| {
         let was = state.step(path).map_or("", |(_, step)| step.status.told());
         let writes = chosen.writes_again.contains(path);
-        let loud = if writes { "  WRITES ONCE MORE" } else { "" };
+        let loud = if writes {
+            "  this step WRITES and will write again"
+        } else {
+            ""
+        };
         format!("{}  ({was}){loud}", line(path.as_str()))
     };
     let rows = |paths: &[StepPath]| paths.iter().map(told).collect::<Vec<_>>();

@@ -7,8 +7,10 @@ use std::process::{ExitStatus, Stdio};
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::OnceCell;
 
 use super::folder::{Folder, Order, create, read_at_most};
+use super::sandbox::{self, Offered};
 use super::surroundings::{self, Places};
 use super::{clean, harness, recover};
 use crate::code;
@@ -40,6 +42,7 @@ pub struct Options {
 pub struct LocalExecutor {
     options: Options,
     environments: Environments,
+    offered: OnceCell<Offered>,
 }
 
 impl LocalExecutor {
@@ -50,13 +53,15 @@ impl LocalExecutor {
         Self {
             options,
             environments,
+            offered: OnceCell::new(),
         }
     }
 
     async fn run(&self, job: Job) -> Result<Outcome, Failure> {
         let folder = Folder::new(job.folder.clone());
         let secrets = job.secrets.clone();
-        self.write(&folder, job)
+        let offered = self.offered().await.clone();
+        self.write(&folder, job, offered)
             .map_err(|error| folder_failure(&folder, &error))?;
         let status = self
             .supervise(&folder, &secrets)
@@ -76,7 +81,29 @@ impl LocalExecutor {
         }
     }
 
-    fn write(&self, folder: &Folder, job: Job) -> io::Result<()> {
+    /// What the system offers, tried once.
+    async fn offered(&self) -> &Offered {
+        let asked = async {
+            let asked = tokio::process::Command::new(&self.options.stepwell_binary)
+                .arg("__probe")
+                .env_clear()
+                .stdin(Stdio::null())
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .output();
+            let said = asked
+                .await
+                .map(|output| serde_json::from_slice(&output.stdout));
+            match said {
+                Ok(Ok(offered)) => offered,
+                Ok(Err(_)) => Offered::nothing("the system ended the process that tried"),
+                Err(error) => Offered::nothing(&error.to_string()),
+            }
+        };
+        self.offered.get_or_init(|| asked).await
+    }
+
+    fn write(&self, folder: &Folder, mut job: Job, offered: Offered) -> io::Result<()> {
         if !folder.root().is_absolute() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -90,12 +117,14 @@ impl LocalExecutor {
             ));
         }
         let matplotlib = self.options.data.join("cache").join("matplotlib");
+        let matplotlib = matplotlib.join(job.environment.digest.short());
         std::fs::create_dir_all(&matplotlib)?;
         let temporary = folder.temporary(&std::env::temp_dir());
         let places = Places {
             temporary: &temporary,
             matplotlib: &matplotlib,
         };
+        job.protection.hidden = sandbox::real(&job.protection.hidden);
         let env = surroundings::of(&job, folder, &self.options.inherited, &places);
         folder.write(&Order {
             secrets_follow: !job.secrets.is_empty(),
@@ -103,6 +132,8 @@ impl LocalExecutor {
             env,
             tools: harness::install(&self.options.data.join("tools"))?,
             temporary,
+            cache: unfilled(matplotlib),
+            offered,
         })
     }
 
@@ -182,6 +213,19 @@ impl Executor for LocalExecutor {
     fn kill<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move { recover::kill(&Folder::new(folder)).await })
     }
+}
+
+/// The folder when a library has not filled it yet. What is there is read only: code of one attempt must not write what
+/// another one reads.
+fn unfilled(cache: PathBuf) -> Vec<PathBuf> {
+    let mut entries = std::fs::read_dir(&cache).into_iter().flatten().flatten();
+    let filled = entries.any(|entry| {
+        entry
+            .path()
+            .extension()
+            .is_some_and(|found| found == "json")
+    });
+    if filled { Vec::new() } else { vec![cache] }
 }
 
 fn folder_failure(folder: &Folder, error: &io::Error) -> Failure {

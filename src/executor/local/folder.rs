@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
+use super::sandbox::Offered;
 use crate::executor::Job;
 use crate::id::Digest;
 use crate::python::outcome::Outcome;
@@ -38,6 +39,12 @@ pub(super) struct Order {
     /// Whether secrets come through the supervisor's standard input.
     #[serde(default)]
     pub secrets_follow: bool,
+    /// Folders of libraries that may be filled: only while they are empty, since all attempts share them.
+    #[serde(default)]
+    pub cache: Vec<PathBuf>,
+    /// What the system offers to keep the attempt apart.
+    #[serde(default)]
+    pub offered: Offered,
 }
 
 /// What the harness is told.

@@ -5,16 +5,19 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Pid, getppid, setsid};
+use nix::unistd::{Pid, getppid, setsid, write};
 
 use super::folder::Folder;
-use super::harness;
+use super::{harness, sandbox};
 use crate::executor::Limits;
+
+/// Seconds of processor time that one process gets beyond the limit of all.
+const CPU_MORE_SECONDS: u64 = 2;
 
 /// `__launch FOLDER SUPERVISOR`: becomes the interpreter, or leaves the reason in the folder.
 #[must_use]
@@ -49,11 +52,18 @@ fn prepare(folder: &Folder, supervisor: Option<Pid>) -> io::Result<Command> {
     SigSet::all().thread_unblock()?;
     let order = folder.order()?;
     limit(&order.job.limits)?;
+    let entered = sandbox::enter(folder, &order)?;
+    // Standard input is the supervisor's ear until the interpreter begins.
+    write(io::stdin(), &serde_json::to_vec(&entered)?)?;
+    if let Some(missing) = entered.refused {
+        return Err(io::Error::other(missing));
+    }
     let mut command = Command::new(&order.job.environment.interpreter);
     command
         .args(["-s", "-X", "faulthandler", "-c", harness::BOOTSTRAP])
         .arg(&order.tools)
         .arg(folder.root())
+        .stdin(Stdio::null())
         .current_dir(folder.root());
     Ok(command)
 }
@@ -64,6 +74,13 @@ fn limit(limits: &Limits) -> io::Result<()> {
     lower(Resource::RLIMIT_FSIZE, limits.artifact_bytes_max)?;
     if let Some(bytes) = limits.memory_bytes {
         lower(Resource::RLIMIT_AS, bytes)?;
+    }
+    if let Some(time) = limits.cpu_time {
+        // The last resort: the supervisor adds up all processes and looks earlier.
+        lower(
+            Resource::RLIMIT_CPU,
+            time.as_secs().saturating_add(CPU_MORE_SECONDS),
+        )?;
     }
     Ok(())
 }

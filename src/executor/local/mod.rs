@@ -11,8 +11,10 @@ mod executor;
 mod folder;
 mod harness;
 mod launch;
+mod meter;
 mod pattern;
 mod recover;
+mod sandbox;
 mod stream;
 mod supervise;
 mod surroundings;
@@ -25,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use executor::{LocalExecutor, Options};
 pub use launch::launch;
+pub use sandbox::probe;
 pub use supervise::supervise;
 
 /// Whether this program has asked what it was started for.
@@ -39,6 +42,7 @@ pub fn helper() -> Option<ExitCode> {
     match args.next().as_deref().and_then(OsStr::to_str) {
         Some("__supervise") => Some(supervise(args)),
         Some("__launch") => Some(launch(args)),
+        Some("__probe") => Some(probe()),
         Some(_) | None => None,
     }
 }

@@ -17,11 +17,12 @@ use super::clean;
 use super::collect::{Collected, collect};
 use super::descriptors::close_inherited;
 use super::folder::{Folder, Order, read_at_most};
+use super::sandbox::Entered;
 use super::watch::{Ended, Watch};
 use crate::code;
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
 use crate::executor::verdict::{Exit, Seen, Stop, judge};
-use crate::executor::{JobSecrets, Outcome, OutcomeStatus, StreamFile, Usage};
+use crate::executor::{Isolation, JobSecrets, Limits, Outcome, OutcomeStatus, StreamFile, Usage};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::Mode;
 use crate::redact::Redactor;
@@ -126,6 +127,7 @@ fn conclude(
         launch_error: launch_error.as_deref(),
         stderr_tail: &tail,
         timeout_seconds: order.job.timeout.as_secs_f64(),
+        limits: order.job.limits,
     };
     let mut failure = judge(&seen, &mut notes);
     let mut results_max = order.job.limits.results_bytes_max;
@@ -146,7 +148,11 @@ fn conclude(
         &mut notes,
     );
     let disk = ended.stream_fault.as_ref().map(disk_failure);
-    failure = failure.or(unreadable).or(too_much).or(disk);
+    failure = refused(&ended.entered)
+        .or(failure)
+        .or(unreadable)
+        .or(too_much)
+        .or(disk);
     Outcome {
         status: failure.map_or(OutcomeStatus::Succeeded, OutcomeStatus::Failed),
         results,
@@ -158,7 +164,24 @@ fn conclude(
         seconds: elapsed.as_secs_f64(),
         usage: usage(),
         python: python.unwrap_or_default(),
+        isolation: Isolation {
+            layers: ended.entered.layers,
+            ..Isolation::default()
+        },
     }
+}
+
+/// Somebody asked for every layer, and one is missing: the code was not begun.
+fn refused(entered: &Entered) -> Option<Failure> {
+    let missing = entered.refused.as_ref()?;
+    let failure = Failure::new(
+        FailureKind::Configuration,
+        code::ISOLATION_MISSING,
+        format!("`isolation: require`, and this machine can't give every layer: {missing}"),
+    );
+    Some(failure.hint(
+        "run on a machine whose kernel has them (see docs/security.md), or write `isolation: prefer`",
+    ))
 }
 
 /// A short text that was left in the internal folder.
@@ -245,6 +268,7 @@ fn never_started() -> Outcome {
         launch_error: None,
         stderr_tail: "",
         timeout_seconds: 0.0,
+        limits: Limits::default(),
     };
     judge(&seen, &mut Vec::new()).map_or_else(|| empty(OutcomeStatus::Succeeded), failed)
 }
@@ -269,5 +293,6 @@ fn empty(status: OutcomeStatus) -> Outcome {
         seconds: 0.0,
         usage: Usage::default(),
         python: String::new(),
+        isolation: Isolation::default(),
     }
 }

@@ -1,7 +1,7 @@
 //! The supervisor's loop: one thread, one poll over the clock, the signals, the door and both streams.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -16,10 +16,12 @@ use nix::unistd::Pid;
 
 use super::control;
 use super::folder::{Folder, Order};
+use super::meter::Meter;
+use super::sandbox::Entered;
 use super::stream::Stream;
 use super::surroundings;
 use super::tree;
-use crate::executor::verdict::{Exit, Stop};
+use crate::executor::verdict::{Exit, Limit, Stop};
 use crate::executor::{JobSecrets, StreamFile};
 use crate::redact::Redactor;
 
@@ -31,6 +33,8 @@ const TERMINATE_GRACE: Duration = Duration::from_millis(500);
 const HELPER_GRACE: Duration = Duration::from_millis(300);
 /// Between two rounds of killing.
 const KILL_PAUSE: Duration = Duration::from_millis(10);
+/// Most that a process says of its walls, in bytes.
+const SAID_BYTES_MAX: u64 = 64 * 1024;
 /// Processes that are named in a note.
 const NAMES_MAX: usize = 5;
 
@@ -42,6 +46,7 @@ pub(super) struct Ended {
     pub stdout: StreamFile,
     pub stderr: StreamFile,
     pub stream_fault: Option<io::Error>,
+    pub entered: Entered,
 }
 
 /// How far stopping has gone.
@@ -67,6 +72,8 @@ pub(super) struct Watch {
     stdout: Stream,
     stderr: Stream,
     notes: Vec<String>,
+    entered: Entered,
+    meter: Option<Meter>,
 }
 
 impl Watch {
@@ -90,6 +97,7 @@ impl Watch {
         let stdout = Stream::new(folder, "stdout.log", out_reader, (out_max, redactor))?;
         let stderr = Stream::new(folder, "stderr.log", err_reader, (err_max, redactor))?;
         let secret = surroundings::secret(&secrets.env);
+        let (ear, said) = io::pipe()?;
         // The very program that runs here, even when its file was replaced by an upgrade since.
         let child = Command::new("/proc/self/exe")
             .arg0("stepwell")
@@ -99,11 +107,13 @@ impl Watch {
             .env_clear()
             .envs(order.env.iter().map(|(name, value)| (name, value)))
             .envs(secret)
-            .stdin(Stdio::null())
+            .stdin(Stdio::from(said))
             .stdout(out_writer)
             .stderr(err_writer)
             .spawn()?;
         let main = i32::try_from(child.id()).map_err(io::Error::other)?;
+        let entered = entered(ear);
+        let folders = vec![folder.root().to_owned(), order.temporary.clone()];
         Ok(Self {
             main: Pid::from_raw(main),
             exit: None,
@@ -117,13 +127,17 @@ impl Watch {
             stdout,
             stderr,
             notes: Vec::new(),
+            entered,
+            meter: Meter::new(limits, folders),
         })
     }
 
     /// Returns when no process of the attempt is alive.
     pub(super) fn finish(mut self) -> io::Result<Ended> {
         while self.exit.is_none() {
-            self.wait(self.due)?;
+            let look = self.meter.as_ref().map(Meter::due);
+            self.wait(self.due.into_iter().chain(look).min())?;
+            self.measure();
             if self.stop.is_some() && self.stage == Stage::Running {
                 self.escalate();
             }
@@ -133,6 +147,10 @@ impl Watch {
             }
         }
         self.clear()?;
+        if self.stop.is_none() {
+            let passed = self.meter.as_ref().and_then(Meter::last_look);
+            self.stop = passed.map(Stop::Limit);
+        }
         let mut notes = self.notes;
         let (stdout, out_fault) = self.stdout.finish(&mut notes);
         let (stderr, err_fault) = self.stderr.finish(&mut notes);
@@ -143,7 +161,24 @@ impl Watch {
             stdout,
             stderr,
             stream_fault: out_fault.or(err_fault),
+            entered: self.entered,
         })
+    }
+
+    /// Looks at what is used. Code that has used up its time may say where it was; what eats the machine is ended at once.
+    fn measure(&mut self) {
+        if self.stop.is_some() {
+            return;
+        }
+        let Some(limit) = self.meter.as_mut().and_then(Meter::look) else {
+            return;
+        };
+        self.stop = Some(Stop::Limit(limit));
+        match limit {
+            Limit::CpuTime => {}
+            Limit::Memory | Limit::Processes | Limit::Disk => self.stage = Stage::Terminated,
+        }
+        self.escalate();
     }
 
     /// Waits for whatever comes first, and takes note of it.
@@ -250,4 +285,11 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// What the process says of its walls, until it becomes the interpreter. One that died has said nothing.
+fn entered(ear: impl Read) -> Entered {
+    let mut text = Vec::new();
+    let _dead = ear.take(SAID_BYTES_MAX).read_to_end(&mut text);
+    serde_json::from_slice(&text).unwrap_or_default()
 }

@@ -48,6 +48,7 @@ impl Rehearsal {
                 Effect::WakeAt { .. }
                 | Effect::Analyse { .. }
                 | Effect::Generate { .. }
+                | Effect::LookUp { .. }
                 | Effect::Execute { .. }
                 | Effect::Act { .. }
                 | Effect::Kill { .. }

@@ -1,6 +1,6 @@
 //! What is owed, done at once: nothing here lets time pass.
 
-use super::outcome::{children, ended, length, outcome, started};
+use super::outcome::{children, ended, length, missed, outcome, started};
 use super::writing::{WRITING, writes_code, writing_started, written};
 use super::{Fault, RUN, Rehearsal};
 use crate::failure::Failure;
@@ -18,6 +18,7 @@ impl Rehearsal {
             Effect::WakeAt { .. } => return Ok(false),
             Effect::Analyse { step } => self.analyse(step, world)?,
             Effect::Generate { step, attempt } => self.begin_writing(step, *attempt, world)?,
+            Effect::LookUp { step } => self.submit(missed(step), "a look into the cache")?,
             Effect::Execute { step, attempt } | Effect::Act { step, attempt } => {
                 self.begin(step, *attempt, world)?;
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Applied;
 use crate::plan::Step;
+use crate::run::cache::Look;
 use crate::run::event::Recorded;
 use crate::run::generate::{Generation, Standing, standing};
 use crate::run::payload::{AttemptStarted, CodeGenerated, Phase};
@@ -49,6 +50,8 @@ impl RunState {
         state.status = StepStatus::Ready;
         state.analysis = None;
         state.code_approved = false;
+        // Whether there is an earlier result was asked about other code.
+        state.look = Look::default();
         state.generations.push(Generation {
             seq: recorded.seq,
             record: Arc::new(generated.clone()),

@@ -104,19 +104,24 @@ fn end(error: &(dyn Error + 'static)) -> End {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return of_tls(tls);
         }
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            if io.kind() == io::ErrorKind::ConnectionRefused {
-                return End::Refused;
-            }
-            // `source` of such an error skips what is directly inside of it.
-            let inner = io.get_ref().and_then(|inner| inner.downcast_ref());
-            if let Some(tls) = inner {
-                return of_tls(tls);
-            }
+        if let Some(end) = error.downcast_ref::<io::Error>().and_then(inside) {
+            return end;
         }
         next = error.source();
     }
     End::Other
+}
+
+/// What lies in such an error, perhaps in another one of the kind: its `source` skips what is directly inside.
+fn inside(error: &io::Error) -> Option<End> {
+    if error.kind() == io::ErrorKind::ConnectionRefused {
+        return Some(End::Refused);
+    }
+    let inner = error.get_ref()?;
+    match inner.downcast_ref::<rustls::Error>() {
+        Some(tls) => Some(of_tls(tls)),
+        None => inside(inner.downcast_ref()?),
+    }
 }
 
 fn of_tls(error: &rustls::Error) -> End {

@@ -1,5 +1,6 @@
 //! The keys of a step and of its code.
 
+use super::super::python::{COUNT_MAX, OPEN_FILES_MIN};
 use super::super::task::{self, GENERATIONS_MAX};
 use super::super::{keys, step};
 use super::shape::Shape::{
@@ -8,8 +9,9 @@ use super::shape::Shape::{
 };
 use super::top::{executions, modes, on_unknown};
 use super::{Row, Table};
+use crate::plan::IsolationLevel;
 
-pub(super) const TABLES: [Table; 3] = [
+pub(super) const TABLES: [Table; 4] = [
     Table {
         name: "step",
         keys: Some(&keys::STEP),
@@ -33,6 +35,14 @@ pub(super) const TABLES: [Table; 3] = [
         required: &[],
         one_of: &["file", "code", "notebook", "task"],
         rows: &PYTHON,
+    },
+    Table {
+        name: "step_limits",
+        keys: Some(&keys::STEP_LIMITS),
+        about: "How much an attempt may use; what it says nothing of is as in config.yml.",
+        required: &[],
+        one_of: &[],
+        rows: &STEP_LIMITS,
     },
 ];
 
@@ -186,7 +196,7 @@ const STEP: [Row; 39] = [
     ),
 ];
 
-const PYTHON: [Row; 18] = [
+const PYTHON: [Row; 20] = [
     (
         "file",
         Text,
@@ -249,7 +259,46 @@ const PYTHON: [Row; 18] = [
         Bool,
         "Whether paths may leave the folder of the workflow file.",
     ),
+    ("limits", Of("step_limits"), "How much an attempt may use."),
+    (
+        "isolation",
+        Words(isolation),
+        "What happens when the system can't give a layer of isolation: prefer (default) or require.",
+    ),
 ];
+
+/// Rows of `limits`.
+const STEP_LIMITS: [Row; 6] = [
+    (
+        "memory",
+        Size,
+        "Memory of each process, and of all together.",
+    ),
+    ("cpu_time", Duration, "Processor time of all processes."),
+    (
+        "processes",
+        Whole(1, COUNT_MAX),
+        "Processes and threads at the same time.",
+    ),
+    (
+        "open_files",
+        Whole(OPEN_FILES_MIN, COUNT_MAX),
+        "Open files of each process.",
+    ),
+    (
+        "output",
+        Size,
+        "What is kept of each stream; the rest is dropped.",
+    ),
+    ("disk", Size, "Everything that the attempt has on the disk."),
+];
+
+pub(super) fn isolation() -> Vec<&'static str> {
+    IsolationLevel::WORDS_OF_STEP
+        .iter()
+        .map(|(word, _)| *word)
+        .collect()
+}
 
 fn on_failure() -> Vec<&'static str> {
     step::ON_FAILURE.iter().map(|(word, _)| *word).collect()

@@ -6,6 +6,7 @@ use super::shape::Shape::{
     Any, Bool, Duration, Fields, Items, List, MapOf, Name, NamedValues, Number, Of, Pattern, Share,
     Size, Steps, Text, TextMap, Texts, Values, Version, Whole, Words,
 };
+use super::step::isolation;
 use super::{Row, Table};
 use crate::plan::{FieldType, Mode};
 
@@ -184,7 +185,7 @@ const WORKFLOW: [Row; 15] = [
     ("retention", Duration, "How long runs are kept."),
 ];
 
-const DEFAULTS_PYTHON: [Row; 8] = [
+const DEFAULTS_PYTHON: [Row; 10] = [
     (
         "mode",
         Words(modes),
@@ -204,6 +205,12 @@ const DEFAULTS_PYTHON: [Row; 8] = [
         "allow_outside",
         Bool,
         "Whether paths may leave the folder of the workflow file.",
+    ),
+    ("limits", Of("step_limits"), "How much an attempt may use."),
+    (
+        "isolation",
+        Words(isolation),
+        "What happens when the system can't give a layer of isolation: prefer (default) or require.",
     ),
 ];
 

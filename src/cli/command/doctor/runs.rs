@@ -2,6 +2,7 @@
 
 use super::super::verify::{Verified, verify_run};
 use super::check::Check;
+use super::{notebooks, secrets};
 use crate::cli::error::Error;
 use crate::cli::open::Opened;
 use crate::cli::view::text::{line, time};
@@ -31,6 +32,12 @@ pub(super) async fn store(context: &Context) -> Vec<Check> {
             let looked = look(context, &opened).await;
             let mut checks = vec![owner(&opened)];
             checks.extend(looked.unwrap_or_else(|error| vec![failed(&error)]));
+            for looked in [
+                secrets::secrets(&opened).await,
+                notebooks::notebooks(context, &opened).await,
+            ] {
+                checks.extend(looked.unwrap_or_else(|error| vec![failed(&error)]));
+            }
             checks
         }
         Err(error) => vec![failed(&error)],

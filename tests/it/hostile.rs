@@ -1,0 +1,291 @@
+//! Code that means harm. Each test says which layer stopped it; where the kernel lacks the layer, it says so.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use stepwell::executor::{Executor as _, Job, Outcome, OutcomeStatus};
+use stepwell::failure::{Failure, FailureKind};
+use stepwell::plan::{IsolationLevel, Network};
+
+use crate::executor_rig::{Rig, failure_of};
+
+/// Runs the code, and tells whether all these layers held. Where one is missing, the test is not one, and says so.
+async fn under(rig: &Rig, layers: &[&str], job: Job) -> Option<Outcome> {
+    let outcome = rig.executor.execute(job).await.unwrap();
+    for name in layers {
+        let layer = outcome
+            .isolation
+            .layers
+            .iter()
+            .find(|layer| layer.name == *name);
+        let layer = layer.unwrap_or_else(|| panic!("no word of {name}: {outcome:#?}"));
+        if !layer.held {
+            println!("NOT TESTED: this kernel has no {name}: {}", layer.reason);
+            return None;
+        }
+    }
+    Some(outcome)
+}
+
+fn results(outcome: &Outcome) -> &Value {
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    outcome.results.as_ref().unwrap()
+}
+
+/// Code that tries and tells what came of it.
+fn tries(attack: &str) -> String {
+    let body: String = attack.lines().map(|line| format!("    {line}\n")).collect();
+    format!(
+        "try:\n{body}    results = 'done'\nexcept BaseException as error:\n    results = type(error).__name__ + ': ' + str(error)\n"
+    )
+}
+
+async fn refused(layers: &[&str], attack: &str, change: impl FnOnce(&mut Job)) {
+    let rig = Rig::new().await;
+    let mut job = rig.job(&tries(attack));
+    change(&mut job);
+    if let Some(outcome) = under(&rig, layers, job).await {
+        let said = results(&outcome).as_str().unwrap().to_owned();
+        assert!(
+            ["PermissionError", "OSError", "ProcessLookupError"]
+                .iter()
+                .any(|kind| said.starts_with(kind)),
+            "{attack}: {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn files_outside_are_not_written() {
+    let outside = tempfile::tempdir().unwrap();
+    let victim = outside.path().join("victim");
+    std::fs::write(&victim, "mine").unwrap();
+    let path = victim.display();
+    for attack in [
+        format!("open('{path}', 'w').write('x')"),
+        format!("open('{path}.new', 'w')"),
+        format!("import os; os.remove('{path}')"),
+        format!("import os; os.rename('{path}', 'here')"),
+        format!("import os; os.symlink('{path}', 'link'); open('link', 'w').write('x')"),
+        format!("import os; os.link('{path}', 'hard')"),
+        format!("import os; os.truncate('{path}', 0)"),
+        format!("import os; os.mkdir('{path}.d')"),
+    ] {
+        refused(&["landlock"], &attack, |_| {}).await;
+        assert_eq!(
+            std::fs::read_to_string(&victim).unwrap(),
+            "mine",
+            "{attack}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_not_read_by_any_name() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".ssh")).unwrap();
+    let key = home.path().join(".ssh/id_ed25519");
+    std::fs::write(&key, "the key").unwrap();
+    std::fs::write(home.path().join("data.txt"), "data").unwrap();
+    let data = home.path().join("data.txt").display().to_string();
+    let hide = |job: &mut Job| job.protection.hidden = vec![home.path().join(".ssh")];
+    for attack in [
+        format!("open('{}').read()", key.display()),
+        format!(
+            "import os; os.symlink('{}', 'link'); open('link').read()",
+            key.display()
+        ),
+        format!("open('/proc/self/root{}').read()", key.display()),
+        format!(
+            "import subprocess; subprocess.run(['cat', '{}'], check=True, capture_output=True)",
+            key.display()
+        ),
+    ] {
+        let rig = Rig::new().await;
+        let mut job = rig.job(&tries(&attack));
+        hide(&mut job);
+        if let Some(outcome) = under(&rig, &["landlock"], job).await {
+            let said = results(&outcome).as_str().unwrap();
+            assert!(
+                said.starts_with("PermissionError") || said.starts_with("CalledProcessError"),
+                "{said}"
+            );
+        }
+    }
+    // What lies beside it is read as ever.
+    let rig = Rig::new().await;
+    let mut job = rig.job(&format!("results = open('{data}').read()"));
+    hide(&mut job);
+    assert_eq!(results(&rig.executor.execute(job).await.unwrap()), "data");
+}
+
+#[tokio::test]
+async fn memory_and_variables_of_other_processes_are_out_of_reach() {
+    let parent = "import os; open(f'/proc/{os.getppid()}/environ', 'rb').read()";
+    refused(&["user_namespace"], parent, |_| {}).await;
+    let engine = format!("open('/proc/{}/environ', 'rb').read()", std::process::id());
+    refused(&["user_namespace"], &engine, |_| {}).await;
+    let memory = format!("open('/proc/{}/mem', 'rb').read(1)", std::process::id());
+    refused(&["user_namespace"], &memory, |_| {}).await;
+    let trace = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n\
+                 if libc.ptrace(16, os.getppid(), 0, 0): raise OSError(ctypes.get_errno(), 'ptrace')";
+    refused(&["seccomp"], trace, |_| {}).await;
+}
+
+#[tokio::test]
+async fn other_processes_get_no_signals() {
+    for attack in [
+        "import os; os.kill(os.getppid(), 9)",
+        "import os; os.kill(1, 0)",
+    ] {
+        refused(&["landlock"], attack, |_| {}).await;
+    }
+    let engine = format!("import os; os.kill({}, 0)", std::process::id());
+    refused(&["landlock"], &engine, |_| {}).await;
+}
+
+#[tokio::test]
+async fn calls_of_administrators_are_refused() {
+    for call in [
+        "mount(b'none', b'/mnt', b'tmpfs', 0, None)",
+        "unshare(0x10000000)",
+        "chroot(b'.')",
+        "syscall(250, 0, 0, 0, 0, 0)", // keyctl
+        "syscall(321, 0, 0, 0)",       // bpf
+        "syscall(425, 1, 0)",          // io_uring_setup
+    ] {
+        let attack = format!(
+            "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n\
+             if libc.{call} < 0:\n    error = ctypes.get_errno()\n    raise OSError(error, 'refused')"
+        );
+        refused(&["seccomp"], &attack, |_| {}).await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_network_there_is_no_socket_to_one() {
+    for attack in [
+        "import socket; socket.socket()",
+        "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
+        "import socket; socket.create_connection(('127.0.0.1', 1))",
+    ] {
+        refused(&["seccomp", "network_namespace"], attack, |job| {
+            job.protection.network = Network::None;
+        })
+        .await;
+    }
+    // Processes of one attempt still talk to each other.
+    let rig = Rig::new().await;
+    let mut job = rig.job(
+        "import multiprocessing as m\nwith m.get_context('fork').Pool(2) as pool:\n    results = pool.map(abs, [-1, -2])",
+    );
+    job.protection.network = Network::None;
+    assert_eq!(
+        results(&rig.executor.execute(job).await.unwrap()),
+        &serde_json::json!([1, 2])
+    );
+}
+
+async fn resources(code: &str, change: impl FnOnce(&mut Job)) -> Failure {
+    let rig = Rig::new().await;
+    let mut job = rig.job(code);
+    change(&mut job);
+    let failure = failure_of(rig.executor.execute(job).await.unwrap());
+    assert_eq!(failure.kind, FailureKind::Resources, "{failure:#?}");
+    failure
+}
+
+#[tokio::test]
+async fn a_fork_bomb_is_ended() {
+    let bomb = "import os, time\nfor _ in range(200):\n    if os.fork() == 0:\n        time.sleep(30); os._exit(0)\ntime.sleep(30)";
+    let failure = resources(bomb, |job| job.limits.processes_max = Some(20)).await;
+    assert_eq!(failure.code, "processes_exceeded");
+}
+
+#[tokio::test]
+async fn memory_is_bounded_in_one_process_and_in_all_together() {
+    const MIB: u64 = 1024 * 1024;
+    let one = "data = bytearray(6 * 1024 ** 3)";
+    let failure = resources(one, |job| job.limits.memory_bytes = Some(512 * MIB)).await;
+    assert_eq!(failure.code, "memory_exceeded");
+    // Each keeps to the limit, and together they do not.
+    let many = "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        \
+                data = b'x' * (100 * 1024 ** 2); time.sleep(20); os._exit(0)\ntime.sleep(20)";
+    let failure = resources(many, |job| job.limits.memory_bytes = Some(250 * MIB)).await;
+    assert_eq!(failure.code, "memory_exceeded");
+    assert!(failure.message.contains("together"), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn processor_time_is_bounded_over_all_processes() {
+    let failure = resources("while True: pass", |job| {
+        job.limits.cpu_time = Some(Duration::from_millis(500));
+    })
+    .await;
+    assert_eq!(failure.code, "cpu_time_exceeded");
+    assert!(failure.traceback.unwrap().contains("while True"));
+    let deaf = "import signal\nfor s in (2, 15, 24): signal.signal(s, signal.SIG_IGN)\n\
+                import os\nos.fork()\nwhile True: pass";
+    let failure = resources(deaf, |job| {
+        job.limits.cpu_time = Some(Duration::from_millis(500));
+    })
+    .await;
+    assert_eq!(failure.code, "cpu_time_exceeded");
+}
+
+#[tokio::test]
+async fn the_disk_and_open_files_are_bounded() {
+    const MIB: u64 = 1024 * 1024;
+    let fill = "import time\nfor index in range(200):\n    open(f'part{index}', 'wb').write(b'x' * 2 ** 20)\n    time.sleep(0.01)";
+    let failure = resources(fill, |job| job.limits.disk_bytes_max = Some(20 * MIB)).await;
+    assert_eq!(failure.code, "disk_exceeded");
+    let quick = "for index in range(30): open(f'part{index}', 'wb').write(b'x' * 2 ** 20)";
+    let failure = resources(quick, |job| job.limits.disk_bytes_max = Some(20 * MIB)).await;
+    assert_eq!(failure.code, "disk_exceeded");
+    let open = "files = [open('code.py') for _ in range(100)]";
+    let failure = resources(open, |job| job.limits.open_files_max = 64).await;
+    assert_eq!(failure.code, "open_files_exceeded");
+}
+
+#[tokio::test]
+async fn a_flood_of_output_is_cut() {
+    let rig = Rig::new().await;
+    let mut job = rig.job("for _ in range(20): print('x' * 2 ** 20)\nresults = 1");
+    job.limits.stdout_bytes_max = 1000;
+    let outcome = rig.executor.execute(job).await.unwrap();
+    assert_eq!(results(&outcome), 1);
+    assert!(outcome.stdout.truncated && outcome.stdout.bytes > 20 << 20);
+}
+
+#[tokio::test]
+async fn every_layer_is_reported_and_require_fails_closed() {
+    let rig = Rig::new().await;
+    let mut job = rig.job("results = open('/proc/self/status').read()");
+    job.protection.isolation = IsolationLevel::Require;
+    let outcome = rig.executor.execute(job).await.unwrap();
+    let missing: Vec<_> = outcome
+        .isolation
+        .layers
+        .iter()
+        .filter(|layer| !layer.held)
+        .collect();
+    if missing.is_empty() {
+        let status = results(&outcome).as_str().unwrap();
+        for line in ["NoNewPrivs:\t1", "Seccomp:\t2"] {
+            assert!(status.contains(line), "{line}: {status}");
+        }
+    } else {
+        assert_eq!(failure_of(outcome).code, "isolation_missing");
+    }
+    let mut job = rig.job("results = 1");
+    job.protection.isolation = IsolationLevel::Off;
+    let outcome = rig.executor.execute(job).await.unwrap();
+    let names: Vec<_> = outcome
+        .isolation
+        .layers
+        .iter()
+        .map(|layer| layer.name.as_str())
+        .collect();
+    assert_eq!(names, ["environment", "session", "limits"]);
+}

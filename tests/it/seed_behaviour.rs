@@ -1,0 +1,481 @@
+//! Everything that the system of the seed got wrong or had to mend, with the outcome that is right here.
+//!
+//! | what happened there | test here |
+//! |---|---|
+//! | triple-quoted strings got extra blanks | `text_is_untouched_and_future_imports_work` |
+//! | `from __future__` was a syntax error | `text_is_untouched_and_future_imports_work` |
+//! | the code that ran was not kept | `text_is_untouched_and_future_imports_work` |
+//! | `sys.exit(0)` was a failure, and lost the output | `an_exit_with_0_is_a_success_and_keeps_the_output` |
+//! | no `results` burned three attempts | `no_results_are_a_success` |
+//! | NaN made invalid JSON; tuple keys left a stub | `what_json_cannot_say_is_named_and_never_lost_in_silence`, `executor_results` |
+//! | a list as results was lost | `results_may_be_a_list` |
+//! | failing code ran three times, the reason was lost | `code_that_fails_fails_once_and_says_why`, `service::code_that_fails_keeps_its_class_its_lines_and_its_place` |
+//! | wrong advice after an import error in a library | `a_name_that_a_module_lacks_is_no_missing_package` |
+//! | "session" in a message made it a fault of the surroundings | `words_in_a_message_decide_nothing` |
+//! | `expected_results` as text, `thread_id` beside `configurable`, mode, time and place of one call | `the_calls_of_the_seed_are_honoured_as_written` |
+//! | an unknown mode passed both gates | `service::a_mistake_in_the_request_is_refused_and_records_nothing` |
+//! | a time-out left grandchildren alive | `a_time_out_ends_the_grandchildren_too`, `executor_processes` |
+//! | children saw every secret of the engine | `children_see_no_secrets_of_the_engine` |
+//! | two executions blocked each other | `two_calls_run_side_by_side` |
+//! | two contexts of one type lost one | `service::another_component_reads_what_it_knows` |
+//! | edited code was ignored | `rerun_cli` (`fork --code`); an answer carries no code |
+//! | approved code was ignored | `approved_code_is_what_runs_and_is_analysed_all_the_same` |
+//! | resume in a new process was a `KeyError` | `service::a_write_waits_over_a_restart_and_runs_once_when_it_is_approved`, `cli_exec` |
+//! | a no looked like a crash | `service::a_no_is_an_outcome_of_its_own` |
+//! | fresh and resumed calls gave different types | `service::a_write_waits_over_a_restart_and_runs_once_when_it_is_approved` |
+//! | a no after a yes, a second yes | `service::a_write_waits_over_a_restart_and_runs_once_when_it_is_approved` |
+//! | an approval stayed for later steps | `an_approval_is_for_one_run_only` |
+//! | the person saw no code, no concerns, no mode, no link | `the_person_sees_everything`, `service::a_write_waits_over_a_restart_and_runs_once_when_it_is_approved` |
+//! | retried around a block | `what_the_policy_blocks_is_never_tried` |
+//! | `model.eval()`, `queue.put()`, `d.get()` counted as danger | `harmless_names_ask_nobody`, `analysis_corpus` |
+//! | `getattr(pv, "put")` and the like passed | `a_hidden_write_does_not_pass`, `analysis_corpus` |
+//! | figures in subfolders were missed; links led nowhere | `figures_are_found_and_their_paths_are_absolute` |
+//! | notebooks without outputs | `figures_are_found_and_their_paths_are_absolute`, `notebook_validate` |
+//! | a warning on standard error made the status an error | `a_warning_is_no_failure` |
+//! | folders were open to everybody | `figures_are_found_and_their_paths_are_absolute` |
+//! | a kill of the service lost the run, its orphan was never collected | `process_points`, `process_kill` |
+//! | settings in two places, one of them ignored; a folder or a program as interpreter | `config`, `truth_surroundings` |
+//! | `global_mode` and `mode` together | `approval::policy` |
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stepwell::service::{
+    Command, OpenOptions, PythonExecutionRequest, PythonExecutorError, PythonExecutorService,
+    PythonServiceResult, RunnableConfig,
+};
+
+use crate::executor_rig::is_alive;
+use crate::service::{completed, failed, request, service, service_with};
+
+struct Bench {
+    data: tempfile::TempDir,
+    service: PythonExecutorService,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let service = service(data.path()).await;
+        Self { data, service }
+    }
+
+    async fn success(&self, code: &str) -> PythonServiceResult {
+        let config = RunnableConfig::default();
+        completed(
+            self.service
+                .invoke(request("seed", code), &config)
+                .await
+                .unwrap(),
+        )
+    }
+
+    async fn results(&self, code: &str) -> Value {
+        self.success(code).await.execution_result.results
+    }
+
+    async fn failure(&self, code: &str) -> PythonExecutorError {
+        let config = RunnableConfig::default();
+        failed(
+            self.service
+                .invoke(request("seed", code), &config)
+                .await
+                .unwrap(),
+        )
+    }
+}
+
+#[tokio::test]
+async fn text_is_untouched_and_future_imports_work() {
+    let bench = Bench::new().await;
+    let code = "from __future__ import annotations\ntext = '''one\n  two\n\tthree'''\nresults = {'text': text}\n";
+    let result = bench.success(code).await;
+    assert_eq!(
+        result.execution_result.results,
+        json!({"text": "one\n  two\n\tthree"})
+    );
+    let kept = result.execution_result.folder_path.join("code.py");
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), code);
+}
+
+#[tokio::test]
+async fn an_exit_with_0_is_a_success_and_keeps_the_output() {
+    let result = Bench::new()
+        .await
+        .success("import sys\nprint('mine')\nresults = 1\nsys.exit(0)\n")
+        .await;
+    assert_eq!(result.execution_result.stdout, "mine\n");
+    assert_eq!(
+        (result.execution_result.results, result.attempt),
+        (json!(1), 1)
+    );
+}
+
+#[tokio::test]
+async fn no_results_are_a_success() {
+    let result = Bench::new().await.success("x = 1\n").await;
+    assert_eq!(
+        (&result.execution_result.results, result.attempt),
+        (&Value::Null, 1)
+    );
+    assert!(!result.execution_result.notes.is_empty(), "and it is noted");
+}
+
+#[tokio::test]
+async fn what_json_cannot_say_is_named_and_never_lost_in_silence() {
+    let bench = Bench::new().await;
+    for (code, word, place) in [
+        (
+            "results = {'a': [1.0, float('nan')]}",
+            "results_not_finite",
+            "a",
+        ),
+        ("results = {'a': float('inf')}", "results_not_finite", "a"),
+        ("results = {('x', 1): 2}", "results_key", "x"),
+    ] {
+        let error = bench.failure(code).await;
+        assert!(
+            matches!(&error, PythonExecutorError::CodeRuntimeError(_)),
+            "{error}"
+        );
+        assert_eq!(error.code(), word);
+        assert!(error.message().contains(place), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn results_may_be_a_list() {
+    assert_eq!(
+        Bench::new()
+            .await
+            .results("results = [1, 'two', None]")
+            .await,
+        json!([1, "two", null])
+    );
+}
+
+#[tokio::test]
+async fn code_that_fails_fails_once_and_says_why() {
+    let bench = Bench::new().await;
+    let error = bench
+        .failure("try:\n    int('x')\nexcept ValueError as inner:\n    raise RuntimeError('outer') from inner\n")
+        .await;
+    assert!(error.message().contains("outer"), "{error}");
+    let traceback = error.traceback().unwrap();
+    assert!(
+        traceback.contains("invalid literal for int()"),
+        "the cause is there: {traceback}"
+    );
+    assert_eq!(error.detail().attempt, Some(1));
+    let step = error
+        .detail()
+        .folder
+        .clone()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        std::fs::read_dir(step).unwrap().count(),
+        1,
+        "one folder for one attempt"
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_a_module_lacks_is_no_missing_package() {
+    let error = Bench::new()
+        .await
+        .failure("from json import no_such_name\n")
+        .await;
+    assert!(error.message().contains("no_such_name"), "{error}");
+    let said = error.to_json().to_string();
+    assert!(!said.contains("pip install"), "{said}");
+}
+
+#[tokio::test]
+async fn words_in_a_message_decide_nothing() {
+    let error = Bench::new()
+        .await
+        .failure("raise ValueError('kernel session: connection timeout')")
+        .await;
+    assert_eq!(error.class(), "CodeRuntimeError");
+    assert!(!error.should_retry_execution());
+    assert_eq!(error.detail().attempt, Some(1), "it was not tried again");
+}
+
+#[tokio::test]
+async fn the_calls_of_the_seed_are_honoured_as_written() {
+    let bench = Bench::new().await;
+    let request: PythonExecutionRequest = serde_json::from_value(json!({
+        "user_query": "q",
+        "task_objective": "t",
+        "expected_results": "Analysis results",
+        "execution_folder_name": "analysis",
+        "capability_context_data": {"a": 1},
+        "code": "import os, time\nresults = {'mode': os.environ['STEPWELL_MODE'], 'a': context.a}\n\
+                 time.sleep(context.get('sleep', 0))",
+    }))
+    .unwrap();
+    let config: RunnableConfig = serde_json::from_value(json!({
+        "thread_id": "analysis_default",
+        "configurable": {"execution_mode": "readonly", "max_execution_time": 300, "execution_method": "local"},
+    }))
+    .unwrap();
+    let result = completed(
+        bench
+            .service
+            .invoke(request.clone(), &config)
+            .await
+            .unwrap(),
+    );
+    assert_eq!(
+        result.execution_result.results,
+        json!({"mode": "read_only", "a": 1})
+    );
+    assert_eq!(result.thread_id.as_deref(), Some("analysis_default"));
+    let short: RunnableConfig =
+        serde_json::from_value(json!({"configurable": {"max_execution_time": 0.5}})).unwrap();
+    let slow = request.context_value("sleep", 60);
+    let error = failed(bench.service.invoke(slow, &short).await.unwrap());
+    assert_eq!(
+        (error.class(), error.code()),
+        ("ExecutionTimeoutError", "timed_out"),
+        "{error}"
+    );
+    let outcome: Command = serde_json::from_value(json!({"resume": {"approved": true}})).unwrap();
+    assert_eq!(outcome, Command::approve());
+}
+
+#[tokio::test]
+async fn a_time_out_ends_the_grandchildren_too() {
+    let bench = Bench::new().await;
+    let code = "import multiprocessing, os, time\n\
+                def child(path):\n    open(path, 'w').write(str(os.getpid()))\n    time.sleep(600)\n\
+                if __name__ == '__main__':\n    path = os.path.abspath('pid')\n    \
+                multiprocessing.Process(target=child, args=(path,)).start()\n    time.sleep(600)\n";
+    let config = RunnableConfig::default().max_execution_time(Duration::from_secs(2));
+    let error = failed(
+        bench
+            .service
+            .invoke(request("slow", code), &config)
+            .await
+            .unwrap(),
+    );
+    assert_eq!(error.class(), "ExecutionTimeoutError", "{error}");
+    let pid = std::fs::read_to_string(error.detail().folder.clone().unwrap().join("pid")).unwrap();
+    assert!(!is_alive(&pid), "process {pid} is alive");
+}
+
+#[tokio::test]
+async fn children_see_no_secrets_of_the_engine() {
+    let data = tempfile::tempdir().unwrap();
+    let mut variables: BTreeMap<String, String> = std::env::vars().collect();
+    variables.insert("SEED_API_KEY".to_owned(), "hunter2".to_owned());
+    let options = OpenOptions::new(data.path())
+        .program(env!("CARGO_BIN_EXE_stepwell"))
+        .variables(variables);
+    let service = PythonExecutorService::open(options).await.unwrap();
+    // By what the kernel shows of every process that can be seen, not by asking the interpreter alone.
+    let code = "import os\nparent = open(f'/proc/{os.getppid()}/environ').read() if os.access(f'/proc/{os.getppid()}/environ', os.R_OK) else ''\n\
+                results = {'seen': 'hunter2' in str(dict(os.environ)) + parent}\n";
+    let result = service
+        .invoke(request("env", code), &RunnableConfig::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        completed(result).execution_result.results,
+        json!({"seen": false})
+    );
+}
+
+#[tokio::test]
+async fn two_calls_run_side_by_side() {
+    let data = tempfile::tempdir().unwrap();
+    let service = service_with(data.path(), "engine: {steps_at_once: 2}\n").await;
+    let meeting = tempfile::tempdir().unwrap();
+    // Each ends only when the other has begun.
+    let code = "import os, time\nmine, other = (os.path.join(context.folder, name) for name in context.names)\n\
+                open(mine, 'w').close()\nuntil = time.time() + 30\n\
+                while not os.path.exists(other) and time.time() < until:\n    time.sleep(0.01)\n\
+                results = {'met': os.path.exists(other)}\n";
+    let one = |names: Value| {
+        let request = request("meet", code)
+            .context_value("folder", meeting.path().to_str().unwrap())
+            .context_value("names", names);
+        let service = &service;
+        async move {
+            let config = RunnableConfig::default().execution_mode("readwrite");
+            let run = service.submit(request, &config).await.unwrap();
+            assert!(service.wait(run).await.unwrap().waiting().is_some());
+            completed(service.resume(run, Command::approve()).await.unwrap())
+        }
+    };
+    let (first, second) = tokio::join!(one(json!(["a", "b"])), one(json!(["b", "a"])));
+    for result in [first, second] {
+        assert_eq!(result.execution_result.results, json!({"met": true}));
+    }
+}
+
+#[tokio::test]
+async fn approved_code_is_what_runs_and_is_analysed_all_the_same() {
+    let bench = Bench::new().await;
+    let mut request = PythonExecutionRequest::new("q", "something else", "approved");
+    request.approved_code = Some("results = {'ran': 'approved'}".to_owned());
+    let result = completed(
+        bench
+            .service
+            .invoke(request.clone(), &RunnableConfig::default())
+            .await
+            .unwrap(),
+    );
+    assert_eq!(result.execution_result.results, json!({"ran": "approved"}));
+    assert!(result.analysis.is_some());
+    let write = RunnableConfig::default().execution_mode("readwrite");
+    let outcome = bench.service.invoke(request, &write).await.unwrap();
+    assert!(
+        outcome.waiting().is_some(),
+        "an approval from elsewhere is none of ours: {outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_approval_is_for_one_run_only() {
+    let bench = Bench::new().await;
+    for thread in ["first", "second"] {
+        let config = RunnableConfig::thread(thread).execution_mode("readwrite");
+        let outcome = bench
+            .service
+            .invoke(request("w", "results = 1"), &config)
+            .await
+            .unwrap();
+        assert!(
+            outcome.waiting().is_some(),
+            "{thread} must ask: {outcome:?}"
+        );
+        completed(
+            bench
+                .service
+                .invoke(Command::approve(), &config)
+                .await
+                .unwrap(),
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_person_sees_everything() {
+    let bench = Bench::new().await;
+    let code = "import epics\nepics.caput('MAG:01', context.current)\n";
+    let mut request = request("set", code).context_value("current", 2.5);
+    request.task_objective = "Set the magnet".to_owned();
+    let config = RunnableConfig::thread("set").execution_mode("readwrite");
+    let outcome = bench.service.invoke(request, &config).await.unwrap();
+    let asked = outcome.waiting().unwrap().approvals[0].clone();
+    assert_eq!(asked.code.as_deref(), Some(code));
+    assert_eq!(asked.step_objective.as_deref(), Some("Set the magnet"));
+    assert_eq!(asked.inputs.get("current"), Some(&json!(2.5)));
+    assert_eq!(asked.execution_mode.unwrap().as_str(), "write_access");
+    assert!(asked.environment.unwrap().contains("python"));
+    let lines: Vec<u32> = asked
+        .safety_concerns
+        .iter()
+        .map(|finding| finding.line as u32)
+        .collect();
+    assert!(
+        lines.contains(&2),
+        "the write is found where it is: {:?}",
+        asked.safety_concerns
+    );
+    let notebook = std::fs::read_to_string(asked.notebook_path.unwrap()).unwrap();
+    assert!(
+        notebook.contains("caput") && notebook.contains("2.5"),
+        "code and context are in it"
+    );
+    assert!(asked.notebook_link.unwrap().starts_with("file:///"));
+}
+
+#[tokio::test]
+async fn what_the_policy_blocks_is_never_tried() {
+    let bench = Bench::new().await;
+    let error = bench
+        .failure("import epics\nepics.caput('MAG:01', 1)\n")
+        .await;
+    assert_eq!(error.class(), "PolicyViolationError", "{error}");
+    assert!(!error.should_retry_execution() && !error.should_retry_code_generation());
+    assert_eq!(error.detail().attempt, None, "no attempt was begun");
+}
+
+#[tokio::test]
+async fn harmless_names_ask_nobody() {
+    let code = "import queue\nclass Model:\n    def eval(self):\n        return 'evaluated'\n\
+                q = queue.Queue()\nq.put(1)  # not os.system, not caput(\n\
+                results = {'eval': Model().eval(), 'get': {'a': 2}.get('a'), 'q': q.get(), 'text': 'exec( subprocess'}\n";
+    assert_eq!(
+        Bench::new().await.results(code).await,
+        json!({"eval": "evaluated", "get": 2, "q": 1, "text": "exec( subprocess"})
+    );
+}
+
+#[tokio::test]
+async fn a_hidden_write_does_not_pass() {
+    let bench = Bench::new().await;
+    for code in [
+        "from epics import PV\npv = PV('MAG:01')\ngetattr(pv, 'put')(5)\n",
+        "import importlib\nimportlib.import_module('sub' + 'process').run(['true'])\n",
+        "getattr(__builtins__, 'ev' + 'al')('1')\n",
+    ] {
+        let config = RunnableConfig::default();
+        let outcome = bench
+            .service
+            .invoke(request("hidden", code), &config)
+            .await
+            .unwrap();
+        let stopped = outcome.waiting().is_some()
+            || outcome
+                .failed()
+                .is_some_and(|error| error.class() == "PolicyViolationError");
+        assert!(stopped, "{code}: {outcome:#?}");
+    }
+}
+
+#[tokio::test]
+async fn figures_are_found_and_their_paths_are_absolute() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new().await;
+    let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    let code = format!(
+        "import base64, os\nos.makedirs('plots/deep')\nopen('plots/deep/one.png', 'wb').write(base64.b64decode('{pixel}'))\n\
+         print('drawn')\nresults = {{'n': 1}}\n"
+    );
+    let result = bench.success(&code).await;
+    let left = result.execution_result;
+    assert_eq!(
+        left.figure_paths,
+        [left.folder_path.join("plots/deep/one.png")]
+    );
+    assert!(left.folder_path.is_absolute() && left.figure_paths[0].is_file());
+    let notebook = std::fs::read_to_string(left.notebook_path.unwrap()).unwrap();
+    let notebook: Value = serde_json::from_str(&notebook).unwrap();
+    assert!(
+        notebook["metadata"]["kernelspec"]["name"].is_string(),
+        "{notebook:#}"
+    );
+    let text = notebook.to_string();
+    assert!(
+        text.contains("drawn") && text.contains("image/png"),
+        "outputs are in it"
+    );
+    let mode = std::fs::metadata(bench.data.path().join("runs"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+}
+
+#[tokio::test]
+async fn a_warning_is_no_failure() {
+    let code = "import warnings, sys\nwarnings.warn('mind the gap')\nprint('noise', file=sys.stderr)\nresults = 1\n";
+    assert_eq!(Bench::new().await.results(code).await, json!(1));
+}
