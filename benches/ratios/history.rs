@@ -144,6 +144,7 @@ impl History {
                 failure: None,
             }),
             owed @ (Effect::Kill { .. }
+            | Effect::LookUp { .. }
             | Effect::WakeAt { .. }
             | Effect::Act { .. }
             | Effect::Acquire { .. }
@@ -240,5 +241,6 @@ fn result(step: StepPath, attempt: u32) -> ResultRecorded {
         max_rss_bytes: 100 << 20,
         cpu_seconds: 0.1,
         isolation: Isolation::default(),
+        cached_as: None,
     }
 }

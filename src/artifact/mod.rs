@@ -3,6 +3,7 @@
 //! Every call here blocks; asynchronous callers use a blocking task.
 
 pub(crate) mod disk;
+mod index;
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -14,6 +15,7 @@ use crate::code::{self, Code};
 use crate::id::Digest;
 pub use disk::DiskError;
 use disk::{Draft, Named, create_dir, open_plain, sync_dir};
+pub use index::{Found, Index, digest_of_file};
 
 /// Largest content that is kept, in bytes: 8 GiB.
 pub const BLOB_BYTES_MAX: u64 = 8 << 30;
@@ -166,6 +168,23 @@ impl Blobs {
     #[must_use]
     pub fn contains(&self, digest: &Digest) -> bool {
         self.path(digest).is_file()
+    }
+
+    /// Looks whether the content is there and whole, of any size.
+    pub fn verify(&self, digest: &Digest) -> Result<(), Error> {
+        let path = self.path(digest);
+        if !path.is_file() {
+            return Err(Error::Missing(*digest));
+        }
+        let found = digest_of_file(&path)?;
+        if found == *digest {
+            return Ok(());
+        }
+        Err(Error::Damaged {
+            digest: *digest,
+            found,
+            path,
+        })
     }
 
     /// Whether exactly these bytes are there already. A damaged copy is written anew.

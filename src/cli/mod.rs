@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+mod bypass;
 mod command;
 mod compile;
 mod confirm;

@@ -159,6 +159,7 @@ fn ended(place: &Place<'_>, done: Done, begun: Timestamp) -> Command {
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
         isolation: Isolation::default(),
+        cached_as: None,
     };
     Command::AttemptEnded {
         result,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::follow::settle;
 use super::history::History;
 use super::task::Driver;
-use super::{Engine, Error, NewRun, Shared};
+use super::{Engine, Error, NewRun, Shared, cache};
 use crate::code;
 use crate::expression::{DateTime, Lookup, Scope, StepStatusWord, Value};
 use crate::failure::{Failure, FailureKind};
@@ -77,9 +77,10 @@ async fn create(
         run: state.run,
         step: step_state.path.clone(),
     };
+    let bypass = cache::inside(&state.bypass, &step_state.path);
     let engine = Engine::over(shared);
     engine
-        .create_as(run, new, trigger, Vec::new())
+        .create_as(run, new, trigger, (Vec::new(), bypass))
         .await
         .map_err(|error| broken(&error))?;
     Ok(run)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::folder::RunFolder;
 use super::secrets::Secrets;
-use super::{Error, Shared, files, notebook};
+use super::{Error, Shared, cache, files, notebook};
 use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
@@ -22,11 +22,14 @@ pub(super) async fn ended(
 ) -> Command {
     let outcome = Secrets::of(shared, state).await.clean(outcome);
     match keep(shared, state, (step, path), attempt, &outcome).await {
-        Ok(result) => {
+        Ok(mut result) => {
             let failure = match outcome.status {
                 OutcomeStatus::Succeeded => None,
                 OutcomeStatus::Failed(failure) => Some(failure),
             };
+            if failure.is_none() {
+                result.cached_as = cache::still(shared, state, (step, path)).await;
+            }
             Command::AttemptEnded { result, failure }
         }
         Err(error) => not_kept(step, path, attempt, &error),
@@ -76,6 +79,7 @@ async fn keep(
         max_rss_bytes: outcome.usage.max_rss_bytes,
         cpu_seconds: outcome.usage.user_seconds + outcome.usage.system_seconds,
         isolation: outcome.isolation.clone(),
+        cached_as: None,
     };
     let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);

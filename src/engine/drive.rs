@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::Error;
+use super::cache;
 use super::child;
 use super::history::History;
 use super::key::Key;
@@ -15,6 +16,7 @@ use super::task::{Driver, Input};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
+use crate::run::payload::{CacheMissed, Miss, Parts};
 use crate::run::{Actor, Command, Effect, Refusal, RunState, effects};
 use crate::store::Watch;
 
@@ -79,7 +81,11 @@ pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<Ru
                     resting.remove(&Key::Child(step.clone()));
                 }
                 if let Some(command) = command {
+                    let kept = cache::to_keep(&command);
                     take(&mut history, command).await?;
+                    if let Some(step) = kept {
+                        cache::keep(&driver.shared, history.state(), &step).await;
+                    }
                 } else if let Key::Child(step) = &key {
                     let news =
                         child::news(driver.clone(), Arc::clone(history.state()), step.clone());
@@ -193,6 +199,16 @@ fn ended(
                     step: step.clone(),
                     failure: Failure::new(FailureKind::Internal, code::INTERNAL, evidence),
                 }),
+                // The code runs, then.
+                Key::LookUp(step) => Some(Command::Missed(CacheMissed {
+                    step: step.clone(),
+                    key: None,
+                    parts: Parts::new(),
+                    reason: Miss::Lost {
+                        run: None,
+                        why: evidence,
+                    },
+                })),
                 Key::Child(_)
                 | Key::News(_)
                 | Key::CancelChild(_)

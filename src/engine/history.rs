@@ -8,7 +8,7 @@ use super::{Error, Shared, secrets};
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
 use crate::redact::Redactor;
-use crate::run::payload::{PlanMigrated, RunCreated, StepCopied};
+use crate::run::payload::{CacheBypassed, PlanMigrated, RunCreated, StepCopied};
 use crate::run::{self, Actor, Command, Event, Moment, Recorded, RunState, Seq, advance, decide};
 use crate::store::{Append, AppendError};
 
@@ -37,7 +37,7 @@ impl History {
         run: RunId,
         plan: Arc<Plan>,
         (created, actor): (RunCreated, Actor),
-        copies: Vec<StepCopied>,
+        (copies, bypass): (Vec<StepCopied>, CacheBypassed),
     ) -> Result<Self, Error> {
         let moment = shared.moment();
         let folder = created.workflow_folder.as_deref().map(Path::new);
@@ -51,10 +51,14 @@ impl History {
             durable: 0,
             secrets,
         };
-        let copies = copies.into_iter().map(Box::new).map(Event::StepCopied);
-        let copies = copies.collect();
         let mut batch = Batch::of_command(1);
         batch.push(first)?;
+        if !bypass.is_empty() {
+            let bypass = vec![Event::CacheBypassed(bypass)];
+            history.fold(&mut batch, bypass, moment, &actor)?;
+        }
+        let copies = copies.into_iter().map(Box::new).map(Event::StepCopied);
+        let copies = copies.collect();
         history.fold(&mut batch, copies, moment, &Actor::Engine)?;
         history.append(batch, 0).await?;
         Ok(history)

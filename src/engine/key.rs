@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 pub(super) enum Key {
     /// Analysing or running one attempt of a step.
     Work(StepPath, u32),
+    /// Looking for an earlier result.
+    LookUp(StepPath),
     /// Telling a channel of a question on an occasion.
     Tell(ApprovalId, String, String),
     /// Stopping it.
@@ -49,6 +51,7 @@ impl Key {
                 Some(Self::News(step.clone())),
             ],
             Self::Work(..)
+            | Self::LookUp(_)
             | Self::Child(_)
             | Self::News(_)
             | Self::Acquire(_)
@@ -63,6 +66,7 @@ impl Key {
     pub(super) fn of(effect: &Effect) -> Self {
         match effect {
             Effect::Analyse { step } => Self::Work(step.clone(), 0),
+            Effect::LookUp { step } => Self::LookUp(step.clone()),
             Effect::Execute { step, attempt }
             | Effect::Act { step, attempt }
             | Effect::Attend { step, attempt } => Self::Work(step.clone(), *attempt),

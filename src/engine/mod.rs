@@ -5,6 +5,7 @@
 
 mod act;
 mod analyse;
+mod cache;
 mod child;
 mod collect;
 mod commit;
@@ -42,9 +43,10 @@ pub use options::{ModeEnvironment, Options, Ports, Protections, Variables};
 pub use progress::{Note, Progress};
 pub use rerun::{NewFork, Places};
 
+use crate::artifact::Index;
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
-use crate::run::payload::{RunCreated, StepCopied, Thread, Trigger, Values};
+use crate::run::payload::{CacheBypassed, RunCreated, StepCopied, Thread, Trigger, Values};
 use crate::run::{Actor, Command, Event, Moment, Recorded, RunState, RunStatus, RunSummary, Seq};
 use crate::store::{AppendError, ListQuery};
 use crate::time::Timestamp;
@@ -70,6 +72,8 @@ struct Shared {
     slots: Semaphore,
     plans: Plans,
     queue: Queue,
+    /// Where kept results are.
+    index: Index,
 }
 
 /// A run to be created.
@@ -95,6 +99,7 @@ impl Engine {
     pub fn new(ports: Ports, options: Options) -> Self {
         let slots = Semaphore::new(options.steps_at_once.max(1));
         let progress = broadcast::Sender::new(PROGRESS_MESSAGES_MAX);
+        let index = Index::new(options.data.join("cache").join("results"));
         Self {
             shared: Arc::new(Shared {
                 ports,
@@ -103,6 +108,7 @@ impl Engine {
                 slots,
                 plans: Plans::default(),
                 queue: Queue::default(),
+                index,
             }),
         }
     }
@@ -125,8 +131,16 @@ impl Engine {
     /// # Errors
     /// The store or the blobs can't be written.
     pub async fn create(&self, new: NewRun) -> Result<RunId, Error> {
+        self.create_with(new, CacheBypassed::default()).await
+    }
+
+    /// As [`Engine::create`], with steps that take no result from the cache.
+    ///
+    /// # Errors
+    /// The store or the blobs can't be written.
+    pub async fn create_with(&self, new: NewRun, bypass: CacheBypassed) -> Result<RunId, Error> {
         let run = RunId::generate(self.shared.ports.clock.now());
-        self.create_as(run, new, Trigger::Manual, Vec::new())
+        self.create_as(run, new, Trigger::Manual, (Vec::new(), bypass))
             .await?;
         Ok(run)
     }
@@ -142,29 +156,31 @@ impl Engine {
         new: NewRun,
         thread: Thread,
     ) -> Result<(), Error> {
-        let born = (Trigger::Manual, Vec::new());
+        let born = (Trigger::Manual, Vec::new(), CacheBypassed::default());
         match self.create_born(run, new, born, Some(thread)).await {
             Err(Error::Append(AppendError::Conflict { .. })) => Ok(()),
             created => created,
         }
     }
 
-    /// Creates a run with that id.
+    /// Creates a run with that id; what was copied, and what takes no kept result, is fixed with it.
     async fn create_as(
         &self,
         run: RunId,
         new: NewRun,
         trigger: Trigger,
-        copies: Vec<StepCopied>,
+        before: (Vec<StepCopied>, CacheBypassed),
     ) -> Result<(), Error> {
-        self.create_born(run, new, (trigger, copies), None).await
+        let (copies, bypass) = before;
+        self.create_born(run, new, (trigger, copies, bypass), None)
+            .await
     }
 
     async fn create_born(
         &self,
         run: RunId,
         new: NewRun,
-        (trigger, copies): (Trigger, Vec<StepCopied>),
+        (trigger, copies, bypass): (Trigger, Vec<StepCopied>, CacheBypassed),
         thread: Option<Thread>,
     ) -> Result<(), Error> {
         let shared = &self.shared;
@@ -189,7 +205,7 @@ impl Engine {
             run,
             new.plan,
             (created, new.actor),
-            copies,
+            (copies, bypass),
         )
         .await?;
         Ok(())
@@ -368,6 +384,12 @@ impl Engine {
     /// The blob is missing or damaged.
     pub async fn blob(&self, digest: Digest) -> Result<Vec<u8>, Error> {
         self.shared.ports.get_blob(digest).await
+    }
+
+    /// Where a path of an event is, which is relative to the data folder.
+    #[must_use]
+    pub fn in_data(&self, relative: &str) -> std::path::PathBuf {
+        self.shared.options.data.join(relative)
     }
 
     /// Where the files of a run are.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::task::Driver;
-use super::{act, analyse, child, execute, slots, tell};
+use super::{act, analyse, cache, child, execute, slots, tell};
 use crate::run::{Command, Effect, Life, RunState};
 
 /// Performs one effect of the run as it stood when the effect was owed.
@@ -16,6 +16,7 @@ pub(super) async fn perform(
     let driver = driver.of(life);
     let command = match effect {
         Effect::Analyse { step } => analyse::analyse(&driver, &state, &step).await,
+        Effect::LookUp { step } => cache::look_up(&driver, &state, &step).await,
         Effect::Execute { step, attempt } => {
             execute::execute(&driver, &state, &step, attempt).await
         }

@@ -7,7 +7,7 @@ use super::history::History;
 use super::{Engine, Error, NewRun};
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::Plan;
-use crate::run::payload::{PlanMigrated, StepCopied, Trigger};
+use crate::run::payload::{CacheBypassed, PlanMigrated, StepCopied, Trigger};
 use crate::run::{Actor, Event, Recorded, RunState, Seq};
 
 /// Records read at a time.
@@ -22,6 +22,8 @@ pub struct NewFork {
     pub seq: Seq,
     /// What is copied, what stands inside before what stands around it.
     pub copied: Vec<StepCopied>,
+    /// What takes no kept result.
+    pub bypass: CacheBypassed,
     /// The rest, as of any new run.
     pub new: NewRun,
 }
@@ -39,7 +41,8 @@ impl Engine {
             seq: fork.seq,
             copied: u32::try_from(fork.copied.len()).unwrap_or(u32::MAX),
         };
-        self.create_as(run, fork.new, trigger, fork.copied).await?;
+        let before = (fork.copied, fork.bypass);
+        self.create_as(run, fork.new, trigger, before).await?;
         Ok(run)
     }
 

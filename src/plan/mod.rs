@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod field;
+mod files;
 pub mod graph;
 mod inputs;
 mod isolation;
@@ -23,6 +24,7 @@ pub use ask::{
 };
 pub use check::{FieldFault, check, check_record, parse_given, whole_match};
 pub use field::{Field, FieldType, Items};
+pub use files::visit_files;
 pub use inputs::resolve_inputs;
 pub use isolation::{IsolationLevel, Network, StepLimits};
 pub use kind::{

@@ -155,7 +155,7 @@ fn ready(
     if let StepKind::Python(_) = &step.kind {
         let events = python::ready(state, step, step_state, moment);
         // Code queues when nothing else stands in its way, so that nobody waits for people with a lock in hand.
-        let queued = if events.is_empty() && python::may_begin(step_state) {
+        let queued = if events.is_empty() && python::may_begin(step, step_state) {
             queue::step(state, step, step_state)?
         } else {
             None

@@ -1,6 +1,7 @@
 //! The fold: state and event give the next state, or say that this can't be.
 
 mod attempt;
+mod cache;
 mod child;
 mod flow;
 mod handler;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use super::clock::RunClock;
 use super::event::{Event, Recorded};
 use super::frame::{FrameKind, NodeId, Stop};
-use super::payload::{RunCreated, RunEnded, StepBlocked, StepReady, Values};
+use super::payload::{CacheBypassed, RunCreated, RunEnded, StepBlocked, StepReady, Values};
 use super::question::Questions;
 use super::record::Actor;
 use super::state::{AttemptStatus, Ending, RunState, StepState, StepStatus};
@@ -92,6 +93,7 @@ impl RunState {
             approvals: Questions::default(),
             starter: None,
             rewinds: Vec::new(),
+            bypass: CacheBypassed::default(),
         };
         state.open_frame(Body::Run, FrameKind::Run, None, at);
         state
@@ -167,6 +169,12 @@ impl RunState {
             Event::RunReopened(reopened) => self.reopened(reopened, at),
             Event::PlanMigrated(_) => Err("it needs the new plan at hand".to_owned()),
             Event::StepCopied(copied) => self.step_copied(copied, at),
+            Event::StepReused(reused) => self.step_reused(reused),
+            Event::CacheMissed(missed) => self.cache_missed(missed),
+            Event::CacheBypassed(bypassed) => {
+                self.cache_bypassed(bypassed);
+                Ok(())
+            }
             Event::StepReady(ready) => self.step_ready(ready, at),
             Event::StepSkipped(blocked) => self.block(blocked, StepStatus::Skipped, at),
             Event::StepNotRun(blocked) => self.block(blocked, StepStatus::NotRun, at),

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::payload::{
-    AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    NotificationSent, PlanMigrated, ResultRecorded, Values,
+    AnalysisReported, Answer, AttemptStarted, CacheBypassed, CacheMissed, ChildRunClosed,
+    ChildRunStarted, ChildRunWaiting, NotificationSent, PlanMigrated, ResultRecorded, StepReused,
+    Values,
 };
 use super::record::Seq;
 use super::state::RunState;
@@ -33,6 +34,8 @@ pub enum Command {
         reason: Option<String>,
         /// The last event when what would begin anew was shown, if it was.
         seen: Option<Seq>,
+        /// What takes no result from the cache from here on.
+        bypass: CacheBypassed,
     },
     /// Go on with another version of the plan, which the caller has compared with this one.
     Migrate(PlanMigrated),
@@ -56,6 +59,12 @@ pub enum Command {
     Vote(Vote),
     /// The analysis of a step's code is there, with the policy's decision.
     Analysed(AnalysisReported),
+    /// An earlier result stands for what the code of a step would leave.
+    Reused(Box<StepReused>),
+    /// None was taken.
+    Missed(CacheMissed),
+    /// Let code run although a result may be kept.
+    BypassCache(CacheBypassed),
     /// The analysis could not be made.
     AnalysisFailed {
         /// The step.

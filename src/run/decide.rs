@@ -1,6 +1,7 @@
 //! Commands become events, or are refused. Only the fact itself is decided here; what follows from it is
 //! bookkeeping ([`super::advance`]).
 
+mod cache;
 mod child;
 mod queue;
 mod signal;
@@ -57,6 +58,9 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
         Command::Signal { name, payload, key } => signal::decide(state, name, payload, key),
         Command::Vote(vote) => vote::decide(state, vote),
         Command::Analysed(report) => analysed(state, report),
+        Command::Reused(reused) => cache::reused(state, *reused),
+        Command::Missed(missed) => cache::missed(state, missed),
+        Command::BypassCache(wish) => Ok(cache::bypass(state, wish)),
         Command::AnalysisFailed { step, failure } => {
             let (_, step_state) = find(state, &step)?;
             expect(&step, step_state, &[StepStatus::Ready])?;
@@ -116,11 +120,14 @@ fn after_the_end(
             by,
             reason,
             seen,
+            bypass,
         } => {
             if seen.is_some_and(|seen| seen != state.seq) {
                 return Err(Refusal::Changed);
             }
-            reopen(state, &from, by, reason)
+            let mut events = reopen(state, &from, by, reason)?;
+            events.extend(cache::bypass(state, bypass));
+            Ok(events)
         }
         Command::Vote(_)
         | Command::Migrate(_)
@@ -130,6 +137,9 @@ fn after_the_end(
         | Command::Unpause
         | Command::Signal { .. }
         | Command::Analysed { .. }
+        | Command::Reused(_)
+        | Command::Missed(_)
+        | Command::BypassCache(_)
         | Command::AnalysisFailed { .. }
         | Command::Admit { .. }
         | Command::SlotRefused { .. }

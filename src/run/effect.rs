@@ -1,6 +1,7 @@
 //! Work that a run owes now: derived from its state, never queued beside it, so a crash can't lose it.
 
 use super::advance::deadline;
+use super::cache;
 use super::question::ApprovalState;
 use super::state::{RunState, Slots, StepState, StepStatus};
 use super::summary::RunStatus;
@@ -14,6 +15,11 @@ use crate::time::Timestamp;
 pub enum Effect {
     /// Analyse the code of a step and ask the policy.
     Analyse {
+        /// The step.
+        step: StepPath,
+    },
+    /// Look for an earlier result of the step's code.
+    LookUp {
         /// The step.
         step: StepPath,
     },
@@ -102,6 +108,7 @@ impl Effect {
     pub fn step(&self) -> Option<&StepPath> {
         match self {
             Self::Analyse { step }
+            | Self::LookUp { step }
             | Self::Execute { step, .. }
             | Self::Act { step, .. }
             | Self::Attend { step, .. }
@@ -217,6 +224,12 @@ fn owed_by(
         return (at > now).then_some(Effect::WakeAt { at, step, idle });
     }
     if state.is_held_back(step_state.node) || step_state.status != StepStatus::Ready {
+        return None;
+    }
+    if cache::is_owed(step, step_state) && cache::refused(state, step_state).is_none() {
+        return Some(Effect::LookUp { step: path });
+    }
+    if step_state.look.reused.is_some() {
         return None;
     }
     if step.wants_places() && step_state.slots.is_none() && step_state.analysis.is_some() {

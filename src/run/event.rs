@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
     ApprovalVoted, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
-    BranchChosen, ChildRunClosed, ChildRunStarted, ChildRunWaiting, DeadlinePassed, HandlerEnded,
-    HandlerNamed, MapExpanded, MapItemClosed, MapItemStarted, NotificationSent, PlanMigrated,
-    ResultRecorded, RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunDecided, RunEnded,
-    RunFailed, RunPaused, RunQueued, RunReopened, SignalConsumed, SignalReceived, SlotsReleased,
-    StepAdmitted, StepBlocked, StepCopied, StepFailed, StepQueued, StepReady, StepSucceeded,
-    StepsRewound,
+    BranchChosen, CacheBypassed, CacheMissed, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
+    DeadlinePassed, HandlerEnded, HandlerNamed, MapExpanded, MapItemClosed, MapItemStarted,
+    NotificationSent, PlanMigrated, ResultRecorded, RetryScheduled, RoundClosed, RoundStarted,
+    RunCreated, RunDecided, RunEnded, RunFailed, RunPaused, RunQueued, RunReopened, SignalConsumed,
+    SignalReceived, SlotsReleased, StepAdmitted, StepBlocked, StepCopied, StepFailed, StepQueued,
+    StepReady, StepReused, StepSucceeded, StepsRewound,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -121,6 +121,9 @@ events! {
     28 1 StepAdmitted(StepAdmitted): "It has them.",
     31 1 DeadlinePassed(DeadlinePassed): "The deadline of a step has passed; what runs of it is stopped.",
     33 1 StepCopied(Box<StepCopied>): "What another run did stands for it.",
+    29 1 StepReused(Box<StepReused>): "An earlier result stands for what its code would leave.",
+    30 1 CacheMissed(CacheMissed): "No earlier result was taken, so its code runs.",
+    35 1 CacheBypassed(CacheBypassed): "Somebody wants code to run although a result may be kept.",
     34 1 SlotsReleased(SlotsReleased): "A run or a step gave up what it held while people are waited for.",
 
     40 1 AttemptStarted(AttemptStarted): "An attempt is about to begin; written before anything runs.",

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::event::Event;
+use super::payload::{CacheMissed, StepReused};
 use super::record::{Record, Seq};
 use super::scope::RunScope;
 use super::state::{RunState, StepState};
@@ -71,7 +72,7 @@ impl Told {
     }
 
     fn settles(&self) -> bool {
-        self.kind.starts_with("Step") && self.kind != "StepReady"
+        self.kind.starts_with("Step") && !matches!(self.kind, "StepReady" | "StepReused")
     }
 }
 
@@ -217,6 +218,7 @@ fn sentence(told: &Told) -> String {
             shown("/mode"),
             shown("/report/risk"),
         ),
+        "StepReused" | "CacheMissed" => cache(told),
         "ApprovalRequested" => format!("asked “{}”: {}", shown("/title"), shown("/reason")),
         "ApprovalVoted" => voted(told),
         "ApprovalClosed" => format!("the question is {} by {}", shown("/outcome"), shown("/by")),
@@ -242,6 +244,22 @@ fn sentence(told: &Told) -> String {
         "ResultRecorded" => format!("attempt {} left its results", shown("/attempt")),
         "BranchChosen" => branch(told),
         _ => told.body.to_string(),
+    }
+}
+
+/// What the cache had.
+fn cache(told: &Told) -> String {
+    let reused = || serde_json::from_value::<StepReused>(told.body.clone());
+    let missed = || serde_json::from_value::<CacheMissed>(told.body.clone());
+    match told.kind {
+        "StepReused" => reused().map_or_else(
+            |_| "an earlier result was reused".to_owned(),
+            |reused| format!("its code did not run: {}", reused.told()),
+        ),
+        _ => missed().map_or_else(
+            |_| "no earlier result was reused".to_owned(),
+            |missed| format!("no earlier result was reused: {}", missed.reason.told()),
+        ),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod advance;
 mod apply;
+mod cache;
 mod clock;
 mod command;
 mod compare;
@@ -31,6 +32,7 @@ mod view;
 
 pub use advance::{ITEMS_MAX, KEY_CHARS_MAX, advance, ask_rules, blocked};
 pub use apply::IllegalEvent;
+pub use cache::{Look, bypassed, changed_parts, is_cacheable, keeps, known_parts, set_aside};
 pub use clock::RunClock;
 pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Life, Refusal, UNKNOWN_ANSWER, Vote};
 pub use compare::{Agreement, FileDiff, RunDiff, StepDiff, ValueDiff, compare};
@@ -53,4 +55,4 @@ pub use state::{
     StepState, StepStatus,
 };
 pub use summary::{OpenQuestion, RunStatus, RunSummary};
-pub use view::{approval_json, run_json, run_json_with, summary};
+pub use view::{approval_json, reused_json, run_json, run_json_with, summary};

@@ -1,6 +1,7 @@
 //! What the events carry.
 
 mod approval;
+mod cache;
 mod child;
 mod flow;
 mod handler;
@@ -16,6 +17,7 @@ pub use approval::{
     ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested, ApprovalVoted, Closed,
     StepsRewound, Subject,
 };
+pub use cache::{Bypass, CacheBypassed, CacheMissed, Miss, NotReused, Parts, StepReused};
 pub use child::{ChildRunClosed, ChildRunStarted, ChildRunWaiting};
 pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
@@ -366,6 +368,9 @@ pub struct ResultRecorded {
     /// What kept the code apart from the rest of the machine.
     #[serde(default, skip_serializing_if = "Isolation::is_empty")]
     pub isolation: Isolation,
+    /// The key of the cache under which it is kept: what the key covers was the same before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_as: Option<Digest>,
 }
 
 /// One condition that a switch tried.

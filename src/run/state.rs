@@ -13,12 +13,13 @@ use flow::has_room;
 pub use flow::{ChildState, MapState, RoundsState, Signal};
 pub use slots::Slots;
 
+use super::cache::Look;
 use super::clock::RunClock;
 use super::frame::{Frame, NodeId, Stop};
 use super::handler::HandlerState;
 use super::payload::{
-    AnalysisReported, BranchChosen, ChildRunWaiting, EffectClass, PlanMigrated, ResultRecorded,
-    RetryScheduled, RunCreated, RunDecided, RunPaused, Trigger, Values,
+    AnalysisReported, BranchChosen, CacheBypassed, ChildRunWaiting, EffectClass, PlanMigrated,
+    ResultRecorded, RetryScheduled, RunCreated, RunDecided, RunPaused, Trigger, Values,
 };
 use super::question::{ApprovalState, Questions};
 use super::record::{Epoch, Seq};
@@ -217,6 +218,8 @@ pub struct StepState {
     pub(super) former: Vec<(String, usize)>,
     /// The run and the event that it was copied from.
     pub copied_from: Option<(RunId, Seq)>,
+    /// What the cache had for it.
+    pub look: Look,
 }
 
 impl StepState {
@@ -256,6 +259,7 @@ impl StepState {
             changes_asked: 0,
             former: Vec::new(),
             copied_from: None,
+            look: Look::default(),
         }
     }
 
@@ -353,6 +357,8 @@ pub struct RunState {
     pub starter: Option<String>,
     /// Questions at which changes were asked for and whose steps have not begun anew yet.
     pub(super) rewinds: Vec<(ApprovalId, NodeId)>,
+    /// What takes no result from the cache.
+    pub bypass: CacheBypassed,
 }
 
 impl RunState {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::handler::HandlerState;
-use super::payload::{Answer, ApprovalRequested, FileRef, Trigger};
+use super::payload::{Answer, ApprovalRequested, FileRef, StepReused, Trigger};
 use super::question::ApprovalState;
 use super::sensitive::{Reveal, shown_outputs, shown_results, shown_run_outputs};
 use super::state::{AttemptStatus, MapState, RunState, StepState, StepStatus};
@@ -237,12 +237,44 @@ fn step_json(step: &Step, state: &StepState, reveal: Reveal) -> Value {
         &step.labels,
         step.retention.map(format_duration),
     );
+    if let Some(fields) = document.as_object_mut() {
+        fields.extend(cache_json(state));
+    }
     if let Some(key) = &state.idempotency_key
         && let Some(fields) = document.as_object_mut()
     {
         fields.insert("idempotency_key".to_owned(), json!(key));
     }
     document
+}
+
+/// What the cache had for a step, where it was looked for.
+fn cache_json(state: &StepState) -> Option<(String, Value)> {
+    if let Some(reused) = &state.look.reused {
+        return Some(("reused_from".to_owned(), reused_json(reused)));
+    }
+    let missed = state.look.missed.as_ref()?;
+    let reason = serde_json::to_value(&missed.reason).unwrap_or_default();
+    let told = missed.reason.told();
+    Some((
+        "cache_missed".to_owned(),
+        json!({"key": missed.key, "reason": reason, "text": told}),
+    ))
+}
+
+/// Where a result that was taken again comes from.
+#[must_use]
+pub fn reused_json(reused: &StepReused) -> Value {
+    json!({
+        "run_id": reused.run,
+        "step": reused.result.step,
+        "attempt": reused.result.attempt,
+        "seq": reused.seq,
+        "key": reused.key,
+        "made_at": reused.made_at,
+        "age_ms": reused.age_ms,
+        "text": reused.told(),
+    })
 }
 
 fn items_json(step: &Step, map: &MapState, reveal: Reveal) -> Value {

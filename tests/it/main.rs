@@ -18,6 +18,7 @@
 mod actions;
 mod analysis_corpus;
 mod approvals;
+mod cache;
 mod cli_approve;
 mod cli_diff;
 mod cli_errors;

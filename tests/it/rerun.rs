@@ -13,7 +13,7 @@ use stepwell::executor::fake::{FakeAnswer, FakeExecutor};
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{RunId, StepPath};
 use stepwell::plan::Plan;
-use stepwell::run::payload::{Trigger, Values};
+use stepwell::run::payload::{CacheBypassed, Trigger, Values};
 use stepwell::run::{
     Actor, Command, Event, Forking, Refusal, RunStatus, StepStatus, compare_plans, forking,
     reopening, run_json,
@@ -35,6 +35,7 @@ fn again(from: &[&str]) -> Command {
         by: "ada".to_owned(),
         reason: Some("the file is there now".to_owned()),
         seen: None,
+        bypass: CacheBypassed::default(),
     }
 }
 
@@ -155,6 +156,7 @@ fn a_run_that_goes_on_or_succeeded_is_not_taken_up_again_just_so() {
         by: "ada".to_owned(),
         reason: None,
         seen: Some(3),
+        bypass: CacheBypassed::default(),
     };
     assert_eq!(run.submit(stale), Err(Refusal::Changed));
 }
@@ -586,6 +588,7 @@ async fn the_engine_takes_a_run_up_again_and_lists_find_it_where_it_stands() {
         scheduled_at: None,
     };
     let fork = NewFork {
+        bypass: CacheBypassed::default(),
         source: run,
         seq: state.seq,
         copied: chosen.copied,

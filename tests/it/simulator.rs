@@ -11,12 +11,13 @@ use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
 use stepwell::python::analysis::{RuleSet, analyze};
 use stepwell::python::outcome::Isolation;
 use stepwell::run::payload::{
-    AnalysisReported, Answer, AttemptStarted, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    EffectClass, NotificationSent, PlanMigrated, ResultRecorded, RunCreated, Trigger, Values,
+    AnalysisReported, Answer, AttemptStarted, CacheMissed, ChildRunClosed, ChildRunStarted,
+    ChildRunWaiting, EffectClass, Miss, NotificationSent, Parts, PlanMigrated, ResultRecorded,
+    RunCreated, StepReused, Trigger, Values,
 };
 use stepwell::run::{
     Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, RunStatus,
-    Vote, advance, decide, effects,
+    Vote, advance, decide, effects, set_aside,
 };
 use stepwell::time::Timestamp;
 
@@ -58,6 +59,8 @@ pub(crate) struct World {
     pub(crate) analysed: u32,
     /// Whether the limits on what silent people do do not pass.
     pub(crate) stands_still: bool,
+    /// Results that the cache has, by the step that may take them.
+    pub(crate) kept: BTreeMap<StepPath, StepReused>,
 }
 
 impl World {
@@ -74,6 +77,7 @@ impl World {
             ledger: BTreeMap::new(),
             analysed: 0,
             stands_still: false,
+            kept: BTreeMap::new(),
         }
     }
 
@@ -288,6 +292,21 @@ impl Simulation {
         panic!("the run never comes to rest");
     }
 
+    /// What the cache says of a step: what the world has for it, unless the step takes nothing.
+    fn looked_up(&self, path: &StepPath, world: &World) -> Command {
+        let (step, step_state) = self.state.step(path).unwrap();
+        let aside = set_aside(&self.state, step, step_state);
+        match (aside, world.kept.get(path)) {
+            (None, Some(reused)) => Command::Reused(Box::new(reused.clone())),
+            (aside, _) => Command::Missed(CacheMissed {
+                step: path.clone(),
+                key: Some(Digest::of(path.as_str().as_bytes())),
+                parts: Parts::new(),
+                reason: aside.unwrap_or(Miss::FirstTime),
+            }),
+        }
+    }
+
     fn next_vote(&self, world: &World) -> Option<Vote> {
         self.state.open_approvals().find_map(|asked| {
             let (answer, form) = (world.voter)(asked)?;
@@ -301,6 +320,10 @@ impl Simulation {
                 world.analysed += 1;
                 let report = self.analysis(&step, world);
                 self.submit(Command::Analysed(report)).unwrap();
+            }
+            Effect::LookUp { step } => {
+                let missed = self.looked_up(&step, world);
+                self.submit(missed).unwrap();
             }
             Effect::Execute { step, attempt } | Effect::Act { step, attempt } => {
                 let started = self.started(&step, attempt);
@@ -549,6 +572,7 @@ pub(crate) fn result(path: &StepPath, attempt: u32, results: Option<Value>) -> R
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
         isolation: Isolation::default(),
+        cached_as: None,
     }
 }
 

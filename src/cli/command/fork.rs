@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::super::bypass::Bypass;
 use super::super::compile::read_source;
 use super::super::error::Error;
 use super::super::inputs::{self, Given, Ground};
@@ -15,6 +16,7 @@ use crate::code;
 use crate::engine::{NewFork, NewRun, Places};
 use crate::id::{Digest, StepPath};
 use crate::plan::{Plan, Step, StepKind, Steps};
+use crate::run::payload::CacheBypassed;
 use crate::run::{Forking, RunState, Seq, forking, run_json};
 
 /// Make a new run from another one: copy what no change reaches, run the rest
@@ -35,6 +37,8 @@ pub(in crate::cli) struct Arguments {
     /// Other code for a Python step
     #[arg(long, value_name = "STEP=FILE")]
     code: Vec<String>,
+    #[command(flatten)]
+    cache: Bypass,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -63,6 +67,7 @@ pub(in crate::cli) async fn perform(
     };
     let inputs = inputs::resolve(context, ground, &given, state.created.scheduled_at)?;
     let chosen = forking(&state, &plan, &inputs, &|step| places.ended(step));
+    let bypass = bypass(&whole, &plan, arguments)?;
     show(context, &chosen);
     if !confirm::confirm(context, arguments.yes)? {
         context.output.aside("nothing was done");
@@ -74,6 +79,7 @@ pub(in crate::cli) async fn perform(
             source: state.run,
             seq: state.seq,
             copied: chosen.copied,
+            bypass,
             new: NewRun {
                 plan: Arc::new(plan),
                 blobs,
@@ -98,6 +104,17 @@ pub(in crate::cli) async fn perform(
         },
     );
     Ok(Exit::Succeeded)
+}
+
+/// What takes no kept result: what was named, and the step that the fork begins at, which is to run again.
+fn bypass(whole: &RunState, plan: &Plan, arguments: &Arguments) -> Result<CacheBypassed, Error> {
+    let mut wish = arguments.cache.wish(plan)?;
+    if let Some(word) = arguments.at.as_deref()
+        && word.parse::<Seq>().is_err()
+    {
+        wish.steps.push(find::step(whole, word)?.1.path.clone());
+    }
+    Ok(wish)
 }
 
 /// The run as it was at the point of the fork.

@@ -95,12 +95,21 @@ fn newest(
     step: &StepPath,
     step_state: &StepState,
 ) -> Option<Log> {
+    if let Some(reused) = &step_state.look.reused {
+        // What the code printed when it ran.
+        let folder = opened.engine.in_data(&reused.result.folder);
+        return Some(log_in(&folder, step, reused.result.attempt));
+    }
     let attempt = step_state.attempts.last()?.number;
     Some(log(opened, state, step, attempt))
 }
 
 fn log(opened: &Opened, state: &RunState, step: &StepPath, attempt: u32) -> Log {
     let folder = opened.engine.folder(state).attempt(step, attempt);
+    log_in(&folder, step, attempt)
+}
+
+fn log_in(folder: &Path, step: &StepPath, attempt: u32) -> Log {
     Log {
         step: step.clone(),
         attempt,

@@ -40,6 +40,11 @@ pub(in crate::cli) async fn perform(
     if !path.is_file() && digest.is_none() {
         return Err(none(context, &state, &path));
     }
+    if let Some(word) = &arguments.step
+        && let Some(reused) = &find::step(&state, word)?.1.look.reused
+    {
+        context.output.remark(&reused.told());
+    }
     let path = match &arguments.output {
         None if path.is_file() => path,
         None => return Err(none(context, &state, &path)),

@@ -7,7 +7,9 @@ use super::super::error::Error;
 use super::super::{Context, Exit, find};
 use crate::code;
 use crate::plan::Step;
-use crate::run::{Reveal, RunState, StepState, shown_outputs, shown_results, shown_run_outputs};
+use crate::run::{
+    Reveal, RunState, StepState, reused_json, shown_outputs, shown_results, shown_run_outputs,
+};
 
 /// Print the outputs of a run and the results of its steps, as JSON
 #[derive(Debug, Args)]
@@ -76,12 +78,16 @@ fn of_step(step: &Step, state: &StepState, reveal: Reveal) -> Value {
     let result = state.result.as_ref();
     let outputs = state.outputs.as_ref();
     let results = result.and_then(|result| result.results.as_ref());
-    json!({
+    let mut document = json!({
         "status": state.status,
         "outputs": outputs.map(|outputs| shown_outputs(step, outputs, reveal)),
         "results": results.map(|results| shown_results(step, results, reveal)),
         "figures": result.map(|result| result.figures.as_slice()).unwrap_or_default(),
         "artifacts": result.map(|result| result.artifacts.as_slice()).unwrap_or_default(),
         "notes": result.map(|result| result.notes.as_slice()).unwrap_or_default(),
-    })
+    });
+    if let (Some(reused), Some(fields)) = (&state.look.reused, document.as_object_mut()) {
+        fields.insert("reused_from".to_owned(), reused_json(reused));
+    }
+    document
 }

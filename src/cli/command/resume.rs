@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::super::bypass::Bypass;
 use super::super::compile::compile;
 use super::super::error::Error;
 use super::super::open::Opened;
@@ -16,7 +17,7 @@ use super::super::view::Frame;
 use super::super::view::outcome;
 use super::super::{Context, Exit, confirm, drive, find, person};
 use crate::id::RunId;
-use crate::run::{Refusal, RunState, compare_plans, run_json};
+use crate::run::{Command, Refusal, RunState, compare_plans, run_json};
 use crate::{code, engine, store};
 
 /// Runs that are driven at the same time; their Python steps share the engine's slots.
@@ -35,6 +36,8 @@ pub(in crate::cli) struct Arguments {
     /// Go on with the workflow file as it is now, or with FILE; what has begun must be the same in it
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "all")]
     with_version: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    cache: Bypass,
     /// All unfinished runs
     #[arg(long)]
     all: bool,
@@ -56,7 +59,12 @@ pub(in crate::cli) async fn perform(
         if let Some(file) = &arguments.with_version {
             migrate(context, &opened, run, file.as_deref()).await?;
         }
+        bypass(&opened, run, &arguments.cache).await?;
         return drive::drive_and_tell(context, &opened, run).await;
+    }
+    if !arguments.cache.is_empty() {
+        let message = "--no-cache and --refresh are for one run, not for --all";
+        return Err(Error::usage(code::USAGE, message));
     }
     let Some(opened) = context.open_existing().await? else {
         context
@@ -74,6 +82,17 @@ pub(in crate::cli) async fn perform(
             Ok(Exit::Interrupted)
         }
     }
+}
+
+/// Records what takes no kept result from here on.
+async fn bypass(opened: &Opened, run: RunId, cache: &Bypass) -> Result<(), Error> {
+    if cache.is_empty() {
+        return Ok(());
+    }
+    let state = opened.engine.state(run).await?;
+    let command = Command::BypassCache(cache.wish(&state.plan)?);
+    opened.engine.command(run, person::actor(), command).await?;
+    Ok(())
 }
 
 /// Goes on with another version of the workflow, when nothing that has begun differs in it.

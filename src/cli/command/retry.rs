@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::super::bypass::Bypass;
 use super::super::error::Error;
 use super::super::view::text::line;
 use super::super::{Context, Exit, confirm, drive, find, person};
@@ -20,6 +21,8 @@ pub(in crate::cli) struct Arguments {
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    cache: Bypass,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -49,6 +52,7 @@ pub(in crate::cli) async fn perform(
         by: person::name(),
         reason: arguments.reason.clone(),
         seen: Some(state.seq),
+        bypass: arguments.cache.wish(&state.plan)?,
     };
     let after = opened
         .engine

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::super::bypass::Bypass;
 use super::super::compile::{Compiled, compile};
 use super::super::error::Error;
 use super::super::inputs::{self, Given, Ground};
@@ -30,6 +31,8 @@ pub(in crate::cli) struct Arguments {
     /// Mode of the Python steps that name none: read_only or write_access
     #[arg(long, value_parser = mode)]
     mode: Option<Mode>,
+    #[command(flatten)]
+    cache: Bypass,
     /// Only create the run; nothing of it runs until `stepwell resume`
     #[arg(long)]
     detach: bool,
@@ -47,6 +50,7 @@ pub(in crate::cli) async fn perform(
         file: arguments.inputs.as_deref(),
     };
     let inputs = inputs::resolve(context, Ground::new(&compiled), &given, scheduled_at)?;
+    let bypass = arguments.cache.wish(&compiled.plan)?;
     let opened = context.open().await?;
     let Compiled {
         plan,
@@ -56,14 +60,17 @@ pub(in crate::cli) async fn perform(
     } = compiled;
     let run = opened
         .engine
-        .create(NewRun {
-            plan: Arc::new(plan),
-            blobs,
-            inputs,
-            workflow_folder: Some(folder.display().to_string()),
-            actor: person::actor(),
-            scheduled_at: Some(scheduled_at),
-        })
+        .create_with(
+            NewRun {
+                plan: Arc::new(plan),
+                blobs,
+                inputs,
+                workflow_folder: Some(folder.display().to_string()),
+                actor: person::actor(),
+                scheduled_at: Some(scheduled_at),
+            },
+            bypass,
+        )
         .await?;
     if !arguments.detach {
         context.output.remark(&format!("· {run}"));

@@ -7,8 +7,9 @@ use crate::cli::view::text::{elapsed, line};
 use crate::failure::FailureKind;
 use crate::id::StepPath;
 use crate::run::payload::{
-    AnalysisReported, ApprovalClosed, ApprovalEscalated, AttemptFailed, AttemptStarted, Closed,
-    HandlerNamed, MapExpanded, NotificationSent, RunReopened, SlotWish, StepsRewound,
+    AnalysisReported, ApprovalClosed, ApprovalEscalated, AttemptFailed, AttemptStarted,
+    CacheMissed, Closed, HandlerNamed, MapExpanded, Miss, NotificationSent, RunReopened, SlotWish,
+    StepsRewound,
 };
 use crate::run::{Event, RunStatus};
 
@@ -62,6 +63,7 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         | Event::RoundStarted(_)
         | Event::RoundClosed(_)
         | Event::StepCopied(_)
+        | Event::CacheBypassed(_)
         | Event::ResultRecorded(_) => None,
         Event::RunDecided(decided) => remark("·", "the run", ending(decided.status)),
         Event::HandlerStarted(named) => remark("·", "handler", named.kind.as_str()),
@@ -72,6 +74,8 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         Event::PlanMigrated(_) => remark("·", "the run", "goes on with another version"),
         Event::RunCreated(created) => remark("·", &created.workflow, "created"),
         Event::RunCancelRequested(_) => remark("·", "the run", "is being cancelled"),
+        Event::StepReused(reused) => remark("⟲", reused.step.as_str(), &reused.told()),
+        Event::CacheMissed(missed) => missed_cache(missed),
         Event::AttemptStarted(started) => Some(begins(started)),
         Event::StepSucceeded(done) => ends(&done.step, "✓", ""),
         Event::StepFailed(failed) => ends(&failed.step, "✗", &failed.failure.message),
@@ -111,6 +115,16 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         Event::SignalReceived(signal) => remark("·", &signal.name, "the signal has come"),
         Event::MapExpanded(expanded) => items(expanded),
         Event::BranchChosen(chosen) => remark("→", chosen.step.as_str(), &chosen.arm),
+    }
+}
+
+/// Why code runs once more; that it never ran before is no news.
+fn missed_cache(missed: &CacheMissed) -> Option<Said<'static>> {
+    match missed.reason {
+        Miss::FirstTime | Miss::Refused { .. } | Miss::Bypassed { .. } => None,
+        Miss::Changed { .. } | Miss::Expired { .. } | Miss::Lost { .. } => {
+            remark("·", missed.step.as_str(), &missed.reason.told())
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::text::{cut, dim, line};
-use crate::run::{Event, Record};
+use crate::run::{Event, Record, Recorded};
 
 /// Longest fact, in characters.
 const FACT_CHARS_MAX: usize = 100;
@@ -66,6 +66,7 @@ pub(in crate::cli) fn row(record: &Record, width: usize) -> String {
         .iter()
         .filter_map(|at| Some((at, body.pointer(at)?)))
         .filter_map(fact)
+        .chain(cache_told(record))
         .collect();
     let clock: String = record
         .content
@@ -87,11 +88,25 @@ pub(in crate::cli) fn row(record: &Record, width: usize) -> String {
     .to_owned()
 }
 
+/// What the cache had for a step, in words.
+fn cache_told(record: &Record) -> Option<String> {
+    let recorded = Recorded::from_record(record).ok()?;
+    if let Event::StepReused(reused) = recorded.event {
+        return Some(reused.told());
+    }
+    if let Event::CacheMissed(missed) = recorded.event {
+        return Some(missed.reason.told());
+    }
+    None
+}
+
 fn fact((at, value): (&&str, &Value)) -> Option<String> {
     let label = at.rsplit('/').next().unwrap_or_default();
     let text = match value {
         Value::Null => return None,
         Value::Object(map) if map.is_empty() => return None,
+        // Why the cache had nothing; it has words of its own.
+        Value::Object(_) if label == "reason" => return None,
         Value::String(text) => cut(&line(text), FACT_CHARS_MAX),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             cut(&line(&value.to_string()), FACT_CHARS_MAX)

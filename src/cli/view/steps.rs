@@ -45,6 +45,9 @@ fn row(step: &Step, state: &StepState) -> String {
     if let Some(duration) = duration(state) {
         text.push_str(&format!("  {}", dim(&elapsed(duration))));
     }
+    if let Some(reused) = &state.look.reused {
+        text.push_str(&format!("  {}", dim(&reused.told())));
+    }
     if state.attempts.len() > 1 {
         text.push_str(&format!("  {} attempts", state.attempts.len()));
     }

@@ -46,6 +46,7 @@ impl Rehearsal {
                 }
                 Effect::WakeAt { .. }
                 | Effect::Analyse { .. }
+                | Effect::LookUp { .. }
                 | Effect::Execute { .. }
                 | Effect::Act { .. }
                 | Effect::Kill { .. }

@@ -8,11 +8,14 @@ use super::Fault;
 use crate::code;
 use crate::expression::format_duration;
 use crate::failure::{Failure, FailureKind};
+use crate::id::StepPath;
 use crate::plan::{Step, StepKind};
 use crate::python::outcome::Isolation;
 use crate::rehearsal::sample::{acted, sample_results};
 use crate::rehearsal::world::{Does, Outcome, World};
-use crate::run::payload::{AttemptStarted, EffectClass, ResultRecorded};
+use crate::run::payload::{
+    AttemptStarted, Bypass, CacheMissed, EffectClass, Miss, Parts, ResultRecorded,
+};
 use crate::run::{AttemptStatus, Command, StepState};
 
 pub(super) fn children(step: &StepState) -> u32 {
@@ -70,6 +73,18 @@ pub(super) fn length(step: &Step, outcome: &Outcome) -> Duration {
         .map_or(outcome.takes, |limit| outcome.takes.min(limit))
 }
 
+/// A mock is never an earlier result, nor kept as one.
+pub(super) fn missed(step: &StepPath) -> Command {
+    Command::Missed(CacheMissed {
+        step: step.clone(),
+        key: None,
+        parts: Parts::new(),
+        reason: Miss::Bypassed {
+            by: Bypass::Rehearsal,
+        },
+    })
+}
+
 pub(super) fn started(step: &Step, step_state: &StepState, attempt: u32) -> AttemptStarted {
     let analysis = step_state.analysis.as_ref();
     AttemptStarted {
@@ -116,6 +131,7 @@ pub(super) fn ended(
         max_rss_bytes: 0,
         cpu_seconds: 0.0,
         isolation: Isolation::default(),
+        cached_as: None,
     };
     Command::AttemptEnded { result, failure }
 }

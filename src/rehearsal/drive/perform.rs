@@ -1,6 +1,6 @@
 //! What is owed, done at once: nothing here lets time pass.
 
-use super::outcome::{children, ended, length, outcome, started};
+use super::outcome::{children, ended, length, missed, outcome, started};
 use super::{Fault, RUN, Rehearsal};
 use crate::failure::Failure;
 use crate::id::{RunId, StepPath};
@@ -16,6 +16,7 @@ impl Rehearsal {
         match effect {
             Effect::WakeAt { .. } => return Ok(false),
             Effect::Analyse { step } => self.analyse(step, world)?,
+            Effect::LookUp { step } => self.submit(missed(step), "a look into the cache")?,
             Effect::Execute { step, attempt } | Effect::Act { step, attempt } => {
                 self.begin(step, *attempt, world)?;
             }

@@ -62,17 +62,22 @@ pub(super) fn running(step: &Step, step_state: &StepState) -> Vec<Event> {
     if ended != Some(&AttemptStatus::Succeeded) {
         return Vec::new();
     }
+    vec![ends_well(step, step_state)]
+}
+
+/// The end of a step from its newest result.
+pub(super) fn ends_well(step: &Step, step_state: &StepState) -> Event {
     let results = step_state
         .result
         .as_ref()
         .and_then(|result| result.results.as_ref());
-    vec![match outputs_of(step, results) {
+    match outputs_of(step, results) {
         Ok(outputs) => Event::StepSucceeded(StepSucceeded {
             step: step_state.path.clone(),
             outputs,
         }),
         Err(failure) => failed(step_state, failure),
-    }]
+    }
 }
 
 /// A write of unknown outcome: a person is asked what became of it, and the answer is carried out.

@@ -8,9 +8,12 @@ use crate::approval::Verdict;
 use crate::code::{self, Code};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{OnReject, Step};
+use crate::run::cache;
 use crate::run::decide::next_approval;
 use crate::run::event::Event;
-use crate::run::payload::{AnalysisReported, ApprovalRequested, Closed, Subject, Values};
+use crate::run::payload::{
+    AnalysisReported, ApprovalRequested, CacheMissed, Closed, Miss, Parts, Subject, Values,
+};
 use crate::run::retry::Moment;
 use crate::run::state::{RunState, StepState};
 use crate::time::Timestamp;
@@ -22,12 +25,25 @@ pub(super) fn ready(
     step_state: &StepState,
     moment: Moment,
 ) -> Vec<Event> {
+    if step_state.look.reused.is_some() {
+        return vec![attempts::ends_well(step, step_state)];
+    }
     if let Some(event) = attempts::follow(step, step_state, moment) {
         return vec![event];
     }
     let Some(analysis) = &step_state.analysis else {
         return Vec::new();
     };
+    if cache::is_owed(step, step_state)
+        && let Some(why) = cache::refused(state, step_state)
+    {
+        return vec![Event::CacheMissed(CacheMissed {
+            step: step_state.path.clone(),
+            key: None,
+            parts: Parts::new(),
+            reason: Miss::Refused { why },
+        })];
+    }
     match analysis.decision.verdict {
         Verdict::Pass => Vec::new(),
         Verdict::Block => vec![failed(step_state, blocked(analysis))],
@@ -40,11 +56,13 @@ pub(super) fn ready(
 }
 
 /// Whether nothing but a place or a time keeps the code from beginning.
-pub(super) fn may_begin(step_state: &StepState) -> bool {
+pub(super) fn may_begin(step: &Step, step_state: &StepState) -> bool {
     let analysis = step_state.analysis.as_ref();
-    analysis.is_some_and(|analysis| {
+    let passes = analysis.is_some_and(|analysis| {
         analysis.decision.verdict == Verdict::Pass || step_state.code_approved
-    })
+    });
+    // Nobody waits for a place or a lock for what is there already.
+    passes && !cache::is_owed(step, step_state)
 }
 
 /// The end of the step, when the question about exactly this code was answered with no, or not in time.

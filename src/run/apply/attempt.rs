@@ -100,10 +100,12 @@ impl RunState {
     }
 
     pub(super) fn result_recorded(&mut self, result: &ResultRecorded) -> Applied {
+        let seq = self.seq + 1;
         let state = self.unsettled(&result.step)?;
         if state.open_attempt().map(|attempt| attempt.number) != Some(result.attempt) {
             return Err(format!("attempt {} is not under way", result.attempt));
         }
+        state.look.result_seq = Some(seq);
         state.result = Some(result.clone());
         Ok(())
     }
@@ -119,6 +121,9 @@ fn may_start(step: &Step, state: &StepState, started: &AttemptStarted) -> Applie
         } else {
             Ok(())
         };
+    }
+    if state.look.reused.is_some() {
+        return Err("an earlier result stands for it".to_owned());
     }
     let Some(analysis) = &state.analysis else {
         return Err("its code was not analysed".to_owned());

@@ -22,6 +22,7 @@ impl RunState {
             .as_ref()
             .is_some_and(|old| old.subject == report.subject);
         state.code_approved &= same;
+        state.look.begin_anew();
         state.analysis = Some(report.clone());
         Ok(())
     }
