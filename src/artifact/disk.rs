@@ -7,8 +7,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 use crate::code::{self, Code};
 
@@ -198,6 +202,32 @@ impl Draft {
     }
 }
 
+/// A draft that is younger is left alone, whoever made it: 1 hour.
+const DRAFT_AGE: Duration = Duration::from_secs(3_600);
+
+/// Removes drafts that processes left which are gone. What can't be looked at stays: it is only space.
+pub(crate) fn sweep_drafts(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let maker = name.to_str().and_then(|name| {
+            let (maker, _) = name.strip_prefix(".draft-")?.split_once('-')?;
+            maker.parse::<i32>().ok()
+        });
+        let Some(maker) = maker.filter(|maker| *maker > 0) else {
+            continue;
+        };
+        let gone = kill(Pid::from_raw(maker), None) == Err(Errno::ESRCH);
+        let modified = entry.metadata().and_then(|found| found.modified());
+        let age = modified.ok().and_then(|at| at.elapsed().ok());
+        if gone && age.is_some_and(|age| age > DRAFT_AGE) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.named {
@@ -213,7 +243,6 @@ mod tests {
 
     #[test]
     fn each_remedy_has_its_code() {
-        use nix::errno::Errno;
         for (errno, code) in [
             (Errno::ENOSPC, code::DISK_FULL),
             (Errno::EDQUOT, code::DISK_FULL),
@@ -229,6 +258,42 @@ mod tests {
             assert_eq!(error.code(), code, "{errno}");
             assert!(error.to_string().starts_with("cannot write /data/x: "));
         }
+    }
+
+    #[test]
+    fn only_old_drafts_of_processes_that_are_gone_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let gone = child.id();
+        child.wait().unwrap();
+        let here = std::process::id();
+        let old = std::time::SystemTime::UNIX_EPOCH;
+        for (name, modified) in [
+            (format!(".draft-{gone}-1"), Some(old)),
+            (format!(".draft-{gone}-2"), None),
+            (format!(".draft-{here}-1"), Some(old)),
+            (".draft-x-1".to_owned(), Some(old)),
+            ("abcd".to_owned(), Some(old)),
+        ] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            if let Some(modified) = modified {
+                file.set_modified(modified).unwrap();
+            }
+        }
+        sweep_drafts(folder.path());
+        let left = fs::read_dir(folder.path()).unwrap().flatten();
+        let mut left: Vec<_> = left
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let mut kept = vec![
+            format!(".draft-{gone}-2"),
+            format!(".draft-{here}-1"),
+            ".draft-x-1".to_owned(),
+            "abcd".to_owned(),
+        ];
+        kept.sort();
+        assert_eq!(left, kept);
     }
 
     #[test]

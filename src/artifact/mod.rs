@@ -82,6 +82,11 @@ impl Blobs {
         })
     }
 
+    /// Removes what processes that are gone left half written.
+    pub(crate) fn sweep(&self) {
+        disk::sweep_drafts(&self.folder);
+    }
+
     /// Keeps these bytes. When it returns, they survive a power loss.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, Error> {
         self.bounded(&self.folder, bytes.len() as u64)?;

@@ -113,6 +113,8 @@ impl From<store::Error> for Error {
             | store::Error::Corrupt(_)
             | store::Error::Body(_)
             | store::Error::Disk(_)
+            | store::Error::TooManyWatches { .. }
+            | store::Error::WriterDied(_)
             | store::Error::Closed => Exit::Internal,
         };
         let told = Self::new(exit, code, with_causes(&error));
@@ -129,6 +131,8 @@ impl From<store::Error> for Error {
             | store::Error::Newer { .. }
             | store::Error::Corrupt(_)
             | store::Error::Body(_)
+            | store::Error::TooManyWatches { .. }
+            | store::Error::WriterDied(_)
             | store::Error::Closed => told.help(explained(code)),
         }
     }

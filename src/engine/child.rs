@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::follow::settle;
+use super::follow::{Owner, settle};
 use super::history::History;
 use super::task::Driver;
 use super::{Engine, Error, NewRun, Shared};
@@ -13,8 +13,10 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::{RunId, StepPath};
 use crate::plan::{Plan, WorkflowStep, resolve_inputs};
 use crate::run::payload::{ChildRunClosed, ChildRunStarted, ChildRunWaiting, Trigger, Values};
-use crate::run::{Actor, Command, Life, RunState, RunStatus, StepState, summary};
-use crate::time::Timestamp;
+use crate::run::{
+    Actor, Command, Effect, Life, OpenQuestion, RunState, RunStatus, StepState, effects, summary,
+};
+use crate::time::{BoxFuture, Timestamp};
 
 /// Starts the run of a step. Its id follows from the step, so that it is started once, whatever happens.
 pub(super) async fn start(driver: &Driver, state: &RunState, path: &StepPath) -> Option<Command> {
@@ -36,15 +38,20 @@ pub(super) async fn start(driver: &Driver, state: &RunState, path: &StepPath) ->
     )
 }
 
+/// The id of the run that a step starts next.
+pub(super) fn next_run(state: &RunState, step_state: &StepState) -> RunId {
+    let number = u32::try_from(step_state.children.len()).unwrap_or(u32::MAX);
+    let ready_at = step_state.ready_at.unwrap_or(state.updated_at);
+    RunId::derive(ready_at, state.run, &step_state.path, number)
+}
+
 async fn create(
     shared: &Arc<Shared>,
     state: &RunState,
     step_state: &StepState,
     workflow: &WorkflowStep,
 ) -> Result<RunId, Failure> {
-    let number = u32::try_from(step_state.children.len()).unwrap_or(u32::MAX);
-    let ready_at = step_state.ready_at.unwrap_or(state.updated_at);
-    let run = RunId::derive(ready_at, state.run, &step_state.path, number);
+    let run = next_run(state, step_state);
     if shared
         .ports
         .store
@@ -181,7 +188,7 @@ async fn drive_child(driver: &Driver, run: RunId, cancelled: bool) -> Result<Run
                 .await?;
         }
     }
-    settle(Arc::clone(&driver.shared), run).await
+    settle(Arc::clone(&driver.shared), run, Owner::Known).await
 }
 
 /// How long after a run inside could not be driven it is tried again.
@@ -193,8 +200,10 @@ pub(super) async fn news(driver: Driver, state: Arc<RunState>, path: StepPath) -
         .step(&path)
         .and_then(|(_, step_state)| step_state.children.last())
         .map(|child| child.run);
+    let known = state.step(&path).and_then(|(_, step)| step.waiting_child());
+    let known = known.map_or_else(Vec::new, |waiting| waiting.questions.clone());
     if let Some(run) = run
-        && let Err(error) = moved(&driver.shared, run).await
+        && let Err(error) = moved(&driver.shared, run, &known).await
     {
         tracing::error!(%run, %error, "a run inside this run can't be listened to");
         std::future::pending::<()>().await;
@@ -212,21 +221,70 @@ fn goes_on(step: StepPath) -> Command {
     })
 }
 
-async fn moved(shared: &Arc<Shared>, run: RunId) -> Result<(), Error> {
+/// Returns when the run goes on, asks something else than is known, or one of its limits on people has passed.
+async fn moved(shared: &Arc<Shared>, run: RunId, known: &[OpenQuestion]) -> Result<(), Error> {
     let mut watch = shared.ports.store.watch(run).await?;
     let mut history = History::load(Arc::clone(shared), run).await?;
-    if !rests(history.state().status()) {
+    let clock = &shared.ports.clock;
+    // An answer and the next question may come in one append.
+    let same = |state: &RunState| rests(state.status()) && summary(state).questions == known;
+    if !same(history.state()) {
         // It moved on just now, or could not be driven: then not again at once, lest it spin.
-        let clock = &shared.ports.clock;
         clock.sleep_until(clock.now().plus(DRIVE_AGAIN)).await;
     }
-    while rests(history.state().status()) {
-        if watch.changed().await.is_err() {
-            std::future::pending::<()>().await;
+    while same(history.state()) {
+        let due = due(shared, Arc::clone(history.state())).await?;
+        tokio::select! {
+            changed = watch.changed() => {
+                if changed.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                history.refresh().await?;
+            }
+            () = until(shared, due) => return Ok(()),
         }
-        history.refresh().await?;
     }
     Ok(())
+}
+
+async fn until(shared: &Shared, due: Option<Timestamp>) {
+    match due {
+        Some(due) => shared.ports.clock.sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// When the next limit on people passes in a run that rests, or in one of those inside it: nobody drives them, so
+/// whoever waits for them looks at the clock for them.
+fn due(
+    shared: &Arc<Shared>,
+    state: Arc<RunState>,
+) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+    Box::pin(async move {
+        let now = shared.ports.clock.now();
+        let mut next: Option<Timestamp> = None;
+        for effect in effects(&state, now) {
+            let at = match effect {
+                Effect::WakeAt { at, .. } => Some(at),
+                Effect::AttendChild { run, .. } => {
+                    let inside = History::load(Arc::clone(shared), run).await?;
+                    due(shared, Arc::clone(inside.state())).await?
+                }
+                Effect::Analyse { .. }
+                | Effect::Execute { .. }
+                | Effect::Act { .. }
+                | Effect::Attend { .. }
+                | Effect::Kill { .. }
+                | Effect::StartChild { .. }
+                | Effect::LookAtChild { .. }
+                | Effect::CancelChild { .. }
+                | Effect::Acquire { .. }
+                | Effect::Tell { .. } => None,
+            };
+            next = next.into_iter().chain(at.filter(|at| *at > now)).min();
+        }
+        Ok(next)
+    })
 }
 
 fn rests(status: RunStatus) -> bool {

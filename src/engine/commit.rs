@@ -1,7 +1,8 @@
 //! Events on their way into the store, cut into commits that it takes.
 
 use super::Error;
-use crate::run::{NewRecord, Recorded, RunSummary};
+use crate::run::{Event, NewRecord, Recorded, RunSummary, instead, unrecorded};
+use crate::store::BODY_BYTES_MAX;
 
 /// Events of one durable write.
 const COMMIT_RECORDS_MAX: usize = 512;
@@ -17,6 +18,8 @@ pub(super) struct Batch {
     bytes: usize,
     /// How many of the first events must not be torn apart: what a command itself means.
     whole: usize,
+    /// The size of results that were too large to be recorded just now: their attempt did not succeed.
+    lost: Option<usize>,
 }
 
 /// One durable write.
@@ -37,6 +40,7 @@ impl Batch {
             records: Vec::new(),
             bytes: 0,
             whole: own,
+            lost: None,
         }
     }
 
@@ -63,6 +67,39 @@ impl Batch {
         });
     }
 
+    /// The event as it can be recorded: one that is too large is a failure.
+    ///
+    /// # Errors
+    /// It can't be written as a record.
+    pub(super) fn fit(&mut self, mut recorded: Recorded) -> Result<(Recorded, NewRecord), Error> {
+        if let Event::AttemptSucceeded(ended) = &recorded.event
+            && let Some(bytes) = self.lost.take()
+        {
+            recorded.event = unrecorded(ended, bytes, BODY_BYTES_MAX);
+        }
+        let record = |recorded: &Recorded| {
+            recorded
+                .event
+                .to_record(recorded.time, recorded.actor.clone())
+        };
+        let mut made = record(&recorded)?;
+        let bytes = made.body.len();
+        if bytes > BODY_BYTES_MAX
+            && let Some(event) = instead(&recorded.event, bytes, BODY_BYTES_MAX)
+        {
+            tracing::warn!(
+                event = event.name(),
+                bytes,
+                "an event is too large to be recorded"
+            );
+            let results = matches!(event, Event::ResultRecorded(_));
+            self.lost = results.then_some(bytes);
+            recorded.event = event;
+            made = record(&recorded)?;
+        }
+        Ok((recorded, made))
+    }
+
     /// Adds an event.
     ///
     /// # Errors
@@ -71,9 +108,14 @@ impl Batch {
         let record = recorded
             .event
             .to_record(recorded.time, recorded.actor.clone())?;
+        self.add(recorded, record);
+        Ok(())
+    }
+
+    /// Adds an event with its record.
+    pub(super) fn add(&mut self, recorded: Recorded, record: NewRecord) {
         self.bytes += record.body.len();
         self.records.push(record);
         self.events.push(recorded);
-        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::Error;
 use super::child;
 use super::history::History;
 use super::key::Key;
+use super::orphan;
 use super::perform::perform;
 use super::task::{Driver, Input};
 use crate::code;
@@ -133,9 +134,13 @@ fn worker() -> Actor {
 
 /// A completion that comes too late changes nothing: what it speaks of was decided otherwise meanwhile.
 async fn take(history: &mut History, command: Command) -> Result<(), Error> {
+    let made = orphan::made_by(&command);
     match history.submit(command, worker()).await {
         Err(Error::Refused(refusal)) => {
             tracing::debug!(run = %history.state().run, %refusal, "a completion was stale");
+            if let Some(run) = made {
+                orphan::put_down(history.shared(), run).await;
+            }
             Ok(())
         }
         other => other,

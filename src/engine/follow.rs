@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::history::History;
-use super::{Error, Shared, drive, notebook};
+use super::{Error, Shared, drive, notebook, orphan};
 use crate::id::RunId;
 use crate::run::{RunState, RunStatus};
 use crate::store;
@@ -13,14 +13,34 @@ use crate::time::BoxFuture;
 /// How long after the last news it is tried whether the run is still driven: a driver that died says nothing.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
+/// Whether the run that made a run inside it is known to own it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// It is the one that drives it.
+    Known,
+    /// It is to be asked before anything of the run begins.
+    Asked,
+}
+
 /// Drives a run until it has ended or only people can move it on. [`store::Error::Driven`] when somebody else does.
-pub(super) async fn drive(shared: Arc<Shared>, run: RunId) -> Result<RunState, Error> {
+/// A run inside another that has not begun is driven only when that one owns it.
+pub(super) async fn drive(
+    shared: Arc<Shared>,
+    run: RunId,
+    owner: Owner,
+) -> Result<RunState, Error> {
     let store = &shared.ports.store;
     loop {
         let lease = store.lease(run).await?;
         // Before the history is read, so that no append falls between.
         let foreign = store.watch(run).await?;
-        let history = History::load(Arc::clone(&shared), run).await?;
+        let mut history = History::load(Arc::clone(&shared), run).await?;
+        if owner == Owner::Asked
+            && history.state().started_at.is_none()
+            && !orphan::is_driven(&shared, &mut history).await?
+        {
+            return Ok(history.into_state());
+        }
         let state = drive::drive(history, foreign).await?;
         drop(lease);
         // Whoever appended while the lease was held counts on us.
@@ -37,10 +57,11 @@ pub(super) async fn drive(shared: Arc<Shared>, run: RunId) -> Result<RunState, E
 pub(super) fn settle(
     shared: Arc<Shared>,
     run: RunId,
+    owner: Owner,
 ) -> BoxFuture<'static, Result<RunState, Error>> {
     Box::pin(async move {
         loop {
-            match drive(Arc::clone(&shared), run).await {
+            match drive(Arc::clone(&shared), run, owner).await {
                 Err(Error::Store(store::Error::Driven { .. })) => {
                     if let Some(state) = follow(&shared, run).await? {
                         return Ok(state);

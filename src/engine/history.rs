@@ -217,8 +217,9 @@ impl History {
             if batch.is_full() {
                 batch.cut(run::summary(state));
             }
+            let (next, record) = batch.fit(next)?;
             state.apply(&next)?;
-            batch.push(next)?;
+            batch.add(next, record);
         }
         Ok(())
     }

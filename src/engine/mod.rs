@@ -21,6 +21,7 @@ mod merge;
 mod modules;
 mod notebook;
 mod options;
+mod orphan;
 mod perform;
 mod plans;
 mod progress;
@@ -351,7 +352,7 @@ impl Engine {
     /// # Errors
     /// Somebody else drives it; or the history can't be read or written. The run is as the log says.
     pub async fn drive(&self, run: RunId) -> Result<RunState, Error> {
-        follow::drive(Arc::clone(&self.shared), run).await
+        follow::drive(Arc::clone(&self.shared), run, follow::Owner::Asked).await
     }
 
     /// As [`Engine::drive`]; while somebody else drives the run, waits for what comes of it, and drives it when they stop.
@@ -359,7 +360,7 @@ impl Engine {
     /// # Errors
     /// The history can't be read or written. The run is as the log says.
     pub async fn settle(&self, run: RunId) -> Result<RunState, Error> {
-        follow::settle(Arc::clone(&self.shared), run).await
+        follow::settle(Arc::clone(&self.shared), run, follow::Owner::Asked).await
     }
 
     /// Blob bytes by digest.

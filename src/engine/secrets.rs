@@ -1,7 +1,7 @@
 //! Secrets of a workflow: their values are looked up when a process or a request is started, and everything that
 //! is kept is free of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::executor::{JobSecrets, Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Plan, SecretSource, Step};
 use crate::redact::{Redactor, SECRET_CHARS_MIN};
-use crate::run::{Event, RunState};
+use crate::run::{ANSWER_DONE, ANSWER_RUN_AGAIN, Event, RunState, UNKNOWN_ANSWER};
 use crate::transport::Channel;
 
 /// Largest value of a secret, in bytes: 64 KiB.
@@ -243,76 +243,124 @@ fn keeping(found: &BTreeMap<String, Found>, channels: &BTreeMap<String, Channel>
     Redactor::new(own.chain(long_enough)).unwrap_or_default()
 }
 
-/// Fields of an event that name things of Stepwell's own: a secret that happens to be such a word stays there.
-const NAMES: [&str; 22] = [
-    "approval",
-    "arm",
-    "at",
-    "attempt",
-    "by",
-    "code",
-    "digest",
-    "effect",
-    "environment",
-    "executor",
-    "folder",
-    "group",
-    "key",
-    "kind",
-    "media_type",
-    "mode",
-    "path",
-    "plan",
-    "run",
-    "step",
-    "subject",
-    "workflow",
+/// Fields of an event that hold text for people: a text, or a list of texts. What stands neither here nor in [`DATA`]
+/// is an id, a digest, a time, a kind or a name that the fold needs, and is never touched, whatever it spells.
+const TEXT: [&str; 22] = [
+    "cause",
+    "comment",
+    "condition",
+    "description",
+    "environment_text",
+    "evidence",
+    "hint",
+    "idempotency_key",
+    "message",
+    "notes",
+    "reason",
+    "reviewers",
+    "snippet",
+    "text",
+    "title",
+    "traceback",
+    "warnings",
+    "why",
+    // Of the policy and of retries, in words.
+    "rule",
+    // Of two plans, one line each; of a question it is the path of a step, which is no list.
+    "changes",
+    // Of items: they stand in paths, so they are told apart again.
+    "keys",
+    "label",
 ];
 /// Fields that hold data of somebody's own: in these the keys are looked at too.
-const DATA: [&str; 12] = [
-    "body", "detail", "env", "facts", "form", "inputs", "items", "outputs", "payload", "results",
-    "show", "values",
+const DATA: [&str; 15] = [
+    "body", "by_id", "choices", "default", "detail", "env", "facts", "form", "inputs", "labels",
+    "outputs", "payload", "results", "show", "values",
 ];
 
-/// The event without secrets.
+/// The event without secrets, in what is said and in data.
 ///
 /// # Errors
-/// A secret is a word that an event can't do without.
+/// What is left is no such event any more: a fault of ours.
 pub(super) fn without(secrets: &Redactor, event: Event) -> Result<Event, Error> {
     if secrets.is_empty() {
         return Ok(event);
     }
     let body = event.to_json();
-    let shown = fields(secrets, &body);
+    let shown = fields(secrets, &body, matches!(event, Event::ApprovalRequested(_)));
     if shown == body {
         return Ok(event);
     }
-    event.with_body(&shown).map_err(|_| {
-        Error::Internal(format!(
-            "a secret has a value that is a word of Stepwell's own in {}: choose another value",
-            event.name()
-        ))
-    })
+    event
+        .with_body(&shown)
+        .map_err(|error| Error::Internal(format!("{} without secrets: {error}", event.name())))
 }
 
-fn fields(secrets: &Redactor, value: &Value) -> Value {
+/// `asks` = of a question, whose form describes fields by name instead of holding values.
+fn fields(secrets: &Redactor, value: &Value, asks: bool) -> Value {
     match value {
         Value::Object(map) => {
-            let shown = map.iter().map(|(key, value)| {
-                let shown = if DATA.contains(&key.as_str()) {
-                    secrets.value(value)
-                } else if NAMES.contains(&key.as_str()) && value.is_string() {
-                    value.clone()
-                } else {
-                    fields(secrets, value)
-                };
-                (key.clone(), shown)
-            });
+            let shown = map
+                .iter()
+                .map(|(key, value)| (key.clone(), field(secrets, key, value, asks)));
             Value::Object(shown.collect::<Map<_, _>>())
         }
-        Value::Array(items) => items.iter().map(|item| fields(secrets, item)).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => secrets.value(value),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| fields(secrets, item, asks))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
+}
+
+fn field(secrets: &Redactor, key: &str, value: &Value, asks: bool) -> Value {
+    let texts = || {
+        let items = value.as_array()?;
+        items.iter().all(Value::is_string).then_some(items)
+    };
+    match key {
+        "form" if asks => fields(secrets, value, asks),
+        "form" => form(secrets, value),
+        // Of a step that was copied it is an object that has the items and more.
+        "items" if value.is_array() => secrets.value(value),
+        "changes" if value.is_string() => value.clone(),
+        "keys" => texts().map_or_else(|| value.clone(), |keys| told_apart(secrets, keys)),
+        _ if DATA.contains(&key) => secrets.value(value),
+        _ if TEXT.contains(&key) && (value.is_string() || texts().is_some()) => {
+            secrets.value(value)
+        }
+        _ => fields(secrets, value, asks),
+    }
+}
+
+/// The values of a form. What became of an interrupted write is no text: it decides what follows.
+fn form(secrets: &Redactor, value: &Value) -> Value {
+    let mut shown = secrets.value(value);
+    let decides = value.get(UNKNOWN_ANSWER);
+    let known = [ANSWER_DONE, ANSWER_RUN_AGAIN].map(Value::from);
+    if let Some(answer) = decides.filter(|answer| known.contains(answer))
+        && let Some(form) = shown.as_object_mut()
+    {
+        form.insert(UNKNOWN_ANSWER.to_owned(), answer.clone());
+    }
+    shown
+}
+
+/// Keys without secrets: two that become the same are told apart by a number.
+fn told_apart(secrets: &Redactor, keys: &[Value]) -> Value {
+    let mut used = HashSet::new();
+    let mut apart = |key: &Value| {
+        let shown = secrets.value(key);
+        let shown = shown.as_str().unwrap_or_default();
+        let mut unique = shown.to_owned();
+        let mut number = 1_u32;
+        while !used.insert(unique.clone()) {
+            number += 1;
+            unique = format!("{shown} {number}");
+        }
+        Value::String(unique)
+    };
+    keys.iter().map(&mut apart).collect()
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ pub fn compare(a: &RunState, b: &RunState) -> RunDiff {
             json!(a.plan.source.digest),
             json!(b.plan.source.digest),
         ),
-        fact("plan", json!(a.created.plan), json!(b.created.plan)),
+        fact("plan", json!(a.plan_digest()), json!(b.plan_digest())),
         fact("status", json!(a.status()), json!(b.status())),
     ];
     let given = |state: &RunState| json!(state.created.inputs);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::command::Refusal;
+use super::decide::may_have_begun;
 use super::frame::NodeId;
 use super::payload::{BlockStatus, EffectClass};
 use super::state::{AttemptStatus, RunState, StepState, StepStatus};
@@ -267,7 +268,9 @@ impl<'a> Choice<'a> {
             steps: paths(&|state| self.reset.contains(&state.node)),
             resumed: paths(&|state| self.resumed.contains(&state.node)),
             writes_again: paths(&|state| {
-                self.reset.contains(&state.node) && wrote_inside(self.state, state.node)
+                self.reset.contains(&state.node)
+                    && (wrote_inside(self.state, state.node)
+                        || tried_inside(self.state, state.node))
             }),
             kept_writes: paths(&|state| self.kept.contains(&state.node)),
         }
@@ -356,6 +359,25 @@ fn frames_to_go_on(state: &RunState, step_state: &StepState) -> Vec<usize> {
 
 /// Whether the step, or anything inside it, wrote or may have. What a run inside it did is not known here, so
 /// one that succeeded counts.
+/// Whether a write began in a step, or in what stands inside it, that failed: nobody knows how far it came.
+fn tried_inside(state: &RunState, node: NodeId) -> bool {
+    let own = |node: NodeId| {
+        let found = state.node(node);
+        found.is_some_and(|(_, step)| {
+            step.current_attempts().iter().any(|attempt| {
+                let began = match &attempt.status {
+                    AttemptStatus::Failed { failure, .. } => may_have_begun(failure),
+                    AttemptStatus::Open
+                    | AttemptStatus::Succeeded
+                    | AttemptStatus::Unknown { .. } => true,
+                };
+                attempt.effect == EffectClass::Write && began
+            })
+        })
+    };
+    own(node) || state.work_inside(node).into_iter().any(own)
+}
+
 fn wrote_inside(state: &RunState, node: NodeId) -> bool {
     let own = |node: NodeId| {
         state

@@ -109,6 +109,15 @@ pub enum Error {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// One process listens to as many runs as one may.
+    #[error("this process listens to {limit} runs already")]
+    TooManyWatches {
+        /// How many it may.
+        limit: usize,
+    },
+    /// What writes to the store died: nothing is appended any more until it is opened again.
+    #[error("the writer of the store died: {0}")]
+    WriterDied(String),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -126,6 +135,8 @@ impl Error {
             Self::Corrupt(_) => code::STORE_CORRUPT,
             Self::Body(error) => error.code(),
             Self::Disk(error) => error.code(),
+            Self::TooManyWatches { .. } => code::STORE_TOO_LARGE,
+            Self::WriterDied(_) => code::INTERNAL,
             Self::Closed => code::STORE_CLOSED,
         }
     }
@@ -209,7 +220,11 @@ impl From<Error> for AppendError {
             Error::Corrupt(_) | Error::Body(_) | Error::Damaged { .. } | Error::Newer { .. } => {
                 Self::Corrupt(error)
             }
-            Error::Disk(_) | Error::Locked { .. } | Error::Driven { .. } => Self::Io(error),
+            Error::Disk(_)
+            | Error::Locked { .. }
+            | Error::Driven { .. }
+            | Error::TooManyWatches { .. }
+            | Error::WriterDied(_) => Self::Io(error),
             Error::Closed => Self::Closed,
         }
     }

@@ -11,6 +11,8 @@ pub const APPEND_BYTES_MAX: usize = 64 << 20;
 pub const BODY_BYTES_MAX: usize = 16 << 20;
 /// Longest name of an actor, with its prefix, in bytes.
 pub const ACTOR_BYTES_MAX: usize = 512;
+/// Most runs that one process listens to at the store of another.
+pub(crate) const WATCHES_MAX: usize = 4_096;
 /// Longest row of a run, as JSON in bytes.
 pub const SUMMARY_BYTES_MAX: usize = 3_800;
 /// Lengths to which titles are cut, one after the other, until the row fits; in characters.

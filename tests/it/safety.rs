@@ -23,6 +23,7 @@ use stepwell::time::{BoxFuture, Timestamp};
 use stepwell::transport::fake::{FakeAnswer, FakeTransport};
 
 use crate::engine::{Rig, compiled, count, create, events};
+use crate::inner_runs::compiled_with;
 use crate::simulator::{Ends, Simulation, World, result, vote};
 
 /// What somebody does before an append reaches the store.
@@ -450,4 +451,263 @@ fn a_copy_of_a_run_shares_its_questions_and_those_that_are_open_are_known() {
     assert_eq!((open(&copy), open(&run.state)), (2, 1));
     run.rest(&mut World::sampling(0));
     assert_eq!((run.state.approvals.len(), open(&run.state)), (3, 0));
+}
+
+const CHILD: &str = "version: 1\nname: child\nsteps:\n  - id: ask\n    approval: {title: Go on?, timeout: 3h}\n  \
+                     - id: again\n    approval: {title: And now?}\n  - id: done\n    set: {x: 1}\n";
+
+#[tokio::test]
+async fn a_run_that_its_step_never_took_is_cancelled_and_never_driven() {
+    // The engine dies before the run is its own, or the step is stopped in that moment.
+    for dies in [true, false] {
+        let store = MemoryStore::new();
+        let rig = Rig::new(store.clone());
+        let executor = nobody();
+        let other = rig.engine(&executor);
+        let made = compiled_with(
+            "steps:\n  - id: inside\n    workflow: {file: child.yml}\n",
+            &[("child.yml", CHILD)],
+        );
+        let run = create(&other, &made, json!({})).await;
+        let between = other.clone();
+        let crowded = Crowded::new(
+            &store,
+            Box::new(move |append| {
+                let taken = append.run == run
+                    && append.records.iter().any(|record| {
+                        String::from_utf8_lossy(&record.body).contains("\"run\":\"run_")
+                    });
+                let between = between.clone();
+                Box::pin(async move {
+                    if taken && dies {
+                        std::future::pending::<()>().await;
+                    }
+                    if taken {
+                        let reason = Some("no more".to_owned());
+                        let cancel = Command::Cancel { reason };
+                        between.command(run, ada(), cancel).await.unwrap();
+                    }
+                })
+            }),
+        );
+        let engine = engine_over(&rig, crowded, &executor);
+        let driven = tokio::time::timeout(Duration::from_secs(1), engine.drive(run)).await;
+        assert_eq!(driven.is_err(), dies);
+        if dies {
+            let reason = Some("no more".to_owned());
+            let cancel = Command::Cancel { reason };
+            other.command(run, ada(), cancel).await.unwrap();
+        }
+        let state = other.state(run).await.unwrap();
+        assert_eq!(state.status(), RunStatus::Cancelled);
+        for left in other.unfinished().await.unwrap() {
+            let left = other.drive(left).await.unwrap();
+            assert_eq!(left.status(), RunStatus::Cancelled);
+        }
+        let query = stepwell::store::ListQuery::newest(10);
+        let rows = other.list(query).await.unwrap().rows;
+        let child = rows.iter().find(|row| row.run != run).unwrap().run;
+        let state = other.state(child).await.unwrap();
+        assert_eq!(state.status(), RunStatus::Cancelled);
+        let reason = state.ending.unwrap().reason.unwrap();
+        assert!(reason.contains("`inside`"), "{reason}");
+        let all = events(&other, child).await;
+        assert_eq!(count(&all, "RunStarted"), 0, "it never began");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_its_step_will_take_is_left_to_it() {
+    let store = MemoryStore::new();
+    let rig = Rig::new(store.clone());
+    let executor = nobody();
+    let other = rig.engine(&executor);
+    let made = compiled_with(
+        "steps:\n  - id: inside\n    workflow: {file: child.yml}\n",
+        &[("child.yml", CHILD)],
+    );
+    let run = create(&other, &made, json!({})).await;
+    let between = other.clone();
+    let seen = Arc::new(Mutex::new(0));
+    let looked = Arc::clone(&seen);
+    let crowded = Crowded::new(
+        &store,
+        Box::new(move |append| {
+            let taken = append.run == run
+                && append
+                    .records
+                    .iter()
+                    .any(|record| String::from_utf8_lossy(&record.body).contains("\"run\":\"run_"));
+            let (between, looked) = (between.clone(), Arc::clone(&looked));
+            Box::pin(async move {
+                for other in between.unfinished().await.unwrap() {
+                    if taken && other != run {
+                        let state = between.drive(other).await.unwrap();
+                        assert_eq!(state.status(), RunStatus::Pending);
+                        *looked.lock().unwrap() += 1;
+                    }
+                }
+            })
+        }),
+    );
+    let engine = engine_over(&rig, crowded, &executor);
+    let state = engine.drive(run).await.unwrap();
+    assert!(*seen.lock().unwrap() > 0);
+    assert_eq!(state.status(), RunStatus::Waiting, "the run inside asks");
+}
+
+/// A run inside a run asks, while a step beside it keeps the engine up.
+async fn asks_inside(rig: &Rig) -> (Engine, RunId) {
+    let executor = Arc::new(FakeExecutor::new(|_| {
+        stepwell::executor::fake::FakeAnswer::Hangs
+    }));
+    let engine = rig.engine(&executor);
+    let made = compiled_with(
+        "steps:\n  - id: inside\n    workflow: {file: child.yml}\n  - id: beside\n    needs: []\n    python: {code: 'results = {}'}\n",
+        &[("child.yml", CHILD)],
+    );
+    let run = create(&engine, &made, json!({})).await;
+    (engine, run)
+}
+
+/// The step of the run inside whose question the run shows.
+async fn shown_inside(engine: &Engine, run: RunId) -> Option<(RunId, String)> {
+    let state = engine.state(run).await.unwrap();
+    let (_, inside) = state.step_with_id("inside")?;
+    let asked = inside.waiting_child()?.questions.first()?;
+    let child = inside.children.last()?.run;
+    Some((child, asked.step.to_string()))
+}
+
+/// Drives a run until it shows the question of that step inside.
+async fn until_shown(engine: &Engine, rig: &Rig, run: RunId, step: &str, tick: Duration) -> RunId {
+    let driving = engine.drive(run);
+    tokio::pin!(driving);
+    for _ in 0..300 {
+        tokio::select! {
+            state = &mut driving => panic!("it ended: {:?}", state.unwrap().status()),
+            () = tokio::time::sleep(Duration::from_millis(10)) => rig.clock.advance(tick),
+        }
+        if let Some((child, shown)) = shown_inside(engine, run).await
+            && shown == step
+        {
+            return child;
+        }
+    }
+    panic!("the question of `{step}` is not shown");
+}
+
+#[tokio::test]
+async fn limits_on_people_pass_in_runs_inside_while_the_run_around_them_is_driven() {
+    let rig = Rig::new(MemoryStore::new());
+    let (engine, run) = asks_inside(&rig).await;
+    let second = Duration::from_secs(1);
+    let child = until_shown(&engine, &rig, run, "ask", second).await;
+    let driving = engine.drive(run);
+    tokio::pin!(driving);
+    for _ in 0..300 {
+        tokio::select! {
+            state = &mut driving => panic!("it ended: {:?}", state.unwrap().status()),
+            () = tokio::time::sleep(Duration::from_millis(10)) => {
+                rig.clock.advance(Duration::from_secs(600));
+            }
+        }
+        if engine.state(child).await.unwrap().status() == RunStatus::Rejected {
+            return;
+        }
+    }
+    panic!("the time to answer did not pass");
+}
+
+#[tokio::test]
+async fn the_next_question_inside_is_shown_when_it_comes_with_the_answer() {
+    let rig = Rig::new(MemoryStore::new());
+    let (engine, run) = asks_inside(&rig).await;
+    let second = Duration::from_secs(1);
+    let child = until_shown(&engine, &rig, run, "ask", second).await;
+    let driving = engine.drive(run);
+    tokio::pin!(driving);
+    let mut answered = false;
+    for _ in 0..300 {
+        tokio::select! {
+            state = &mut driving => panic!("it ended: {:?}", state.unwrap().status()),
+            () = tokio::time::sleep(Duration::from_millis(10)) => rig.clock.advance(second),
+        }
+        let (_, shown) = shown_inside(&engine, run)
+            .await
+            .unwrap_or((child, String::new()));
+        if shown == "again" {
+            assert!(answered);
+            return;
+        }
+        if !std::mem::replace(&mut answered, true) {
+            // Long enough for the driver to listen.
+            tokio::select! {
+                state = &mut driving => panic!("it ended: {:?}", state.unwrap().status()),
+                () = tokio::time::sleep(Duration::from_millis(100)) => {}
+            }
+            let state = engine.state(child).await.unwrap();
+            let yes = vote(
+                state.open_approvals().next().unwrap(),
+                Answer::Approve,
+                Values::new(),
+            );
+            let by = Actor::User(yes.person.clone());
+            let state = engine.command(child, by, Command::Vote(yes)).await.unwrap();
+            assert_eq!(state.status(), RunStatus::Waiting);
+        }
+    }
+    panic!("the next question is not shown");
+}
+
+#[tokio::test]
+async fn what_is_too_large_to_be_recorded_is_a_failure_of_its_step() {
+    let rig = Rig::new(MemoryStore::new());
+    let large = |job: &stepwell::executor::Job| {
+        let megabytes = if job.code.contains("huge") { 17 } else { 9 };
+        stepwell::executor::fake::FakeAnswer::results(json!({"x": "x".repeat(megabytes << 20)}))
+    };
+    let engine = rig.engine(&Arc::new(FakeExecutor::new(large)));
+    let py = "on_failure: continue\n    python:";
+    let text = format!(
+        "steps:\n  - id: huge\n    needs: []\n    {py} {{code: 'results = {{\"huge\": 1}}'}}\n  \
+         - id: a\n    needs: []\n    {py} {{code: 'results = {{}}'}}\n    outputs: {{x: string}}\n  - id: b\n    needs: []\n    {py} {{code: 'results = {{}}'}}\n    outputs: {{x: string}}\n  \
+         - id: both\n    needs: [a, b]\n    with: {{a: '${{{{ steps.a.outputs.x }}}}', b: '${{{{ steps.b.outputs.x }}}}'}}\n    {py} {{code: 'results = {{}}'}}\n"
+    );
+    let run = create(&engine, &compiled(&text), json!({})).await;
+    let state = engine.drive(run).await.unwrap();
+    assert!(state.ending.is_some(), "it has ended");
+    for (id, failed) in [("huge", true), ("a", false), ("both", true)] {
+        let (_, step) = state.step_with_id(id).unwrap();
+        let code = step.failure.as_ref().map(|failure| failure.code.as_str());
+        assert_eq!(code, failed.then_some("store_too_large"), "{id}");
+    }
+}
+
+#[test]
+fn a_write_that_failed_is_named_before_it_is_made_again() {
+    let text = "steps:\n  - id: move\n    python: {code: 'results = {}', mode: write_access}\n  - id: read\n    needs: []\n    python: {code: 'results = {}'}\n";
+    let mut run = Simulation::new(&compiled(text).0, &json!({}));
+    let boom = || {
+        let kind = stepwell::failure::FailureKind::Code;
+        stepwell::failure::Failure::new(kind, stepwell::code::BAD_OUTPUT, "boom")
+    };
+    run.rest(&mut World::new(move |_, _| Ends::Failing(boom())));
+    let chosen = stepwell::run::reopening(&run.state, &[]).unwrap();
+    assert_eq!(chosen.writes_again, [StepPath::new("move")]);
+}
+
+#[test]
+fn who_may_not_answer_is_told_to_speak_for_somebody_who_may() {
+    let place = crate::cli_rig::Place::new();
+    let text = "version: 1\nname: theirs\nsteps:\n  - id: ask\n    approval:\n      title: Good?\n      reviewers: {users: [somebody-else]}\n";
+    place.write("theirs.yml", text);
+    let shown = place.text(3, &["run", "theirs.yml"]);
+    assert!(shown.contains(" --as NAME --resume"), "{shown}");
+    place.write(
+        "mine.yml",
+        &text.replace("\n      reviewers: {users: [somebody-else]}", ""),
+    );
+    let shown = place.text(3, &["run", "mine.yml"]);
+    assert!(!shown.contains("--as"), "{shown}");
 }

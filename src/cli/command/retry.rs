@@ -72,7 +72,7 @@ fn show(context: &Context, state: &RunState, chosen: &Reopening) {
     let told = |path: &StepPath| {
         let was = state.step(path).map_or("", |(_, step)| step.status.told());
         let writes = chosen.writes_again.contains(path);
-        let loud = if writes { "  WRITES ONCE MORE" } else { "" };
+        let loud = if writes { "  this step WRITES and will write again" } else { "" };
         format!("{}  ({was}){loud}", line(path.as_str()))
     };
     let rows = |paths: &[StepPath]| paths.iter().map(told).collect::<Vec<_>>();

@@ -18,7 +18,12 @@ pub(in crate::cli) struct You {
 }
 
 impl You {
-    fn may(&self, state: &RunState, asked: &ApprovalState, answer: Answer) -> Result<(), Denied> {
+    pub(in crate::cli) fn may(
+        &self,
+        state: &RunState,
+        asked: &ApprovalState,
+        answer: Answer,
+    ) -> Result<(), Denied> {
         let voter = Voter {
             name: &self.name,
             roles: &self.roles,

@@ -10,7 +10,7 @@ use super::{Frame, panel, table};
 use crate::expression::Template;
 use crate::id::ApprovalId;
 use crate::plan::Field;
-use crate::run::payload::{AnalysisReported, ApprovalRequested, Subject, Values};
+use crate::run::payload::{AnalysisReported, Answer, ApprovalRequested, Subject, Values};
 use crate::run::{ANSWER_DONE, ANSWER_RUN_AGAIN, ApprovalState, UNKNOWN_ANSWER};
 
 /// Width of the names before the colon-less facts.
@@ -38,7 +38,7 @@ pub(in crate::cli) fn text(frame: &Frame<'_>, asked: &ApprovalState) -> String {
             .collect();
         text.push_str(&table::pairs(&rows, INDENT + 2));
     }
-    text.push_str(&commands(frame, request));
+    text.push_str(&commands(frame, asked));
     text
 }
 
@@ -169,14 +169,19 @@ fn default(field: &Field) -> Option<&Value> {
     }
 }
 
-fn commands(frame: &Frame<'_>, request: &ApprovalRequested) -> String {
-    let yes = approve(&request.approval, &suggested(request));
-    let no = format!("reject {} --comment \"…\" --resume", request.approval);
+fn commands(frame: &Frame<'_>, asked: &ApprovalState) -> String {
+    let request = &asked.request;
+    // Who may not answer speaks for somebody who may.
+    let may = frame.you.may(frame.state, asked, Answer::Approve);
+    let by = may.err().map_or("", |_| " --as NAME");
+    let approve = |form: &Values| approve(&request.approval, form, by);
+    let yes = approve(&suggested(request));
+    let no = format!("reject {} --comment \"…\"{by} --resume", request.approval);
     let mut text = String::from("  answer with\n");
     if request.subject == Subject::UnknownOutcome {
         for choice in [ANSWER_DONE, ANSWER_RUN_AGAIN] {
             let form = Values::from_iter([(UNKNOWN_ANSWER.to_owned(), Value::from(choice))]);
-            let command = frame.settings.command(&approve(&request.approval, &form));
+            let command = frame.settings.command(&approve(&form));
             let _infallible = writeln!(text, "    {command}");
         }
     } else {
@@ -185,7 +190,7 @@ fn commands(frame: &Frame<'_>, request: &ApprovalRequested) -> String {
     let _infallible = writeln!(text, "    {}", frame.settings.command(&no));
     if request.changes.is_some() && request.changes_left > 0 {
         let again = format!(
-            "request-changes {} --comment \"…\" --resume",
+            "request-changes {} --comment \"…\"{by} --resume",
             request.approval
         );
         let _infallible = writeln!(text, "    {}", frame.settings.command(&again));
@@ -203,7 +208,7 @@ fn suggested(request: &ApprovalRequested) -> Values {
         .collect()
 }
 
-fn approve(approval: &ApprovalId, form: &Values) -> String {
+fn approve(approval: &ApprovalId, form: &Values, by: &str) -> String {
     let form: String = form
         .iter()
         .map(|(name, value)| {
@@ -213,5 +218,5 @@ fn approve(approval: &ApprovalId, form: &Values) -> String {
             format!(" --form {}", quoted(&format!("{name}={text}")))
         })
         .collect();
-    format!("approve {approval}{form} --resume")
+    format!("approve {approval}{form}{by} --resume")
 }

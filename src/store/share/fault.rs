@@ -45,6 +45,12 @@ pub(super) enum WireError {
         limit: u64,
     },
     Disk(WireDiskError),
+    TooManyWatches {
+        limit: usize,
+    },
+    WriterDied {
+        what: String,
+    },
     Closed,
 }
 
@@ -148,6 +154,8 @@ impl From<Error> for WireError {
             Error::Body(artifact::Error::Disk(error)) | Error::Disk(error) => {
                 Self::Disk(error.into())
             }
+            Error::TooManyWatches { limit } => Self::TooManyWatches { limit },
+            Error::WriterDied(what) => Self::WriterDied { what },
             Error::Closed => Self::Closed,
         }
     }
@@ -183,6 +191,8 @@ impl From<WireError> for Error {
                 Self::Body(artifact::Error::TooLarge { path, bytes, limit })
             }
             WireError::Disk(error) => Self::Disk(error.into()),
+            WireError::TooManyWatches { limit } => Self::TooManyWatches { limit },
+            WireError::WriterDied { what } => Self::WriterDied(what),
             WireError::Closed => Self::Closed,
         }
     }
@@ -250,6 +260,8 @@ mod tests {
             Error::Disk(DiskError::new("write to", &path, full())),
             Error::Disk(DiskError::new("sync", &path, number())),
             Error::Disk(DiskError::new("sync", &path, io::Error::other("odd"))),
+            Error::TooManyWatches { limit: 4_096 },
+            Error::WriterDied("open it anew".to_owned()),
             Error::Closed,
         ];
         for error in errors {

@@ -167,10 +167,20 @@ impl RemoteStore {
 
     async fn answer(&self, ask: Ask) -> Result<Answered, Error> {
         match self.call(ask, Vec::new()).await {
-            Some((Answer::Failed(error), _)) => Err(error.into()),
+            Some((Answer::Failed(error), _)) => Err(self.heard(error.into())),
             Some(answer) => Ok(answer),
             None => Err(Error::Closed),
         }
+    }
+
+    /// An owner that lives but has closed its store answers so for ever: the connection is given up, so that the next
+    /// way is looked for.
+    fn heard(&self, error: Error) -> Error {
+        if matches!(error, Error::Closed) {
+            tracing::debug!(owner = %self.owner, "the owner has closed the store");
+            self.wire.close();
+        }
+        error
     }
 
     /// The owner said something that is no answer to what was asked: it can't be trusted any more.
@@ -200,8 +210,14 @@ impl RemoteStore {
                     records,
                 })
             }
-            Some((Answer::NotAppended(error), _)) => Err(error.into()),
-            Some((Answer::Failed(error), _)) => Err(Error::from(error).into()),
+            Some((Answer::NotAppended(error), _)) => {
+                let error = AppendError::from(error);
+                if matches!(error, AppendError::Closed) {
+                    self.heard(Error::Closed);
+                }
+                Err(error)
+            }
+            Some((Answer::Failed(error), _)) => Err(self.heard(error.into()).into()),
             Some(_) => self.nonsense().map_err(Into::into),
             None => Err(AppendError::Closed),
         }

@@ -17,6 +17,7 @@ use super::message::{Answer, Ask, Call, Greeting, Hello, PROTOCOL, Say, join_new
 use super::socket::{self, SocketFile};
 use crate::id::RunId;
 use crate::run::Record;
+use crate::store::limit::WATCHES_MAX;
 use crate::store::lock::introduction;
 use crate::store::{Append, AppendError, Error, EventStore};
 
@@ -24,8 +25,6 @@ use crate::store::{Append, AppendError, Error, EventStore};
 const CONNECTIONS_MAX: usize = 256;
 /// Calls of one connection that are worked on at the same time.
 const CALLS_MAX: usize = 64;
-/// Runs that one connection watches.
-const WATCHES_MAX: usize = 4_096;
 /// Messages that wait for a slow reader; then its calls wait.
 const OUTBOX_MAX: usize = 64;
 /// A connection says who it is within this time.
@@ -205,13 +204,30 @@ impl Client {
         say(&self.out, &Say::Answer { id, answer }, Vec::new()).await
     }
 
+    /// Listens no more to runs that have ended: who still waits for one of them has heard so.
+    async fn forget_ended(&mut self, store: &dyn EventStore) {
+        let mut ended = Vec::new();
+        for run in self.watched.keys() {
+            let row = store.summary(*run).await.ok().flatten();
+            if row.is_some_and(|row| row.status.is_terminal()) {
+                ended.push(*run);
+            }
+        }
+        for task in ended.iter().filter_map(|run| self.watched.remove(run)) {
+            task.abort();
+        }
+    }
+
     /// Sends a notice for every append to that run from now on.
     async fn watch(&mut self, run: RunId) -> Result<Answer, Error> {
         let store = self.store.upgrade().ok_or(Error::Closed)?;
         self.watched.retain(|_, task| !task.is_finished());
+        if self.watched.len() >= WATCHES_MAX {
+            self.forget_ended(&*store).await;
+        }
         if !self.watched.contains_key(&run) {
             if self.watched.len() >= WATCHES_MAX {
-                return Err(Error::Closed);
+                return Err(Error::TooManyWatches { limit: WATCHES_MAX });
             }
             let mut heard = store.watch(run).await?;
             let out = self.out.clone();

@@ -51,6 +51,8 @@ macro_rules! delegate {
     };
 }
 
+mod closed;
+
 /// A guest with its owner in the same process.
 #[derive(Debug)]
 struct Guest {

@@ -100,6 +100,7 @@ pub(super) fn open(
             NotTaken::Disk(error) => error.into(),
         })?;
     let blobs = Blobs::open(&data.join(BLOBS))?;
+    blobs.sweep();
     let folder = data.join(DATABASE);
     create_dir(&folder)?;
     let database = open_database(&folder)?;

@@ -97,8 +97,10 @@ impl SledStore {
             answer,
         };
         let queue = self.queue.as_ref().ok_or(AppendError::Closed)?;
-        queue.send(request).await.map_err(|_| AppendError::Closed)?;
-        answered.await.unwrap_or(Err(AppendError::Closed))
+        // The writer lives as long as this does, unless it died; then nobody knows whether this was appended.
+        let died = || AppendError::from(Error::WriterDied("open the store anew".to_owned()));
+        queue.send(request).await.map_err(|_| died())?;
+        answered.await.unwrap_or_else(|_| Err(died()))
     }
 }
 

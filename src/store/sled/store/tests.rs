@@ -333,3 +333,21 @@ async fn a_second_opener_waits_and_then_hears_who_holds_the_store() {
     let store = waiting.join().unwrap().unwrap();
     assert_eq!(store.resolve(LAST, 1).await.unwrap(), [sample::run(3)]);
 }
+
+#[tokio::test]
+async fn a_writer_that_died_is_told_from_a_store_that_was_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        sync: Arc::new(|_| panic!("a fault of the writer")),
+        ..Options::default()
+    };
+    // What is synced at the opening goes another way.
+    let store = SledStore::open(folder.path(), options).unwrap();
+    for _ in 0..2 {
+        let error = store.append(sample::append(1, 0, 1)).await.unwrap_err();
+        assert!(
+            matches!(error, AppendError::Io(Error::WriterDied(_))),
+            "{error:?}"
+        );
+    }
+}
