@@ -5,7 +5,9 @@ use stepwell::{
     Outcome, PythonExecutionRequest, PythonExecutorError, PythonExecutorService, RunnableConfig,
 };
 
-pub(crate) async fn acceptance(service: &PythonExecutorService) -> Result<Value, PythonExecutorError> {
+pub(crate) async fn acceptance(
+    service: &PythonExecutorService,
+) -> Result<Value, PythonExecutorError> {
     // Local execution
     let request = PythonExecutionRequest::new(
         "Test local execution",

@@ -77,6 +77,7 @@ pub(super) enum Command {
     Signal(command::signal::Arguments),
     Verify(command::verify::Arguments),
     Doctor(command::doctor::Arguments),
+    Config(command::config::Arguments),
     Explain(command::explain::Arguments),
     Schedule(command::schedule::Arguments),
     Schema(command::schema::Arguments),

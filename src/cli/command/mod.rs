@@ -4,6 +4,7 @@ pub(super) mod analyze;
 pub(super) mod approvals;
 pub(super) mod approve;
 pub(super) mod cancel;
+pub(super) mod config;
 pub(super) mod diff;
 pub(super) mod doctor;
 pub(super) mod events;

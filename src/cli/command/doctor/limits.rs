@@ -21,8 +21,11 @@ pub(super) fn limits(context: &Context) -> Vec<Check> {
     let mut checks = vec![Check::ok("limits", message)];
     checks.push(match limits.memory_bytes {
         Some(bytes) => Check::ok("memory limit", format!("{} for each process", size(bytes))),
-        None => Check::warn("memory limit", "one attempt may use all memory of this machine")
-            .help("set limits.memory, for example 4GiB"),
+        None => Check::warn(
+            "memory limit",
+            "one attempt may use all memory of this machine",
+        )
+        .help("set limits.memory, for example 4GiB"),
     });
     checks
 }

@@ -27,8 +27,11 @@ pub(super) async fn notebooks(context: &Context, opened: &Opened) -> Result<Vec<
             match fault(&path) {
                 None => sound += 1,
                 Some(fault) => checks.push(
-                    Check::fail("notebooks", format!("{}: {fault}", line(&path.display().to_string())))
-                        .help("`stepwell notebook RUN STEP -o FILE` writes it from what is stored"),
+                    Check::fail(
+                        "notebooks",
+                        format!("{}: {fault}", line(&path.display().to_string())),
+                    )
+                    .help("`stepwell notebook RUN STEP -o FILE` writes it from what is stored"),
                 ),
             }
         }
@@ -36,7 +39,9 @@ pub(super) async fn notebooks(context: &Context, opened: &Opened) -> Result<Vec<
     if checks.is_empty() {
         let message = match sound {
             0 => "none yet".to_owned(),
-            sound => format!("the {sound} of the newest {LOOKED_AT_RUNS} runs open without Jupyter"),
+            sound => {
+                format!("the {sound} of the newest {LOOKED_AT_RUNS} runs open without Jupyter")
+            }
         };
         checks.push(Check::ok("notebooks", message));
     }
@@ -67,7 +72,13 @@ fn fault(path: &Path) -> Option<String> {
     };
     let cells = notebook.get("cells").and_then(Value::as_array);
     match cells {
-        Some(cells) if cells.iter().all(|cell| cell.get("id").is_some_and(Value::is_string)) => None,
+        Some(cells)
+            if cells
+                .iter()
+                .all(|cell| cell.get("id").is_some_and(Value::is_string)) =>
+        {
+            None
+        }
         Some(_) => Some("a cell has no id".to_owned()),
         None => Some("it has no cells".to_owned()),
     }

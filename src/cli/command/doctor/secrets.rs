@@ -15,7 +15,13 @@ const LOOKED_AT_RUNS: usize = 100;
 pub(super) async fn secrets(opened: &Opened) -> Result<Vec<Check>, Error> {
     let mut missing: BTreeMap<String, RunId> = BTreeMap::new();
     let mut seen = 0_usize;
-    for run in opened.engine.unfinished().await?.into_iter().take(LOOKED_AT_RUNS) {
+    for run in opened
+        .engine
+        .unfinished()
+        .await?
+        .into_iter()
+        .take(LOOKED_AT_RUNS)
+    {
         // What is wrong with a history is said where the store is checked.
         let Ok((named, faults)) = opened.engine.missing_secrets(run).await else {
             continue;
