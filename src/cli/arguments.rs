@@ -68,6 +68,7 @@ pub(super) enum Command {
     Approve(command::approve::Arguments),
     Reject(command::reject::Arguments),
     RequestChanges(command::request_changes::Arguments),
+    Refusals(command::refusals::Arguments),
     Resume(command::resume::Arguments),
     Retry(command::retry::Arguments),
     Fork(command::fork::Arguments),

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::cli::Context;
+use crate::cli::approved::{self, Approved};
 use crate::cli::open::Opened;
 use crate::cli::settings::Settings;
 use crate::cli::view::panel::You;
 use crate::engine::RunFolder;
-use crate::id::Digest;
+use crate::id::{Digest, StepPath};
+use crate::run::payload::Subject;
 use crate::run::{Reveal, RunState};
 
 /// A run ready to be shown.
@@ -25,6 +27,7 @@ pub(in crate::cli) struct Frame<'a> {
     /// Who looks at it.
     pub(in crate::cli) you: You,
     code: HashMap<Digest, String>,
+    approved: HashMap<StepPath, Approved>,
 }
 
 impl<'a> Frame<'a> {
@@ -35,6 +38,7 @@ impl<'a> Frame<'a> {
         state: &'a RunState,
     ) -> Frame<'a> {
         let mut code = HashMap::new();
+        let mut approved = HashMap::new();
         for asked in state.open_approvals() {
             let analysis = state
                 .step(&asked.request.step)
@@ -44,6 +48,12 @@ impl<'a> Frame<'a> {
             {
                 code.insert(digest, String::from_utf8_lossy(&bytes).into_owned());
             }
+            let step = &asked.request.step;
+            if asked.request.subject == Subject::Code
+                && let Some(before) = approved::last(opened, state, step).await
+            {
+                approved.insert(step.clone(), before);
+            }
         }
         Self {
             state,
@@ -52,7 +62,13 @@ impl<'a> Frame<'a> {
             settings: &context.settings,
             you: opened.you(),
             code,
+            approved,
         }
+    }
+
+    /// The code of that step that was approved last.
+    pub(in crate::cli) fn approved(&self, step: &StepPath) -> Option<&Approved> {
+        self.approved.get(step)
     }
 
     /// The text of that code.
