@@ -160,7 +160,6 @@ fn ended(place: &Place<'_>, done: Done, begun: Timestamp) -> Command {
         cpu_seconds: 0.0,
         cached_as: None,
         isolation: Isolation::default(),
-        cached_as: None,
     };
     Command::AttemptEnded {
         result,

@@ -80,7 +80,6 @@ async fn keep(
         cpu_seconds: outcome.usage.user_seconds + outcome.usage.system_seconds,
         cached_as: None,
         isolation: outcome.isolation.clone(),
-        cached_as: None,
     };
     let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);

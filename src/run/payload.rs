@@ -371,9 +371,6 @@ pub struct ResultRecorded {
     /// What kept the code apart from the rest of the machine.
     #[serde(default, skip_serializing_if = "Isolation::is_empty")]
     pub isolation: Isolation,
-    /// The key of the cache under which it is kept: what the key covers was the same before and after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cached_as: Option<Digest>,
 }
 
 /// One condition that a switch tried.

@@ -585,7 +585,6 @@ pub(crate) fn result(path: &StepPath, attempt: u32, results: Option<Value>) -> R
         cpu_seconds: 0.0,
         cached_as: None,
         isolation: Isolation::default(),
-        cached_as: None,
     }
 }
 

@@ -132,7 +132,6 @@ pub(super) fn ended(
         cpu_seconds: 0.0,
         cached_as: None,
         isolation: Isolation::default(),
-        cached_as: None,
     };
     Command::AttemptEnded { result, failure }
 }
