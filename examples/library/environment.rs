@@ -15,9 +15,9 @@ pub(crate) struct Facts {
 }
 
 pub(crate) fn select_execution_environment(facts: Facts) -> &'static str {
-    if facts.high_security || facts.requires_isolation {
-        "container"
-    } else if facts.has_special_dependencies || facts.estimated_seconds > 300 {
+    let isolation = facts.high_security || facts.requires_isolation;
+    let dependencies = facts.has_special_dependencies || facts.estimated_seconds > 300;
+    if isolation || dependencies {
         "container"
     } else {
         "local" // faster for simple operations

@@ -4,6 +4,7 @@
 //! [`error`] turns errors of the libraries into words for people.
 
 mod answer;
+mod approved;
 mod arguments;
 mod bypass;
 mod command;
@@ -170,6 +171,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Notebook(arguments) => command::notebook::perform(context, &arguments).await,
         Command::Approvals(arguments) => command::approvals::perform(context, &arguments).await,
         Command::Approve(arguments) => command::approve::perform(context, arguments).await,
+        Command::Refusals(arguments) => command::refusals::perform(context, &arguments).await,
         Command::Reject(arguments) => command::reject::perform(context, arguments).await,
         Command::RequestChanges(arguments) => {
             command::request_changes::perform(context, arguments).await
@@ -182,6 +184,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Signal(arguments) => command::signal::perform(context, arguments).await,
         Command::Cancel(arguments) => command::cancel::perform(context, arguments).await,
         Command::Verify(arguments) => command::verify::perform(context, &arguments).await,
+        Command::Config(arguments) => command::config::perform(context, &arguments),
         Command::Doctor(arguments) => command::doctor::perform(context, &arguments).await,
     }
 }

@@ -20,7 +20,8 @@ enum Standing {
     Orphan,
 }
 
-/// Whether a run that has not begun is to be driven: it is no run inside another, or owned. An orphan is cancelled.
+/// Whether a run that has not begun is to be driven: it is no run inside another, or owned. An orphan is cancelled; it
+/// is driven only when handlers are left that its author wants at such an end.
 pub(super) async fn is_driven(shared: &Arc<Shared>, history: &mut History) -> Result<bool, Error> {
     match standing(shared, history.state()).await? {
         Standing::Owned => Ok(true),
@@ -35,8 +36,10 @@ pub(super) async fn is_driven(shared: &Arc<Shared>, history: &mut History) -> Re
             history
                 .submit(Command::Cancel { reason }, Actor::Engine)
                 .await?;
+            // A run that was cancelled before it began begins only to end: none of its steps does.
+            history.submit(Command::Start, Actor::Engine).await?;
             history.advance().await?;
-            Ok(false)
+            Ok(history.state().ending.is_none())
         }
     }
 }

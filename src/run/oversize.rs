@@ -5,7 +5,7 @@ use serde_json::json;
 use super::event::Event;
 use super::payload::{
     AttemptEnded, AttemptFailed, BlockStatus, ChildRunClosed, MapItemClosed, ResultRecorded,
-    RoundClosed, RunEnded, StepFailed, Values,
+    RoundClosed, RunDecided, RunEnded, RunFailed, StepFailed, Values,
 };
 use super::summary::RunStatus;
 use crate::code;
@@ -15,6 +15,10 @@ use crate::id::StepPath;
 /// What is recorded instead of an event whose body has more bytes than one may; nothing when it is a person's to be
 /// told of.
 #[must_use]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table: one arm for each kind of event"
+)]
 pub fn instead(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
     let failed = |step: &StepPath| {
         Some(Event::StepFailed(StepFailed {
@@ -69,19 +73,11 @@ pub fn instead(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
             failure: too_large(event.name(), bytes, limit),
             ..large.clone()
         })),
-        Event::RunSucceeded(end) => Some(Event::RunSucceeded(without(end, event, bytes, limit))),
-        Event::RunRejected(end) => Some(Event::RunRejected(without(end, event, bytes, limit))),
-        Event::RunCancelled(end) => Some(Event::RunCancelled(without(end, event, bytes, limit))),
-        Event::RunFailed(large) => {
-            let mut left = large.clone();
-            left.end = without(&large.end, event, bytes, limit);
-            Some(Event::RunFailed(left))
-        }
-        Event::RunDecided(large) => {
-            let mut left = large.clone();
-            left.end = without(&large.end, event, bytes, limit);
-            Some(Event::RunDecided(left))
-        }
+        Event::RunSucceeded(_)
+        | Event::RunRejected(_)
+        | Event::RunCancelled(_)
+        | Event::RunFailed(_)
+        | Event::RunDecided(_) => ended(event, bytes, limit),
         Event::RunCreated(_)
         | Event::RunStarted(_)
         | Event::RunCancelRequested(_)
@@ -124,6 +120,35 @@ pub fn instead(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
         | Event::HandlerTimedOut(_)
         | Event::NotificationSent(_) => None,
     }
+}
+
+/// The end of a run, without the outputs that are too large.
+fn ended(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
+    let left = |end: &RunEnded| without(end, event, bytes, limit);
+    if let Event::RunSucceeded(end) = event {
+        return Some(Event::RunSucceeded(left(end)));
+    }
+    if let Event::RunRejected(end) = event {
+        return Some(Event::RunRejected(left(end)));
+    }
+    if let Event::RunCancelled(end) = event {
+        return Some(Event::RunCancelled(left(end)));
+    }
+    if let Event::RunFailed(failed) = event {
+        let end = left(&failed.end);
+        return Some(Event::RunFailed(RunFailed {
+            end,
+            ..failed.clone()
+        }));
+    }
+    if let Event::RunDecided(decided) = event {
+        let end = left(&decided.end);
+        return Some(Event::RunDecided(RunDecided {
+            end,
+            ..decided.clone()
+        }));
+    }
+    None
 }
 
 /// The end of an attempt whose results could not be recorded: it did not succeed.

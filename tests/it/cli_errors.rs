@@ -105,6 +105,7 @@ fn the_help_of_every_command_is_complete() {
         "cancel",
         "verify",
         "doctor",
+        "config",
         "exec",
         "explain",
     ];

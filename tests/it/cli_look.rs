@@ -388,3 +388,81 @@ fn a_workflow_without_schedules_says_so_and_an_instant_must_be_one() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("`noon` is no instant"), "{}", ran.err);
 }
+
+#[test]
+fn doctor_looks_at_limits_secrets_and_notebooks() {
+    let place = Place::new();
+    let checks = |code: i32, name: &str| -> Vec<serde_json::Value> {
+        let doctor = place.json(code, &["doctor"]);
+        let checks = doctor["checks"].as_array().unwrap().iter();
+        checks
+            .filter(|check| check["name"] == name)
+            .cloned()
+            .collect()
+    };
+    place.json(0, &["run", "plain.yml"]);
+    assert_eq!(checks(0, "secrets")[0]["status"], "ok");
+    assert_eq!(checks(0, "notebooks")[0]["status"], "ok");
+    assert_eq!(checks(0, "memory limit")[0]["status"], "warn");
+    place.write("config.yml", "limits: {memory: 2GiB}\n");
+    assert_eq!(
+        checks(0, "memory limit")[0]["message"],
+        "2.0 GiB for each process"
+    );
+    let run = place.json(0, &["show", "@last"]);
+    let notebook = place
+        .path("data")
+        .join(text(&run["folder"]))
+        .join("run.ipynb");
+    let whole = std::fs::read_to_string(&notebook).unwrap();
+    std::fs::write(&notebook, "{}").unwrap();
+    let broken = checks(1, "notebooks");
+    assert_eq!(
+        (&broken[0]["status"], broken.len()),
+        (&json!("fail"), 1),
+        "{broken:?}"
+    );
+    assert!(broken[0]["help"].is_string());
+    std::fs::write(&notebook, whole).unwrap();
+    place.write(
+        "secret.yml",
+        "version: 1\nname: secret\nsecrets: {token: {env: NOBODY_SETS_THIS}}\nsteps:\n  - id: ask\n    approval: {title: Go?}\n  \
+         - id: work\n    env: {TOKEN: \"${{ secrets.token }}\"}\n    python: {code: 'results = 1'}\n",
+    );
+    place.json(3, &["run", "secret.yml"]);
+    let missing = checks(1, "secrets");
+    assert!(
+        text(&missing[0]["message"]).contains("NOBODY_SETS_THIS"),
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn the_configuration_in_force_is_shown_without_values_of_the_environment() {
+    let place = Place::new();
+    let shown = place.json(0, &["config", "show"]);
+    assert_eq!(
+        (&shown["file"], &shown["config"]),
+        (&serde_json::Value::Null, &json!({}))
+    );
+    let all = place.json(0, &["config", "show", "--effective"]);
+    let python = &all["config"]["approval"]["capabilities"]["python_execution"];
+    assert_eq!(python, &json!({"enabled": true, "mode": "control_writes"}));
+    place.write(
+        "config.yml",
+        "execution:\n  modes:\n    read_only: {environment: {GATEWAY: hidden}}\napproval: {global_mode: all_capabilities}\n",
+    );
+    let shown = place.json(0, &["config", "show"]);
+    assert_eq!(
+        shown["config"],
+        json!({
+            "execution": {"modes": {"read_only": {"environment": ["GATEWAY"]}}},
+            "approval": {"global_mode": "all_capabilities"},
+        })
+    );
+    let text = place.text(0, &["config", "show"]);
+    assert!(
+        text.contains("approval.global_mode: all_capabilities") && !text.contains("hidden"),
+        "{text}"
+    );
+}

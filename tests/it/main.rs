@@ -16,6 +16,7 @@
 )]
 
 mod actions;
+mod analysis_cli;
 mod analysis_corpus;
 mod approvals;
 mod cache;

@@ -512,7 +512,7 @@ async fn a_run_that_its_step_never_took_is_cancelled_and_never_driven() {
         let reason = state.ending.unwrap().reason.unwrap();
         assert!(reason.contains("`inside`"), "{reason}");
         let all = events(&other, child).await;
-        assert_eq!(count(&all, "RunStarted"), 0, "it never began");
+        assert_eq!(count(&all, "StepReady"), 0, "nothing of it began");
     }
 }
 
@@ -664,20 +664,24 @@ async fn the_next_question_inside_is_shown_when_it_comes_with_the_answer() {
 async fn what_is_too_large_to_be_recorded_is_a_failure_of_its_step() {
     let rig = Rig::new(MemoryStore::new());
     let large = |job: &stepwell::executor::Job| {
-        let megabytes = if job.code.contains("huge") { 17 } else { 9 };
-        stepwell::executor::fake::FakeAnswer::results(json!({"x": "x".repeat(megabytes << 20)}))
+        let bytes = if job.code.contains("huge") {
+            17 << 20
+        } else {
+            900 << 10
+        };
+        stepwell::executor::fake::FakeAnswer::results(json!({"x": "x".repeat(bytes)}))
     };
     let engine = rig.engine(&Arc::new(FakeExecutor::new(large)));
-    let py = "on_failure: continue\n    python:";
+    let items: Vec<u32> = (0..20).collect();
     let text = format!(
-        "steps:\n  - id: huge\n    needs: []\n    {py} {{code: 'results = {{\"huge\": 1}}'}}\n  \
-         - id: a\n    needs: []\n    {py} {{code: 'results = {{}}'}}\n    outputs: {{x: string}}\n  - id: b\n    needs: []\n    {py} {{code: 'results = {{}}'}}\n    outputs: {{x: string}}\n  \
-         - id: both\n    needs: [a, b]\n    with: {{a: '${{{{ steps.a.outputs.x }}}}', b: '${{{{ steps.b.outputs.x }}}}'}}\n    {py} {{code: 'results = {{}}'}}\n"
+        "steps:\n  - id: huge\n    needs: []\n    on_failure: continue\n    python: {{code: 'results = {{\"huge\": 1}}'}}\n  \
+         - id: all\n    needs: []\n    on_failure: continue\n    foreach:\n      items: {items:?}\n      as: item\n      steps:\n        - id: one\n          python: {{code: 'results = {{}}'}}\n  \
+         - id: small\n    needs: []\n    set: {{x: 1}}\n"
     );
     let run = create(&engine, &compiled(&text), json!({})).await;
     let state = engine.drive(run).await.unwrap();
     assert!(state.ending.is_some(), "it has ended");
-    for (id, failed) in [("huge", true), ("a", false), ("both", true)] {
+    for (id, failed) in [("huge", true), ("all", true), ("small", false)] {
         let (_, step) = state.step_with_id(id).unwrap();
         let code = step.failure.as_ref().map(|failure| failure.code.as_str());
         assert_eq!(code, failed.then_some("store_too_large"), "{id}");

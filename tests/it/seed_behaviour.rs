@@ -381,7 +381,7 @@ async fn the_person_sees_everything() {
     let lines: Vec<u32> = asked
         .safety_concerns
         .iter()
-        .map(|finding| finding.line as u32)
+        .map(|finding| finding.line)
         .collect();
     assert!(
         lines.contains(&2),

@@ -31,26 +31,23 @@ pub(in crate::cli) async fn perform(
     };
     let states = states(context, &opened, arguments.run.as_deref()).await?;
     let you = opened.you();
-    let documents: Vec<Value> = states
-        .iter()
-        .flat_map(|state| {
-            state
-                .open_approvals()
-                .map(|asked| document(state, asked, &you))
-        })
-        .collect();
-    if context.output.is_json() {
-        context.output.document(&json!({"approvals": documents}));
-        return Ok(Exit::Succeeded);
-    }
-    let mut texts = Vec::new();
+    let (mut texts, mut documents) = (Vec::new(), Vec::new());
     for state in &states {
         let frame = Frame::load(context, &opened, state).await;
+        documents.extend(
+            state
+                .open_approvals()
+                .map(|asked| document(&frame, asked, &you)),
+        );
         texts.extend(
             state
                 .open_approvals()
                 .map(|asked| question::text(&frame, asked)),
         );
+    }
+    if context.output.is_json() {
+        context.output.document(&json!({"approvals": documents}));
+        return Ok(Exit::Succeeded);
     }
     if texts.is_empty() {
         texts.push("no open questions\n".to_owned());
@@ -59,11 +56,23 @@ pub(in crate::cli) async fn perform(
     Ok(Exit::Succeeded)
 }
 
-/// A question, and what whoever asks may do with it.
-fn document(state: &RunState, asked: &ApprovalState, you: &You) -> Value {
+/// A question, what whoever asks may do with it, and the code of the step that was approved last.
+fn document(frame: &Frame<'_>, asked: &ApprovalState, you: &You) -> Value {
+    let state = frame.state;
+    let request = &asked.request;
     let mut document = approval_json(state, asked);
     if let Some(document) = document.as_object_mut() {
         document.insert("you".to_owned(), you.document(state, asked));
+        document.insert("requester".to_owned(), json!(state.starter));
+        let analysis = state
+            .step(&request.step)
+            .and_then(|(_, step)| step.analysis.as_ref());
+        if let Some(before) = frame.approved(&request.step)
+            && let Some(analysis) = analysis
+        {
+            let diff = question::diff_to(before, frame.code(analysis.code), analysis, request);
+            document.insert("approved_before".to_owned(), before.document(diff));
+        }
     }
     document
 }

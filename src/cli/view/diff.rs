@@ -148,14 +148,15 @@ fn short(digest: &str) -> String {
 
 /// A unified diff of the code of one step.
 pub(in crate::cli) fn unified(step: &str, a: &str, b: &str) -> String {
-    between((&format!("A/{step}.py"), a), (&format!("B/{step}.py"), b))
+    between(("A", a), ("B", b), step)
 }
 
-/// A unified diff of two texts with their names.
-pub(super) fn between((a, before): (&str, &str), (b, after): (&str, &str)) -> String {
-    TextDiff::from_lines(before, after)
+/// The change of a step's code as a unified diff, each side under its name.
+pub(in crate::cli) fn between(a: (&str, &str), b: (&str, &str), step: &str) -> String {
+    let [from, to] = [a, b].map(|(name, _)| format!("{name}/{step}.py"));
+    TextDiff::from_lines(a.1, b.1)
         .unified_diff()
         .context_radius(CONTEXT_LINES)
-        .header(a, b)
+        .header(&from, &to)
         .to_string()
 }

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::cli::Context;
+use crate::cli::approved::{self, Approved};
 use crate::cli::open::Opened;
 use crate::cli::settings::Settings;
 use crate::cli::view::panel::You;
 use crate::engine::RunFolder;
-use crate::id::Digest;
+use crate::id::{Digest, StepPath};
+use crate::run::payload::Subject;
 use crate::run::{Reveal, RunState, StepState};
 
 /// A run ready to be shown.
@@ -25,6 +27,7 @@ pub(in crate::cli) struct Frame<'a> {
     /// Who looks at it.
     pub(in crate::cli) you: You,
     code: HashMap<Digest, String>,
+    approved: HashMap<StepPath, Approved>,
 }
 
 impl<'a> Frame<'a> {
@@ -35,17 +38,26 @@ impl<'a> Frame<'a> {
         state: &'a RunState,
     ) -> Frame<'a> {
         let mut code = HashMap::new();
+        let mut approved = HashMap::new();
         for asked in state.open_approvals() {
             let step = state.step(&asked.request.step).map(|(_, step)| step);
             let analysis = step.and_then(|step| step.analysis.as_ref());
             let written = step.and_then(StepState::generation);
             let written = written.map(|newest| &newest.record);
-            let of_writing = written.map(|written| [written.prompt, written.approved_before]);
-            let digests = of_writing.into_iter().flatten().flatten();
-            for digest in digests.chain(analysis.map(|analysis| analysis.code)) {
+            let prompt = written.and_then(|written| written.prompt);
+            for digest in prompt
+                .into_iter()
+                .chain(analysis.map(|analysis| analysis.code))
+            {
                 if let Ok(bytes) = opened.engine.blob(digest).await {
                     code.insert(digest, String::from_utf8_lossy(&bytes).into_owned());
                 }
+            }
+            let step = &asked.request.step;
+            if asked.request.subject == Subject::Code
+                && let Some(before) = approved::last(opened, state, step).await
+            {
+                approved.insert(step.clone(), before);
             }
         }
         Self {
@@ -55,10 +67,16 @@ impl<'a> Frame<'a> {
             settings: &context.settings,
             you: opened.you(),
             code,
+            approved,
         }
     }
 
-    /// The text of that code, of its prompt, or of what was approved before it.
+    /// The code of that step that was approved last.
+    pub(in crate::cli) fn approved(&self, step: &StepPath) -> Option<&Approved> {
+        self.approved.get(step)
+    }
+
+    /// The text of that code, or of its prompt.
     pub(in crate::cli) fn code(&self, digest: Digest) -> Option<&str> {
         self.code.get(&digest).map(String::as_str)
     }

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::listing::{self, LINES_MAX, listing};
-use super::text::{bold, indented, line, painted_mark, quoted, value};
+use super::text::{bold, indented, line, painted_mark, quoted, safe, time, value};
 use super::{Frame, panel, table, written};
+use crate::cli::approved::Approved;
 use crate::expression::Template;
 use crate::id::ApprovalId;
 use crate::plan::Field;
@@ -33,6 +34,7 @@ pub(in crate::cli) fn text(frame: &Frame<'_>, asked: &ApprovalState) -> String {
         if let Some(record) = written_of(frame, request) {
             text.push_str(&written::text(frame, record));
         }
+        text.push_str(&change(frame, request, analysis));
     }
     if !request.form.is_empty() {
         text.push_str("  form\n");
@@ -99,6 +101,20 @@ fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
         fact("policy", line(&analysis.decision.rule));
         fact("environment", line(&analysis.environment_text));
     }
+    if request.subject == Subject::Code {
+        let starter = frame.state.starter.as_deref();
+        fact(
+            "requester",
+            line(starter.unwrap_or("nobody: a schedule or another run")),
+        );
+        if let Some(limit) = frame
+            .state
+            .step(&request.step)
+            .and_then(|(step, _)| step.timeout)
+        {
+            fact("time limit", super::text::elapsed(limit));
+        }
+    }
     let inputs = frame
         .state
         .step(&request.step)
@@ -147,6 +163,43 @@ fn code(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisRepor
         let _infallible = writeln!(text, "  notebook  {}", frame.shown(notebook));
     }
     text
+}
+
+/// What is different from the code of this step that was approved last.
+fn change(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisReported) -> String {
+    let Some(before) = frame.approved(&request.step) else {
+        return "  change    no code of this step was approved before\n".to_owned();
+    };
+    let when = format!(
+        "by {} in {}, {}",
+        line(&before.by),
+        before.run.short(),
+        time(before.at)
+    );
+    let now = frame.code(analysis.code);
+    match diff_to(before, now, analysis, request) {
+        Some(diff) => format!(
+            "  change    from the code that was approved {when}\n{}",
+            indented(&safe(&diff), INDENT + 2)
+        ),
+        None => format!("  change    none: the same code was approved {when}\n"),
+    }
+}
+
+/// The unified diff from approved code to what is asked about; none when they are the same.
+pub(in crate::cli) fn diff_to(
+    before: &Approved,
+    now: Option<&str>,
+    analysis: &AnalysisReported,
+    request: &ApprovalRequested,
+) -> Option<String> {
+    let now = now.filter(|_| before.code != analysis.code)?;
+    let sides = (("approved", before.text.as_str()), ("asked", now));
+    Some(super::diff::between(
+        sides.0,
+        sides.1,
+        request.step.as_str(),
+    ))
 }
 
 /// A field in words: type, default, bounds, what it is for.

@@ -1,4 +1,4 @@
-//! Code that a generator wrote: by whom, what was asked, how it differs from what was approved before.
+//! Code that a generator wrote: by whom, and what was asked.
 
 use super::Frame;
 use super::text::{indented, line};
@@ -75,7 +75,7 @@ pub(super) fn facts(record: &CodeGenerated) -> Vec<(String, String)> {
     facts
 }
 
-/// The prompt, and the difference to the code that was approved before.
+/// The prompt.
 pub(super) fn text(frame: &Frame<'_>, record: &CodeGenerated) -> String {
     let mut text = String::new();
     if let Some(prompt) = record.prompt.and_then(|digest| frame.code(digest)) {
@@ -93,18 +93,6 @@ pub(super) fn text(frame: &Frame<'_>, record: &CodeGenerated) -> String {
             );
             text.push_str(&indented(&more, INDENT));
         }
-    }
-    let before = record
-        .approved_before
-        .filter(|before| Some(*before) != record.code);
-    let before = before.and_then(|digest| frame.code(digest));
-    let now = record.code.and_then(|digest| frame.code(digest));
-    if let (Some(before), Some(now)) = (before, now) {
-        text.push_str("  difference to the code that was approved before\n");
-        text.push_str(&indented(
-            &super::diff::between(("approved", before), ("now", now)),
-            INDENT,
-        ));
     }
     text
 }

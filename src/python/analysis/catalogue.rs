@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) control: bool,
     /// Whether it reads a file or an address.
     pub(super) url: bool,
+    /// Whether a rule, or the analysis itself, knows exactly this name as something that is called.
+    pub(super) called: bool,
     /// Whether its first argument names a variable of the environment.
     pub(super) variable: bool,
     /// Whether a pattern of the deployment looks at it.
@@ -259,6 +261,9 @@ impl<'r> Catalogue<'r> {
             gives: INDEX.gives.get(name).copied(),
             control: self.is_control(root),
             url: INDEX.readers.contains(name),
+            called: INDEX.calls.exact.get(name).is_some_and(Option::is_some)
+                || INDEX.specials.contains_key(name)
+                || INDEX.files.contains_key(name),
             variable: VARIABLE_READERS.contains(&name),
             own: self
                 .own

@@ -115,14 +115,13 @@ impl Reader<'_> {
         }
     }
 
-    /// A store to a module or class. Where a rule knows the call of that name, the name is made to mean something else.
+    /// A store to a module or class. Where a rule knows exactly that name, it is made to mean something else.
     fn store_path(&mut self, path: Symbol, name: Symbol, range: TextRange) {
         let Some(path) = self.symbols.attribute(path, name) else {
             return;
         };
         let facts = self.symbols.facts(path);
-        let called = facts.call.is_some() || facts.special.is_some() || facts.file.is_some();
-        let rule = facts.store.or(called.then_some(Rule::Tampering));
+        let rule = facts.store.or(facts.called.then_some(Rule::Tampering));
         self.report_path(rule, range, path);
         if facts.own {
             self.own_store(path, range);

@@ -15,6 +15,12 @@ pub(super) const TAMPERING: Family = Family {
         "sys.breakpointhook",
         "sys.exit",
         "io.open",
+        "socket.socket",
+        "socket.create_connection",
+        "requests.get",
+        "requests.post",
+        "requests.request",
+        "urllib.request.urlopen",
     ],
     calls: &[
         "unittest.mock.patch*",

@@ -337,12 +337,17 @@ async fn a_second_opener_waits_and_then_hears_who_holds_the_store() {
 #[tokio::test]
 async fn a_writer_that_died_is_told_from_a_store_that_was_closed() {
     let folder = tempfile::tempdir().unwrap();
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let breaks = Arc::clone(&broken);
     let options = Options {
-        sync: Arc::new(|_| panic!("a fault of the writer")),
+        sync: Arc::new(move |file| {
+            assert!(!breaks.load(Ordering::Relaxed), "a fault of the writer");
+            file.sync_data()
+        }),
         ..Options::default()
     };
-    // What is synced at the opening goes another way.
     let store = SledStore::open(folder.path(), options).unwrap();
+    broken.store(true, Ordering::Relaxed);
     for _ in 0..2 {
         let error = store.append(sample::append(1, 0, 1)).await.unwrap_err();
         assert!(

@@ -1,0 +1,130 @@
+//! `stepwell config show`: the configuration in force.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::super::error::Error;
+use super::super::view::text::line;
+use super::super::{Context, Exit};
+use crate::config::{Config, ModeSettings};
+use crate::expression::format_duration;
+
+/// Look at the configuration
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Show(Show),
+}
+
+/// Print what the configuration decides; values of environment variables and addresses are not shown
+#[derive(Debug, Args)]
+struct Show {
+    /// Everything that is in force, not only what differs from the defaults
+    #[arg(long)]
+    effective: bool,
+}
+
+pub(in crate::cli) fn perform(context: &Context, arguments: &Arguments) -> Result<Exit, Error> {
+    let Action::Show(show) = &arguments.action;
+    let config = context.config()?;
+    let mut shown = document(&config);
+    if !show.effective {
+        shown = differing(&shown, &document(&Config::default())).unwrap_or_else(|| json!({}));
+    }
+    let file = context.settings.config.as_deref();
+    context.output.result(
+        || json!({"file": file, "effective": show.effective, "config": shown}),
+        || {
+            let mut text = match file {
+                Some(file) => format!("# {}\n", line(&file.display().to_string())),
+                None => "# no config.yml: the defaults\n".to_owned(),
+            };
+            lines(&shown, &mut Vec::new(), &mut text);
+            text
+        },
+    );
+    Ok(Exit::Succeeded)
+}
+
+/// The configuration by the keys of the file.
+fn document(config: &Config) -> Value {
+    let policy = &config.approval;
+    let mode = |settings: &ModeSettings, policy: &crate::approval::ModePolicy| {
+        json!({
+            "allows_writes": policy.allows_writes,
+            "requires_approval": policy.requires_approval,
+            "description": settings.description,
+            "environment": settings.environment.keys().collect::<Vec<_>>(),
+        })
+    };
+    let modes = &config.execution.modes;
+    let local = &config.execution.local;
+    json!({
+        "execution": {
+            "modes": {
+                "read_only": mode(&modes.read_only, &policy.read_only),
+                "write_access": mode(&modes.write_access, &policy.write_access),
+            },
+            "local": {
+                "python_env_path": local.python_env_path,
+                "execution_timeout": format_duration(local.execution_timeout),
+            },
+        },
+        "approval": {
+            "global_mode": policy.global_mode,
+            "allow_self": config.allow_self,
+            "capabilities": {"python_execution": {
+                "enabled": policy.python.enabled,
+                "mode": policy.python.mode,
+            }},
+        },
+        "analysis": config.analysis,
+        "engine": {"steps_at_once": config.engine.steps_at_once},
+        "limits": config.limits,
+        "channels": config.channels.keys().collect::<Vec<_>>(),
+        "notifications": {"base_url": config.base_url},
+    })
+}
+
+/// What is not as in the other one.
+fn differing(value: &Value, usual: &Value) -> Option<Value> {
+    if value == usual {
+        return None;
+    }
+    let (Value::Object(entries), Value::Object(others)) = (value, usual) else {
+        return Some(value.clone());
+    };
+    let kept = entries.iter().filter_map(|(key, value)| {
+        let kept = differing(value, others.get(key).unwrap_or(&Value::Null))?;
+        Some((key.clone(), kept))
+    });
+    Some(Value::Object(kept.collect::<Map<_, _>>()))
+}
+
+/// One line for each value, its keys joined by dots.
+fn lines(value: &Value, path: &mut Vec<String>, text: &mut String) {
+    if let Value::Object(entries) = value
+        && !entries.is_empty()
+    {
+        for (key, value) in entries {
+            path.push(key.clone());
+            lines(value, path, text);
+            path.pop();
+        }
+    } else if !path.is_empty() {
+        let value = match value {
+            Value::String(value) => line(value),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => value.to_string(),
+        };
+        text.push_str(&format!("{}: {value}\n", path.join(".")));
+    }
+}
