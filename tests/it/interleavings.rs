@@ -102,9 +102,7 @@ impl Flow {
         let handlers = [
             (
                 0,
-                format!(
-                    "  waiting:\n    - id: hw\n      notify: {{webhook: 'http://a.example', text: \"${{{{ approval.title }}}}\"}}\n"
-                ),
+                "  waiting:\n    - id: hw\n      notify: {webhook: 'http://a.example', text: \"${{ approval.title }}\"}\n".to_owned(),
             ),
             (1, format!("  failure:\n    - id: hf\n      {PY}\n")),
             (
@@ -438,7 +436,7 @@ impl Chance {
     }
 
     /// From here on everything goes well and everybody says yes: the run must end.
-    fn to_the_end(&mut self) {
+    fn ends_well(&mut self) {
         let _ = self.run.submit(Command::Unpause);
         self.world.adopted = Adopted::LostStarted;
         self.world.stands_still = true;
@@ -584,7 +582,7 @@ proptest! {
                 prop_assert!(reason, "{}\n{:#?}", flow.text(), standing(&rests));
             }
         }
-        chance.to_the_end();
+        chance.ends_well();
         let kept = keeps_its_promises(&chance.run.history, &plan);
         prop_assert!(kept.is_ok(), "{:?}\n{}\n{:#?}", kept, flow.text(), standing(&chance.run));
     }
@@ -602,7 +600,7 @@ fn random_orders_reach_every_kind_of_event_that_they_are_to_try() {
         for pick in picks.new_tree(&mut runner).unwrap().current() {
             chance.happens(pick);
         }
-        chance.to_the_end();
+        chance.ends_well();
         for one in &chance.run.history {
             *seen.entry(one.event.name()).or_default() += 1;
         }
