@@ -31,7 +31,6 @@ rounds=0
 while [ "$status" -eq 3 ] && [ "$rounds" -lt 20 ]; do
     rounds=$((rounds + 1))
     asked=$(run approvals --json | sed -n 's/.*"approval_id": *"\([^"]*\)".*/\1/p' | head -n 1)
-    run approvals "$asked"
     status=0
     run approve "$asked" --resume || status=$?
 done
