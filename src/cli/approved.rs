@@ -30,7 +30,7 @@ pub(super) struct Approved {
 
 impl Approved {
     /// For programs.
-    pub(super) fn document(&self, diff: Option<String>) -> Value {
+    pub(super) fn document(&self, diff: Option<&str>) -> Value {
         json!({
             "run_id": self.run,
             "by": self.by,

@@ -71,7 +71,10 @@ fn document(frame: &Frame<'_>, asked: &ApprovalState, you: &You) -> Value {
             && let Some(analysis) = analysis
         {
             let diff = question::diff_to(before, frame.code(analysis.code), analysis, request);
-            document.insert("approved_before".to_owned(), before.document(diff));
+            document.insert(
+                "approved_before".to_owned(),
+                before.document(diff.as_deref()),
+            );
         }
     }
     document
