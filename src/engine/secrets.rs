@@ -16,6 +16,7 @@ use crate::executor::{JobSecrets, Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Plan, SecretSource, Step};
 use crate::redact::{Redactor, SECRET_CHARS_MIN};
+use crate::run::payload::Miss;
 use crate::run::{ANSWER_DONE, ANSWER_RUN_AGAIN, Event, RunState, UNKNOWN_ANSWER};
 use crate::transport::Channel;
 
@@ -294,6 +295,13 @@ const DATA: [&str; 15] = [
 pub(super) fn without(secrets: &Redactor, event: Event) -> Result<Event, Error> {
     if secrets.is_empty() {
         return Ok(event);
+    }
+    // Names and digests but for one text.
+    if let Event::CacheMissed(mut missed) = event {
+        if let Miss::Lost { why, .. } = &mut missed.reason {
+            *why = secrets.text(why).into_owned();
+        }
+        return Ok(Event::CacheMissed(missed));
     }
     let body = event.to_json();
     let shown = fields(secrets, &body, matches!(event, Event::ApprovalRequested(_)));
