@@ -21,7 +21,7 @@ enum Action {
     Show(Show),
 }
 
-/// Print what the configuration decides; values of environment variables and addresses are not shown
+/// Print what the configuration decides
 #[derive(Debug, Args)]
 struct Show {
     /// Everything that is in force, not only what differs from the defaults
