@@ -11,6 +11,14 @@ use crate::diagnostic::Diagnostic;
 use crate::failure::{Failure, FailureKind};
 use crate::{engine, open};
 
+/// No usable code came of a task.
+const NOTHING_WRITTEN: [Code; 4] = [
+    code::GENERATION_NO_CODE,
+    code::GENERATION_CUT_OFF,
+    code::GENERATION_REFUSED,
+    code::GENERATION_NO_RESULTS,
+];
+
 /// What sort of trouble it is: who can do something about it, and whether trying again makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -292,6 +300,9 @@ impl PythonExecutorError {
             ..ErrorDetail::default()
         });
         let is = |code: Code| failure.code == code.as_str();
+        if NOTHING_WRITTEN.iter().any(|code| is(*code)) {
+            return Self::CodeGenerationError(detail);
+        }
         match failure.kind {
             FailureKind::Code if is(code::PYTHON_SYNTAX_ERROR) || is(code::CODE_UNREADABLE) => {
                 Self::CodeSyntaxError(detail)

@@ -107,7 +107,10 @@ async fn completed(
             folder_path: folder,
         },
         generated_code: code,
-        attempt: result.map_or(0, |result| result.attempt),
+        generation_attempt: step.map_or(0, |step| {
+            u32::try_from(step.generations.len()).unwrap_or(u32::MAX)
+        }),
+        attempt: step.map_or(0, tries),
         mode: analysis.map_or(Mode::ReadOnly, |analysis| analysis.mode),
         analysis: analysis.map(|analysis| analysis.report.clone()),
         environment: analysis.map(|analysis| analysis.environment),
@@ -163,7 +166,12 @@ fn failed(opened: &Opened, state: &RunState) -> PythonExecutorError {
     let folder = attempt.map(|attempt| opened.engine.folder(state).attempt(path, attempt));
     PythonExecutorError::of_failure(failure)
         .of_run(state.run)
-        .of_attempt(attempt, folder)
+        .of_attempt(step.map(tries).filter(|tries| *tries > 0), folder)
+}
+
+/// How often code of the step was run.
+fn tries(step: &StepState) -> u32 {
+    u32::try_from(step.tries()).unwrap_or(u32::MAX)
 }
 
 fn rejected(state: &RunState) -> Rejected {
