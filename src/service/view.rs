@@ -13,7 +13,7 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::open::Opened;
 use crate::plan::Mode;
-use crate::run::payload::{Closed, Subject};
+use crate::run::payload::{Closed, Phase, Subject};
 use crate::run::{ApprovalState, RunState, RunStatus, StepState};
 
 /// Most bytes of standard output that a result holds: 8 MiB.
@@ -164,7 +164,13 @@ fn failed(opened: &Opened, state: &RunState) -> PythonExecutorError {
         .and_then(|step| step.attempts.last())
         .map(|attempt| attempt.number);
     let folder = attempt.map(|attempt| opened.engine.folder(state).attempt(path, attempt));
-    PythonExecutorError::of_failure(failure)
+    // Whoever writes code is reached over a network too.
+    let newest = step.and_then(|step| step.attempts.last());
+    let error = match newest.map(|attempt| attempt.phase) {
+        Some(Phase::Execute) | None => PythonExecutorError::of_execution(failure),
+        Some(Phase::Generate) => PythonExecutorError::of_failure(failure),
+    };
+    error
         .of_run(state.run)
         .of_attempt(step.map(tries).filter(|tries| *tries > 0), folder)
 }

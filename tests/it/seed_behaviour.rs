@@ -12,7 +12,8 @@
 //! | failing code ran three times, the reason was lost | `code_that_fails_fails_once_and_says_why`, `service::code_that_fails_keeps_its_class_its_lines_and_its_place` |
 //! | fail, then fixed: the loop of generation and feedback | `code_that_failed_is_written_anew_with_what_went_wrong` |
 //! | `retries=1` still made three calls; "failed" without a reason | `so_many_generations_as_asked_for_and_the_reason_is_told` |
-//! | the acceptance tests, with nothing but an objective | `the_acceptance_tests_run_from_objectives_alone` |
+//! | the acceptance tests, with nothing but an objective | `the_acceptance_tests_run_from_objectives_alone`, `seed_container` |
+//! | a container that can't be reached was a fault of the code | `a_container_that_nobody_answers_at_is_a_class_of_its_own` |
 //! | wrong advice after an import error in a library | `a_name_that_a_module_lacks_is_no_missing_package` |
 //! | "session" in a message made it a fault of the surroundings | `words_in_a_message_decide_nothing` |
 //! | `expected_results` as text, `thread_id` beside `configurable`, mode, time and place of one call | `the_calls_of_the_seed_are_honoured_as_written` |
@@ -585,4 +586,77 @@ async fn the_acceptance_tests_run_from_objectives_alone() {
         matches!(error, PythonExecutorError::CodeRuntimeError(_)),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn seed_container() {
+    let Some(running) = crate::jupyter_rig::shared(crate::jupyter_rig::Program::Server) else {
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let answers = data.path().join("answers.md");
+    let code = "import os, statistics\nprint('there')\n\
+                results = {'mean': statistics.mean([1, 2, 6]), 'kernel': os.environ.get('KERNEL_OF_THE_TESTS')}";
+    std::fs::write(&answers, answer("python", code)).unwrap();
+    let config = format!(
+        "execution:\n  container: {{jupyter_host: 127.0.0.1, jupyter_port: {}, token_env: {}, shared_folder: {:?}}}\n\
+         generators: {{recorded: {{provider: scripted, file: {:?}}}}}\ndefault_generator: recorded\n",
+        running.port,
+        crate::jupyter_rig::TOKEN_NAME,
+        data.path().display().to_string(),
+        answers.display().to_string(),
+    );
+    let mut variables: BTreeMap<String, String> = std::env::vars().collect();
+    variables.insert(
+        crate::jupyter_rig::TOKEN_NAME.to_owned(),
+        crate::jupyter_rig::TOKEN.to_owned(),
+    );
+    let options = OpenOptions::new(data.path())
+        .program(env!("CARGO_BIN_EXE_stepwell"))
+        .variables(variables)
+        .config_text(config);
+    let service = PythonExecutorService::open(options).await.unwrap();
+    let request = PythonExecutionRequest::new(
+        "Test container execution",
+        "Generate simple plot and statistical analysis",
+        "test_container",
+    );
+    let config: RunnableConfig = serde_json::from_value(
+        json!({"thread_id": "test_container", "configurable": {"execution_method": "container"}}),
+    )
+    .unwrap();
+    let result = completed(service.invoke(request, &config).await.unwrap());
+    assert!(result.execution_result.success);
+    assert_eq!(
+        result.execution_result.results,
+        json!({"mean": 3, "kernel": "readonly"})
+    );
+    assert_eq!(result.execution_result.stdout, "there\n");
+    assert!(result.execution_result.notebook_path.unwrap().is_file());
+}
+
+#[tokio::test]
+async fn a_container_that_nobody_answers_at_is_a_class_of_its_own() {
+    let data = tempfile::tempdir().unwrap();
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let config = format!(
+        "execution:\n  container: {{jupyter_host: 127.0.0.1, jupyter_port: {port}, shared_folder: {:?}}}\n",
+        data.path().display().to_string()
+    );
+    let service = service_with(data.path(), &config).await;
+    let mut request = request("unreachable", "results = 1");
+    request.retries = Some(1);
+    let config = RunnableConfig::default().execution_method("container");
+    let error = failed(service.invoke(request, &config).await.unwrap());
+    assert_eq!(
+        (error.class(), error.code()),
+        ("ContainerConnectivityError", "connection_refused"),
+        "{error:#?}"
+    );
+    assert!(error.should_retry_execution() && !error.should_retry_code_generation());
 }
