@@ -229,14 +229,14 @@ fn what_would_be_ignored_is_refused_at_its_place() {
         (
             "execution: {container: {jupyter_port: 0, token: x, token_env: A, token_file: b}}",
             &[
-                "bad_value 1:40",
-                "unknown_key 1:43",
-                "conflicting_keys 1:67",
+                "bad_value 1:39",
+                "unknown_key 1:42",
+                "conflicting_keys 1:66",
             ],
         ),
         (
             "execution: {container: {shared_folder: data, transfer: 5}}",
-            &["wrong_type 1:56", "bad_value 1:40"],
+            &["bad_value 1:40", "wrong_type 1:56"],
         ),
         (
             "execution: {modes: {read_only: {kernel_name: x, gateway: {port: 1}, allow_writes: true}}}",
