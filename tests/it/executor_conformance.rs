@@ -351,6 +351,7 @@ async fn an_attempt_that_is_killed_is_gone_and_stays_gone() {
         let (folder, attempt) = (job.folder.clone(), job.attempt);
         let mark = bench.rig.data.path().join(format!("pid-{attempt}"));
         job.context = json!({"where": mark});
+        job.protection.writes_outside = true;
         let executor = Arc::clone(&bench.executor);
         let execution = tokio::spawn(async move { executor.execute(job).await });
         let pid = appears(&mark).await;
