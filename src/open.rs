@@ -14,8 +14,11 @@ use std::sync::Arc;
 use crate::artifact::{self, Blobs};
 use crate::code::{self, Code};
 use crate::config::{Config, Gateway, ModeSettings};
-use crate::engine::{self, Engine, ModeEnvironment, Ports, Variables};
+use crate::engine::{self, Engine, ModeEnvironment, Placement, Ports, Variables};
+use crate::executor::Routed;
+use crate::executor::jupyter::{self, Endpoint, JupyterExecutor, Shared, Token};
 use crate::executor::local::{self, LocalExecutor};
+use crate::plan::Mode;
 use crate::store;
 use crate::store::share::SharedStore;
 use crate::store::sled::Options as StoreOptions;
@@ -91,7 +94,7 @@ impl Place {
         let ports = Ports {
             store: Arc::clone(&store) as _,
             blobs: Arc::clone(&blobs),
-            executor: Arc::new(self.executor()),
+            executor: Arc::new(self.executor(config)),
             clock: Arc::new(SystemClock),
             transport: Arc::clone(&transport),
         };
@@ -106,9 +109,51 @@ impl Place {
         })
     }
 
-    /// Where Python runs.
+    /// Where Python runs: on this machine and in containers.
     #[must_use]
-    pub fn executor(&self) -> LocalExecutor {
+    pub fn executor(&self, config: &Config) -> Routed {
+        Routed::new(
+            Arc::new(self.local_executor()),
+            Arc::new(self.container_executor(config)),
+        )
+    }
+
+    /// Where Python runs in containers. Nothing is asked of them before it is needed.
+    #[must_use]
+    pub fn container_executor(&self, config: &Config) -> JupyterExecutor {
+        let endpoint = |mode: Mode| {
+            let settings = config.execution.modes.of(mode);
+            let container = settings.container.or(&config.execution.container);
+            let file = |path: &String| self.config_folder.join(path);
+            let token = match (&container.token_env, &container.token_file) {
+                (Some(name), _) => Token::Env(name.clone()),
+                (None, Some(path)) => Token::File(file(path)),
+                (None, None) => Token::None,
+            };
+            Endpoint {
+                base: container.base(),
+                kernel_name: settings.kernel_name(mode),
+                token,
+                authorities: container.ca_file.as_ref().map(file),
+                shared: container.shared_folder.as_ref().map(|path| Shared {
+                    kernel: PathBuf::from(path),
+                }),
+                transfer_bytes_max: container.transfer_bytes_max(),
+                start_timeout: container.start_timeout(),
+                kernel_env: container.kernel_env.clone().into_iter().collect(),
+            }
+        };
+        JupyterExecutor::new(jupyter::Options {
+            data: self.data.clone(),
+            read_only: endpoint(Mode::ReadOnly),
+            write_access: endpoint(Mode::WriteAccess),
+            inherited: self.variables.clone(),
+        })
+    }
+
+    /// Where Python runs on this machine.
+    #[must_use]
+    pub fn local_executor(&self) -> LocalExecutor {
         LocalExecutor::new(local::Options {
             stepwell_binary: self.program.clone(),
             data: self.data.clone(),
@@ -151,6 +196,11 @@ impl Place {
             timeout: config.execution.local.execution_timeout,
             steps_at_once: steps_at_once.unwrap_or(usual.steps_at_once),
             python: self.python(config),
+            placement: Placement {
+                execution: config.execution.method,
+                select: config.execution.select.clone(),
+                container_timeout: config.execution.container_timeout,
+            },
             protection: self.protections(config),
             gateways: ModeEnvironment {
                 read_only: gateway(&modes.read_only),

@@ -135,6 +135,7 @@ impl History {
                     attempt,
                     phase: Phase::Execute,
                     executor: "local".to_owned(),
+                    placed_by: None,
                     effect: EffectClass::Read,
                     environment: Some(Digest::of(b"environment")),
                     subject: Some(subject),

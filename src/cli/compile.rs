@@ -37,16 +37,31 @@ pub(super) fn compile(
     file: &Path,
     mode: Option<Mode>,
 ) -> Result<Compiled, Error> {
+    let options = CompileOptions {
+        default_mode: mode,
+        ..CompileOptions::default()
+    };
+    compile_with(context, file, &options)
+}
+
+/// The same, with everything that may be decided outside the file.
+///
+/// # Errors
+/// As [`compile`].
+pub(super) fn compile_with(
+    context: &Context,
+    file: &Path,
+    options: &CompileOptions,
+) -> Result<Compiled, Error> {
     let path = context.settings.absolute(file);
     let bytes =
         read_bounded(&path, WORKFLOW_BYTES_MAX).map_err(|error| Error::unreadable(file, &error))?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    let options = CompileOptions { default_mode: mode };
     let compilation = workflow::compile(
         &file.display().to_string(),
         &bytes,
         &Beside::new(&folder),
-        &options,
+        options,
     );
     match compilation.plan {
         Some(plan) if !error::refuses(&compilation.diagnostics) => Ok(Compiled {

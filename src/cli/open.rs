@@ -85,7 +85,7 @@ impl Context {
     /// # Errors
     /// The program can't find itself.
     pub(super) fn executor(&self) -> Result<LocalExecutor, Error> {
-        Ok(self.place()?.executor())
+        Ok(self.place()?.local_executor())
     }
 
     /// The configuration in force; without a file, the defaults.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::container::Container;
 use super::protection::{self, Gateway, Isolation, Writable};
-use super::{Config, place};
+use super::{Config, container, place, select};
 use crate::approval::ModePolicy;
 use crate::code;
-use crate::plan::{Mode, Network};
+use crate::plan::{Execution as Method, Mode, Network, SelectRule};
 use crate::workflow::quantity;
 use crate::workflow::yaml::{self, Keys, Kind, Node, Report};
 
@@ -16,12 +17,33 @@ use crate::workflow::yaml::{self, Keys, Kind, Node, Report};
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
 
 /// Where and how code runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Execution {
+    /// `execution_method`: where steps run that say nothing.
+    pub method: Method,
+    /// `select`: what `auto` means.
+    pub select: Vec<SelectRule>,
+    /// `container`: the Jupyter server of every mode, as far as the mode says nothing.
+    pub container: Container,
+    /// `container.execution_timeout`: longest time of an attempt in a container whose step says nothing.
+    pub container_timeout: Duration,
     /// `modes`: what holds for the steps of each mode.
     pub modes: Modes,
     /// `local`: code as processes of this machine.
     pub local: Local,
+}
+
+impl Default for Execution {
+    fn default() -> Self {
+        Self {
+            method: Method::Local,
+            select: SelectRule::usual(),
+            container: Container::default(),
+            container_timeout: container::TIMEOUT,
+            modes: Modes::default(),
+            local: Local::default(),
+        }
+    }
 }
 
 /// Settings by mode. What a mode may do, and whether it asks, is in the approval policy.
@@ -57,6 +79,22 @@ pub struct ModeSettings {
     pub writable: Option<Writable>,
     /// `gateway`: the way to the control system.
     pub gateway: Option<Gateway>,
+    /// `kernel_name`: the kernelspec of its steps in containers.
+    pub kernel_name: Option<String>,
+    /// `container`: its own Jupyter server.
+    pub container: Container,
+}
+
+impl ModeSettings {
+    /// The kernelspec of the steps of this mode in containers.
+    #[must_use]
+    pub fn kernel_name(&self, mode: Mode) -> String {
+        let usual = match mode {
+            Mode::ReadOnly => "python3-epics-readonly",
+            Mode::WriteAccess => "python3-epics-write",
+        };
+        self.kernel_name.clone().unwrap_or_else(|| usual.to_owned())
+    }
 }
 
 /// Code as processes of this machine.
@@ -82,8 +120,15 @@ impl Default for Local {
 
 const EXECUTION: Keys = Keys {
     what: "`execution`",
-    now: &["execution_method", "modes", "local", "epics"],
-    later: &["container", "select", "code_generator", "generators"],
+    now: &[
+        "execution_method",
+        "modes",
+        "local",
+        "container",
+        "select",
+        "epics",
+    ],
+    later: &["code_generator", "generators"],
 };
 
 const MODES: Keys = Keys {
@@ -101,9 +146,11 @@ const MODE: Keys = Keys {
         "environment",
         "network",
         "writable",
+        "kernel_name",
         "gateway",
+        "container",
     ],
-    later: &["kernel_name"],
+    later: &[],
 };
 
 const EPICS: Keys = Keys {
@@ -122,16 +169,17 @@ pub(super) fn read(report: &mut Report<'_>, node: &Node, config: &mut Config) {
     let Some(fields) = yaml::fields(report, node, &EXECUTION) else {
         return;
     };
-    if let Some(entry) = fields.entry("execution_method") {
-        match yaml::text(report, &entry.node) {
-            None | Some("local") => {}
-            Some(word @ ("container" | "auto")) => {
-                yaml::not_supported(report, entry, &format!("`execution_method: {word}`"));
-            }
-            Some(word) => {
-                yaml::unknown_word(report, &entry.node, word, &["local", "container", "auto"]);
-            }
-        }
+    let method = fields.get("execution_method");
+    if let Some(method) = method.and_then(|node| yaml::word(report, node, &Method::WORDS)) {
+        config.execution.method = method;
+    }
+    if let Some(node) = fields.get("container") {
+        let (read, timeout) = container::read(report, node);
+        config.execution.container = read;
+        config.execution.container_timeout = timeout.unwrap_or(container::TIMEOUT);
+    }
+    if let Some(node) = fields.get("select") {
+        config.execution.select = select::read(report, node);
     }
     if let Some(modes) = fields
         .get("modes")
@@ -187,6 +235,14 @@ fn read_mode(
     settings.writable = protection::writable(report, fields);
     let gateway = fields.get("gateway");
     settings.gateway = gateway.and_then(|node| protection::gateway(report, node));
+    let kernel = fields.get("kernel_name");
+    settings.kernel_name = kernel
+        .and_then(|node| yaml::text(report, node))
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned);
+    if let Some(node) = fields.get("container") {
+        settings.container = container::read_of_mode(report, node);
+    }
     let entries = fields
         .get("environment")
         .and_then(|node| yaml::map(report, node));
@@ -250,7 +306,7 @@ fn read_local(report: &mut Report<'_>, node: &Node, local: &mut Local) {
 }
 
 /// A number of seconds, or a duration with its unit.
-fn seconds(report: &mut Report<'_>, node: &Node) -> Option<Duration> {
+pub(super) fn seconds(report: &mut Report<'_>, node: &Node) -> Option<Duration> {
     if matches!(node.kind, Kind::Int(_)) {
         const YEAR_SECONDS: u32 = 366 * 24 * 3600;
         return yaml::whole(report, node, 1, YEAR_SECONDS)

@@ -6,6 +6,7 @@
 mod analysis;
 mod approval;
 mod channels;
+mod container;
 mod control;
 mod engine;
 mod execution;
@@ -15,7 +16,9 @@ mod limits;
 mod people;
 mod place;
 mod protection;
+mod select;
 
+pub use container::Container;
 pub use control::WriteLimits;
 pub use engine::Engine;
 pub use execution::{Execution, Local, ModeSettings, Modes};

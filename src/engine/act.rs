@@ -76,6 +76,7 @@ pub(super) async fn act(
         attempt,
         phase: Phase::Execute,
         executor: step.kind.as_str().to_owned(),
+        placed_by: None,
         effect: if step.kind.writes() {
             EffectClass::Write
         } else {

@@ -12,7 +12,7 @@ use crate::executor::{EnvironmentIdentity, EnvironmentSpec};
 use crate::expression;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{Digest, StepPath};
-use crate::plan::{PythonStep, Step, StepKind};
+use crate::plan::{Method, Placed, PythonStep, Step, StepKind};
 use crate::python::analysis::Report;
 use crate::run::payload::AnalysisReported;
 use crate::run::{Command, RunScope, RunState, StepState, ask_rules, check_json};
@@ -46,6 +46,8 @@ pub(super) struct Prepared {
     pub(super) subject: Digest,
     /// The same with the shapes of the inputs, for code that a later run may take again.
     pub(super) reuse: Option<Digest>,
+    /// Where it would run.
+    pub(super) placed: Placed,
     /// The modules beside the workflow, of which the subject has the digests.
     pub(super) modules: Files,
 }
@@ -78,6 +80,7 @@ async fn prepare(
         identity,
         subject,
         reuse,
+        placed: shared.options.placement.of(python)?,
         modules: Files::new(),
     })
 }
@@ -98,11 +101,16 @@ pub(super) async fn spec_of(
             Some(String::from_utf8_lossy(&bytes).into_owned())
         }
     };
+    let placed = shared.options.placement.of(python)?;
     let named = !python.packages.is_empty() || requirements.is_some();
     Ok(EnvironmentSpec {
         packages: python.packages.clone(),
         requirements,
         python: shared.options.python.clone().filter(|_| !named),
+        container: match placed.method {
+            Method::Local => None,
+            Method::Container => Some(python.mode),
+        },
     })
 }
 

@@ -13,7 +13,7 @@ use crate::code;
 use crate::executor::{Adoption, Job, NanPolicy, Outcome};
 use crate::failure::Failure;
 use crate::id::StepPath;
-use crate::plan::{Mode, PythonStep, Step, StepKind};
+use crate::plan::{Method, Mode, PythonStep, Step, StepKind};
 use crate::run::payload::{AttemptStarted, EffectClass, Phase};
 use crate::run::{Command, RunState, StepState};
 
@@ -49,7 +49,8 @@ pub(super) async fn execute(
         step: path.clone(),
         attempt,
         phase: Phase::Execute,
-        executor: "local".to_owned(),
+        executor: prepared.placed.method.as_str().to_owned(),
+        placed_by: Some(prepared.placed.rule.clone()),
         effect: effect_class(python.mode),
         environment: Some(prepared.identity.digest),
         subject: Some(prepared.subject),
@@ -175,7 +176,10 @@ async fn carry_out(
         environment,
         env,
         secrets: secrets.of_step(step, &step_state.env)?,
-        timeout: step.timeout.unwrap_or(shared.options.timeout),
+        timeout: step.timeout.unwrap_or(match prepared.placed.method {
+            Method::Local => shared.options.timeout,
+            Method::Container => shared.options.placement.container_timeout,
+        }),
         limits: protect::limits(shared.options.limits, python),
         protection: protect::protection(&shared.options.protection, python),
         nan: NanPolicy::default(),

@@ -99,6 +99,7 @@ pub(super) async fn generate(
         attempt,
         phase: Phase::Generate,
         executor: name.clone(),
+        placed_by: None,
         effect: EffectClass::Read,
         environment: None,
         subject: None,

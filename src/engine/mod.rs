@@ -41,7 +41,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 pub use error::Error;
 pub use folder::RunFolder;
-pub use options::{ModeEnvironment, Options, Ports, Protections, Variables};
+pub use options::{ModeEnvironment, Options, Placement, Ports, Protections, Variables};
 pub use progress::{Note, Progress};
 pub use rerun::{NewFork, Places};
 

@@ -10,9 +10,10 @@ use super::Error;
 use crate::approval::{Policy, Roles};
 use crate::artifact::Blobs;
 use crate::executor::{Executor, Limits, Protection};
+use crate::failure::{Failure, FailureKind};
 use crate::generator::Generators;
 use crate::id::Digest;
-use crate::plan::Mode;
+use crate::plan::{self, Execution, Mode, Placed, PythonStep, SelectRule};
 use crate::python::analysis::RuleSet;
 use crate::store::EventStore;
 use crate::time::Clock;
@@ -54,6 +55,57 @@ pub(super) async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Internal(format!("a file task died: {error}"))),
+    }
+}
+
+/// Where steps run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placement {
+    /// Where those run that say nothing.
+    pub execution: Execution,
+    /// What `auto` means.
+    pub select: Vec<SelectRule>,
+    /// Longest time of an attempt in a container of a step that says nothing.
+    pub container_timeout: Duration,
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self {
+            execution: Execution::Local,
+            select: SelectRule::usual(),
+            container_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Placement {
+    /// Decides where a step runs.
+    pub(super) fn of(&self, python: &PythonStep) -> Result<Placed, Failure> {
+        let wish = match python.execution {
+            Some(execution) => (
+                execution,
+                format!("`execution: {execution}` of the workflow"),
+            ),
+            None => (
+                self.execution,
+                format!(
+                    "`execution_method: {}` of the configuration",
+                    self.execution
+                ),
+            ),
+        };
+        let facts = (&python.facts, python.mode);
+        plan::place((wish.0, &wish.1), &self.select, facts).map_err(|error| {
+            Failure::new(
+                FailureKind::Configuration,
+                error.code,
+                format!(
+                    "a rule of `execution.select` can't be decided: {}",
+                    error.message
+                ),
+            )
+        })
     }
 }
 
@@ -158,6 +210,8 @@ pub struct Options {
     pub protection: Protections,
     /// Variables that say where the control system is, by mode; nothing goes before them.
     pub gateways: ModeEnvironment,
+    /// Where steps run.
+    pub placement: Placement,
     /// Environment variables by mode.
     pub mode_environment: ModeEnvironment,
     /// Ways to tell people, by name.
@@ -188,6 +242,7 @@ impl Options {
             python: None,
             protection: Protections::default(),
             gateways: ModeEnvironment::default(),
+            placement: Placement::default(),
             mode_environment: ModeEnvironment::default(),
             channels: BTreeMap::new(),
             generators: Generators::default(),

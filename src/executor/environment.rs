@@ -14,6 +14,7 @@ use super::interpreter::{Interpreter, Interpreters};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
+use crate::plan::Mode;
 
 /// Between two looks at the lock of another process that builds the same environment.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -27,6 +28,9 @@ pub struct EnvironmentSpec {
     pub requirements: Option<String>,
     /// A virtual environment or an interpreter to use as it is.
     pub python: Option<PathBuf>,
+    /// In a container, in the kernel of that mode; none = on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Mode>,
 }
 
 impl EnvironmentSpec {
@@ -99,8 +103,18 @@ pub struct EnvironmentIdentity {
 pub struct Environment {
     /// The digest of its identity.
     pub digest: Digest,
-    /// The interpreter to start.
+    /// The interpreter to start; in a container the name of the kernel.
     pub interpreter: PathBuf,
+    /// What it is in a container; none = on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerEnvironment>,
+}
+
+/// The environment of a kernel: built by whoever built its image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerEnvironment {
+    /// Requirement lines that it must meet.
+    pub packages: Vec<String>,
 }
 
 /// The environments of one data folder.
@@ -176,6 +190,7 @@ impl Environments {
             return Ok(Environment {
                 digest: identity.digest,
                 interpreter: base.executable,
+                container: None,
             });
         }
         let name: String = identity.digest.hex().chars().take(16).collect();
@@ -183,6 +198,7 @@ impl Environments {
         let environment = Environment {
             digest: identity.digest,
             interpreter: folder.join("bin").join("python"),
+            container: None,
         };
         if is_ready(&folder, &environment) {
             return Ok(environment);

@@ -139,6 +139,7 @@ impl Executor for FakeExecutor {
             Ok(Environment {
                 digest,
                 interpreter: PathBuf::from("python3"),
+                container: None,
             })
         })
     }
@@ -214,6 +215,7 @@ mod tests {
             environment: Environment {
                 digest: Digest::of(b""),
                 interpreter: PathBuf::new(),
+                container: None,
             },
             env: std::collections::BTreeMap::new(),
             secrets: crate::executor::JobSecrets::default(),

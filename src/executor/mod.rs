@@ -1,4 +1,4 @@
-//! Where Python runs: the port, and its three sorts of adapter (local processes, a fake for tests, Jupyter).
+//! Where Python runs: the port, and its adapters (processes of this machine, kernels of Jupyter servers, a fake).
 //!
 //! An attempt lives in one folder. Everything that is needed to say how it ended is written there by a
 //! process that outlives the engine, so an attempt that finished while nobody watched is adopted, not repeated.
@@ -8,17 +8,22 @@ pub mod fake;
 mod installer;
 mod interpreter;
 mod job;
+pub mod jupyter;
 pub mod local;
 mod protection;
 pub mod report;
+mod routed;
 pub mod verdict;
 
 use std::fmt::Debug;
 use std::path::Path;
 
+pub use environment::ContainerEnvironment;
 pub use environment::{Environment, EnvironmentIdentity, EnvironmentSpec};
 pub use job::{Job, JobSecrets, Limits, NanPolicy};
 pub use protection::{ChannelLimit, ChannelLimits, Guard, Protection, Verify};
+
+pub use routed::Routed;
 
 use crate::failure::Failure;
 pub use crate::python::outcome::{

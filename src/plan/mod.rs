@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod execution;
 mod field;
 mod files;
 pub mod graph;
@@ -24,6 +25,7 @@ pub use ask::{
     ApprovalStep, ApproveCode, AskRules, NamedReviewers, OnReject, OnTimeout, Reviewers, Show,
 };
 pub use check::{FieldFault, check, check_record, parse_given, whole_match};
+pub use execution::{Execution, ExecutionFacts, Method, Placed, SecurityLevel, SelectRule, place};
 pub use field::{Field, FieldType, Items};
 pub use files::visit_files;
 pub use inputs::resolve_inputs;

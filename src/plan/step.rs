@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalStep, ApproveCode, Concurrency, FailStep, Field, ForeachStep, HttpStep, IsolationLevel,
-    Mode, NotebookStep, NotifyStep, ParallelStep, SetStep, StepLimits, SucceedStep, SwitchStep,
-    TaskStep, UntilStep, WaitStep, WorkflowStep, millis,
+    ApprovalStep, ApproveCode, Concurrency, Execution, ExecutionFacts, FailStep, Field,
+    ForeachStep, HttpStep, IsolationLevel, Mode, NotebookStep, NotifyStep, ParallelStep, SetStep,
+    StepLimits, SucceedStep, SwitchStep, TaskStep, UntilStep, WaitStep, WorkflowStep, millis,
 };
 use crate::expression::{Expression, Template};
 use crate::failure::FailureKind;
@@ -393,6 +393,12 @@ pub struct PythonStep {
     /// Digest of the requirements file, when one is named; its text is a blob.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirements: Option<Digest>,
+    /// Where the code runs, when the workflow says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<Execution>,
+    /// What the step says of itself, for the rules that decide where it runs.
+    #[serde(default, skip_serializing_if = "ExecutionFacts::is_plain")]
+    pub facts: ExecutionFacts,
     /// `approve_code:`; asks in addition to the policy, never instead of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approve_code: Option<ApproveCode>,

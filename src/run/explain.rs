@@ -272,11 +272,7 @@ fn sentence(told: &Told) -> String {
             shown("/attempt"),
             shown("/executor")
         ),
-        "AttemptStarted" => format!(
-            "attempt {} began, to {}",
-            shown("/attempt"),
-            shown("/effect")
-        ),
+        "AttemptStarted" => began(told),
         "AttemptSucceeded" => format!("attempt {} ended well", shown("/attempt")),
         "AttemptOutcomeUnknown" => format!(
             "nobody knows how far attempt {} came: {}",
@@ -309,6 +305,21 @@ fn cache(told: &Told) -> String {
         _ => missed().map_or_else(
             |_| "no earlier result was reused".to_owned(),
             |missed| format!("no earlier result was reused: {}", missed.reason.told()),
+        ),
+    }
+}
+
+fn began(told: &Told) -> String {
+    let began = format!(
+        "attempt {} began, to {}",
+        told.shown("/attempt"),
+        told.shown("/effect")
+    );
+    match told.shown("/placed_by") {
+        rule if rule.is_empty() => began,
+        rule => format!(
+            "{began}; it runs in `{}` by {rule}",
+            told.shown("/executor")
         ),
     }
 }

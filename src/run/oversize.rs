@@ -66,6 +66,8 @@ pub fn instead(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
         })),
         Event::ResultRecorded(result) => Some(Event::ResultRecorded(ResultRecorded {
             results: None,
+            // What is not whole must not stand for another run of the code.
+            cached_as: None,
             notes: vec![too_large(event.name(), bytes, limit).message],
             ..result.clone()
         })),

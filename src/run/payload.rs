@@ -231,8 +231,11 @@ pub struct AttemptStarted {
     /// What it is a try of.
     #[serde(default, skip_serializing_if = "Phase::is_execute")]
     pub phase: Phase,
-    /// What runs it: `local` for Python, the generator for writing code, else the word of the step's kind.
+    /// What runs it: `local` or `container` for Python, the generator for writing code, else the word of the step's kind.
     pub executor: String,
+    /// What decided that, for people; none when there was nothing to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_by: Option<String>,
     /// What it may do.
     pub effect: EffectClass,
     /// The environment that the code runs in; none when no code runs.

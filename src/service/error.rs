@@ -11,6 +11,30 @@ use crate::diagnostic::Diagnostic;
 use crate::failure::{Failure, FailureKind};
 use crate::{engine, open};
 
+/// No usable code came of a task.
+const NOTHING_WRITTEN: [Code; 4] = [
+    code::GENERATION_NO_CODE,
+    code::GENERATION_CUT_OFF,
+    code::GENERATION_REFUSED,
+    code::GENERATION_NO_RESULTS,
+];
+
+/// What the way to a container, and what answers there, can say.
+const OF_CONTAINERS: [Code; 12] = [
+    code::JUPYTER_UNAUTHORIZED,
+    code::JUPYTER_ANSWER,
+    code::KERNELSPEC_MISSING,
+    code::KERNEL_NOT_STARTED,
+    code::KERNEL_DIED,
+    code::KERNEL_PACKAGES,
+    code::HOST_UNKNOWN,
+    code::CONNECTION_REFUSED,
+    code::CONNECTION_FAILED,
+    code::REQUEST_TIMED_OUT,
+    code::TLS_FAILED,
+    code::REQUEST_INVALID,
+];
+
 /// What sort of trouble it is: who can do something about it, and whether trying again makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -292,6 +316,9 @@ impl PythonExecutorError {
             ..ErrorDetail::default()
         });
         let is = |code: Code| failure.code == code.as_str();
+        if NOTHING_WRITTEN.iter().any(|code| is(*code)) {
+            return Self::CodeGenerationError(detail);
+        }
         match failure.kind {
             FailureKind::Code if is(code::PYTHON_SYNTAX_ERROR) || is(code::CODE_UNREADABLE) => {
                 Self::CodeSyntaxError(detail)
@@ -305,6 +332,22 @@ impl PythonExecutorError {
             FailureKind::Configuration => Self::ConfigurationError(detail),
             FailureKind::Cancelled => Self::WorkflowError(detail),
             FailureKind::Internal => Self::ServiceError(detail),
+        }
+    }
+
+    /// The same failure of code that ran, or should have run: what the way to a container says is a class of its own.
+    pub(super) fn of_execution(failure: &Failure) -> Self {
+        let error = Self::of_failure(failure);
+        if !OF_CONTAINERS
+            .iter()
+            .any(|code| failure.code == code.as_str())
+        {
+            return error;
+        }
+        match error {
+            Self::InfrastructureError(detail) => Self::ContainerConnectivityError(detail),
+            Self::ConfigurationError(detail) => Self::ContainerConfigurationError(detail),
+            other => other,
         }
     }
 

@@ -306,6 +306,7 @@ impl PythonExecutorService {
                 return Err(gone(entry));
             }
         }
+        self.has_code_or_generator(&checked)?;
         let made = plan::make(&checked)?;
         let new = NewRun {
             plan: Arc::new(made.plan),
@@ -334,6 +335,20 @@ impl PythonExecutorService {
             .await?;
         self.inner.threads.created(&claimed)?;
         Ok(claimed.run)
+    }
+
+    /// Refuses a task that nobody could write code for.
+    fn has_code_or_generator(&self, checked: &Checked) -> Result<(), PythonExecutorError> {
+        let generators = &self.inner.config.generators;
+        let usual = generators.default.as_ref();
+        let known = usual.is_some_and(|name| generators.by_name.contains_key(name));
+        if known || checked.code().is_some() {
+            return Ok(());
+        }
+        let message = "no generator is configured that could write code for the task";
+        Err(PythonExecutorError::request(code::NO_GENERATOR, message).hint(
+            "give the code with the request, as `code`, or set `generators` and `default_generator` in config.yml",
+        ))
     }
 
     async fn exists(&self, run: RunId) -> Result<bool, PythonExecutorError> {

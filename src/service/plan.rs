@@ -52,11 +52,6 @@ pub(super) fn make(checked: &Checked) -> Result<Made, PythonExecutorError> {
 
 fn refused(checked: &Checked, faults: &[Diagnostic]) -> PythonExecutorError {
     let unsupported = |fault: &Diagnostic| fault.code == code::NOT_SUPPORTED_YET;
-    if checked.code().is_none() && faults.iter().any(unsupported) {
-        let message = "no generator is configured that could write code for the task";
-        return PythonExecutorError::request(code::NO_GENERATOR, message)
-            .hint("give the code with the request, as `code`");
-    }
     let error = PythonExecutorError::of_diagnostics(faults);
     match (error, checked.method.as_deref()) {
         (PythonExecutorError::ConfigurationError(detail), Some("container" | "auto"))

@@ -20,7 +20,9 @@ pub struct PythonServiceResult {
     pub execution_result: PythonExecutionSuccess,
     /// The code that ran.
     pub generated_code: String,
-    /// Number of the attempt that succeeded.
+    /// How often code was written for the task; 0 when code was given.
+    pub generation_attempt: u32,
+    /// How often code was run: the last attempt succeeded.
     pub attempt: u32,
     /// What the code was allowed to do.
     pub mode: Mode,
@@ -116,7 +118,7 @@ impl PythonServiceResult {
             "is_successful": self.is_successful(),
             "execution_result": self.execution_result,
             "generated_code": self.generated_code,
-            "generation_attempt": self.attempt,
+            "generation_attempt": self.generation_attempt,
             "analysis_warnings": self.analysis.as_ref().map(|report| &report.findings),
             "environment": self.environment_text,
             "PYTHON_RESULTS": self.python_results(),

@@ -13,7 +13,7 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::open::Opened;
 use crate::plan::Mode;
-use crate::run::payload::{Closed, Subject};
+use crate::run::payload::{Closed, Phase, Subject};
 use crate::run::{ApprovalState, RunState, RunStatus, StepState};
 
 /// Most bytes of standard output that a result holds: 8 MiB.
@@ -107,7 +107,10 @@ async fn completed(
             folder_path: folder,
         },
         generated_code: code,
-        attempt: result.map_or(0, |result| result.attempt),
+        generation_attempt: step.map_or(0, |step| {
+            u32::try_from(step.generations.len()).unwrap_or(u32::MAX)
+        }),
+        attempt: step.map_or(0, tries),
         mode: analysis.map_or(Mode::ReadOnly, |analysis| analysis.mode),
         analysis: analysis.map(|analysis| analysis.report.clone()),
         environment: analysis.map(|analysis| analysis.environment),
@@ -161,9 +164,20 @@ fn failed(opened: &Opened, state: &RunState) -> PythonExecutorError {
         .and_then(|step| step.attempts.last())
         .map(|attempt| attempt.number);
     let folder = attempt.map(|attempt| opened.engine.folder(state).attempt(path, attempt));
-    PythonExecutorError::of_failure(failure)
+    // Whoever writes code is reached over a network too.
+    let newest = step.and_then(|step| step.attempts.last());
+    let error = match newest.map(|attempt| attempt.phase) {
+        Some(Phase::Execute) | None => PythonExecutorError::of_execution(failure),
+        Some(Phase::Generate) => PythonExecutorError::of_failure(failure),
+    };
+    error
         .of_run(state.run)
-        .of_attempt(attempt, folder)
+        .of_attempt(step.map(tries).filter(|tries| *tries > 0), folder)
+}
+
+/// How often code of the step was run.
+fn tries(step: &StepState) -> u32 {
+    u32::try_from(step.tries()).unwrap_or(u32::MAX)
 }
 
 fn rejected(state: &RunState) -> Rejected {

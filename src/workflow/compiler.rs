@@ -11,7 +11,7 @@ use super::sources::{Blobs, Reach, normalize};
 use super::yaml::{Node, Report};
 use crate::code;
 use crate::id::Digest;
-use crate::plan::{IsolationLevel, Mode, StepLimits};
+use crate::plan::{Execution, IsolationLevel, Mode, StepLimits};
 use crate::python::analysis::Finding;
 
 /// What every part of the compiler works on.
@@ -35,6 +35,7 @@ pub(super) struct Compiler<'a, 't> {
 #[derive(Debug, Default)]
 pub(super) struct Defaults {
     pub(super) mode: Option<Mode>,
+    pub(super) execution: Option<Execution>,
     pub(super) timeout: Option<std::time::Duration>,
     pub(super) packages: Vec<String>,
     pub(super) requirements: Option<Digest>,

@@ -17,6 +17,7 @@ mod compiler;
 mod cycle;
 mod draft;
 mod ending;
+mod execution;
 mod field;
 pub mod fmt;
 mod handlers;
@@ -55,7 +56,7 @@ pub use sources::{NoSources, SourceError, Sources};
 
 use crate::diagnostic::Diagnostic;
 use crate::id::Digest;
-use crate::plan::{Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
+use crate::plan::{Execution, Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
 use child::Setting;
 use compiler::Compiler;
 use yaml::Report;
@@ -70,6 +71,8 @@ pub const STEPS_MAX: usize = 2_000;
 pub struct CompileOptions {
     /// Mode of the steps that name none; goes before `defaults.python.mode`.
     pub default_mode: Option<Mode>,
+    /// Where those steps run that name no place; goes before `defaults.python.execution`.
+    pub default_execution: Option<Execution>,
 }
 
 /// The outcome of a compilation.

@@ -46,9 +46,6 @@ pub(super) const OPEN_FILES_MIN: u32 = 32;
 /// Most processes and open files that a limit may name.
 pub(super) const COUNT_MAX: u32 = 1_048_576;
 
-/// Where steps may run; only the first one does now.
-pub(super) const EXECUTIONS: [&str; 3] = ["local", "container", "auto"];
-
 /// Where code comes from: one of these keys.
 const SOURCES: [&str; 3] = ["file", "code", "task"];
 
@@ -61,7 +58,12 @@ impl Compiler<'_, '_> {
         uses: &mut Uses<'_>,
     ) -> Option<PythonStep> {
         let fields = yaml::fields(&mut self.report, node, &keys::PYTHON)?;
-        self.execution(fields);
+        let execution = self.execution(fields).or(self
+            .setting
+            .options
+            .default_execution
+            .or(self.defaults.execution));
+        let facts = self.facts(fields);
         let reach = self.reach(fields, &["file", "requirements"]);
         let mode = match fields.get("mode") {
             Some(node) => self.mode(node),
@@ -90,6 +92,8 @@ impl Compiler<'_, '_> {
             mode: mode.unwrap_or_default(),
             packages: packages.unwrap_or_default(),
             requirements,
+            execution,
+            facts,
             approve_code: None,
             limits,
             isolation,
@@ -233,21 +237,6 @@ impl Compiler<'_, '_> {
         match yaml::boolean(&mut self.report, &entry.node) {
             Some(true) => Reach::Anywhere,
             Some(false) | None => Reach::Inside,
-        }
-    }
-
-    pub(super) fn execution(&mut self, fields: Fields<'_>) {
-        let Some(entry) = fields.entry("execution") else {
-            return;
-        };
-        match yaml::text(&mut self.report, &entry.node) {
-            None | Some("local") => {}
-            Some(word @ ("container" | "auto")) => {
-                yaml::not_supported(&mut self.report, entry, &format!("`execution: {word}`"));
-            }
-            Some(word) => {
-                yaml::unknown_word(&mut self.report, &entry.node, word, &EXECUTIONS);
-            }
         }
     }
 

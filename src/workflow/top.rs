@@ -158,7 +158,7 @@ impl Compiler<'_, '_> {
         else {
             return defaults;
         };
-        self.execution(fields);
+        defaults.execution = self.execution(fields);
         let reach = self.reach(fields, &["requirements"]);
         defaults.mode = fields.get("mode").and_then(|node| self.mode(node));
         defaults.timeout = fields

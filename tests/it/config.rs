@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stepwell::approval::{CodeApproval, GlobalMode};
 use stepwell::config::{Config, load};
+use stepwell::plan::Mode;
 use stepwell::python::analysis::{Capability, Pack, Setting, Severity, Target};
 use stepwell::transport::{Channel, MailTls};
 
@@ -175,6 +176,39 @@ fn variables_are_expanded_and_read_again() {
 }
 
 #[test]
+fn containers_are_read_for_each_mode() {
+    let text = r#"
+framework:
+  execution:
+    execution_method: auto
+    modes:
+      read_only: {kernel_name: mine, environment: {EPICS_CA_SERVER_PORT: "1"}}
+      write_access:
+        container: {jupyter_port: 8889, token_file: write.token}
+    container: {jupyter_host: jupyter.lab.example, jupyter_port: 8888, execution_timeout: 300, token_env: READ_TOKEN}
+    select:
+      - {when: mode == 'write_access', use: container}
+      - {use: local}
+"#;
+    let config = load("config.yml", text.as_bytes(), &|_| None).unwrap();
+    let execution = &config.execution;
+    assert_eq!(execution.container_timeout, Duration::from_secs(300));
+    assert_eq!(execution.select.len(), 2);
+    let (read, write) = (&execution.modes.read_only, &execution.modes.write_access);
+    assert_eq!(read.kernel_name(Mode::ReadOnly), "mine");
+    assert_eq!(write.kernel_name(Mode::WriteAccess), "python3-epics-write");
+    let both = [read, write].map(|mode| mode.container.or(&execution.container));
+    assert_eq!(both[0].base(), "http://jupyter.lab.example:8888");
+    assert_eq!(both[1].base(), "http://jupyter.lab.example:8889");
+    assert_eq!(both[0].token_env.as_deref(), Some("READ_TOKEN"));
+    assert_eq!(
+        (both[1].token_env.as_deref(), both[1].token_file.as_deref()),
+        (None, Some("write.token"))
+    );
+    assert_eq!(read.environment["EPICS_CA_SERVER_PORT"], "1");
+}
+
+#[test]
 fn what_would_be_ignored_is_refused_at_its_place() {
     let cases: &[(&str, &[&str])] = &[
         ("framwork: {}", &["unknown_key 1:1"]),
@@ -183,21 +217,30 @@ fn what_would_be_ignored_is_refused_at_its_place() {
             &["conflicting_keys 1:1"],
         ),
         (
-            "execution: {execution_method: container}",
-            &["not_supported_yet 1:13"],
+            "execution: {select: [{when: inputs.x > 1, use: local}, {when: 1 +, use: local}, {use: auto}, {when: x}]}",
+            &[
+                "unknown_name 1:29",
+                "expression_syntax 1:63",
+                "bad_value 1:87",
+                "missing_key 1:94",
+            ],
         ),
         ("execution: {execution_method: docker}", &["bad_value 1:31"]),
         (
-            "execution: {container: {jupyter_port: 8888}}",
-            &["not_supported_yet 1:13"],
+            "execution: {container: {jupyter_port: 0, token: x, token_env: A, token_file: b}}",
+            &[
+                "bad_value 1:39",
+                "unknown_key 1:42",
+                "conflicting_keys 1:66",
+            ],
+        ),
+        (
+            "execution: {container: {shared_folder: data, transfer: 5}}",
+            &["bad_value 1:40", "wrong_type 1:56"],
         ),
         (
             "execution: {modes: {read_only: {kernel_name: x, gateway: {port: 1}, allow_writes: true}}}",
-            &[
-                "not_supported_yet 1:33",
-                "missing_key 1:58",
-                "unknown_key 1:69",
-            ],
+            &["missing_key 1:58", "unknown_key 1:69"],
         ),
         (
             "execution: {modes: {read_only: {}, readonly: {}}}",

@@ -34,6 +34,7 @@ fn tiny(folder: &Path) -> EnvironmentSpec {
         packages: vec!["stepwell-tiny==1.0".to_owned()],
         requirements: Some(format!("--no-index\n--find-links {}\n", folder.display())),
         python: None,
+        container: None,
     }
 }
 

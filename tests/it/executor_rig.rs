@@ -62,6 +62,7 @@ impl Rig {
             environment: Environment {
                 digest: Digest::of(b""),
                 interpreter: PathBuf::new(),
+                container: None,
             },
             count: AtomicU32::new(0),
         }

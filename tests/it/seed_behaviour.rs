@@ -10,6 +10,10 @@
 //! | NaN made invalid JSON; tuple keys left a stub | `what_json_cannot_say_is_named_and_never_lost_in_silence`, `executor_results` |
 //! | a list as results was lost | `results_may_be_a_list` |
 //! | failing code ran three times, the reason was lost | `code_that_fails_fails_once_and_says_why`, `service::code_that_fails_keeps_its_class_its_lines_and_its_place` |
+//! | fail, then fixed: the loop of generation and feedback | `code_that_failed_is_written_anew_with_what_went_wrong` |
+//! | `retries=1` still made three calls; "failed" without a reason | `so_many_generations_as_asked_for_and_the_reason_is_told` |
+//! | the acceptance tests, with nothing but an objective | `the_acceptance_tests_run_from_objectives_alone`, `seed_container` |
+//! | a container that can't be reached was a fault of the code | `a_container_that_nobody_answers_at_is_a_class_of_its_own` |
 //! | wrong advice after an import error in a library | `a_name_that_a_module_lacks_is_no_missing_package` |
 //! | "session" in a message made it a fault of the surroundings | `words_in_a_message_decide_nothing` |
 //! | `expected_results` as text, `thread_id` beside `configurable`, mode, time and place of one call | `the_calls_of_the_seed_are_honoured_as_written` |
@@ -278,8 +282,7 @@ async fn children_see_no_secrets_of_the_engine() {
         .variables(variables);
     let service = PythonExecutorService::open(options).await.unwrap();
     // By what the kernel shows of every process that can be seen, not by asking the interpreter alone.
-    let code = "import os\ntry:\n    parent = open(f'/proc/{os.getppid()}/environ').read()\n\
-                except OSError:\n    parent = ''\n\
+    let code = "import os\ntry:\n    parent = open(f'/proc/{os.getppid()}/environ').read()\nexcept OSError:\n    parent = ''\n\
                 results = {'seen': 'hunter2' in str(dict(os.environ)) + parent}\n";
     let result = service
         .invoke(request("env", code), &RunnableConfig::default())
@@ -479,4 +482,181 @@ async fn figures_are_found_and_their_paths_are_absolute() {
 async fn a_warning_is_no_failure() {
     let code = "import warnings, sys\nwarnings.warn('mind the gap')\nprint('noise', file=sys.stderr)\nresults = 1\n";
     assert_eq!(Bench::new().await.results(code).await, json!(1));
+}
+
+/// A service whose code comes from these recorded answers.
+async fn writing(data: &std::path::Path, answers: &str) -> PythonExecutorService {
+    let file = data.join("answers.md");
+    std::fs::write(&file, answers).unwrap();
+    let config = format!(
+        "generators: {{recorded: {{provider: scripted, file: {:?}}}}}\ndefault_generator: recorded\n",
+        file.display().to_string()
+    );
+    service_with(data, &config).await
+}
+
+fn answer(heading: &str, code: &str) -> String {
+    format!("## {heading}\n\n```python\n{code}\n```\n\n")
+}
+
+#[tokio::test]
+async fn code_that_failed_is_written_anew_with_what_went_wrong() {
+    let data = tempfile::tempdir().unwrap();
+    let answers = answer("python 1", "results = {'n': 1 / 0}")
+        + &answer("python 2", "results = {'n': context.n + 1}");
+    let service = writing(data.path(), &answers).await;
+    let request = PythonExecutionRequest::new("q", "Add one", "fixed")
+        .expecting("n")
+        .context_value("n", 41);
+    let result = completed(
+        service
+            .invoke(request, &RunnableConfig::thread("fixed"))
+            .await
+            .unwrap(),
+    );
+    assert_eq!(result.execution_result.results, json!({"n": 42}));
+    assert_eq!((result.generation_attempt, result.attempt), (2, 2));
+    assert_eq!(
+        result.generated_code.trim(),
+        "results = {'n': context.n + 1}"
+    );
+}
+
+#[tokio::test]
+async fn so_many_generations_as_asked_for_and_the_reason_is_told() {
+    let data = tempfile::tempdir().unwrap();
+    let service = writing(data.path(), &answer("python", "results = {'n': 1 / 0}")).await;
+    for retries in [1, 2] {
+        let mut request = PythonExecutionRequest::new("q", "Divide", "never");
+        request.retries = Some(retries);
+        let thread = format!("never-{retries}");
+        let error = failed(
+            service
+                .invoke(request, &RunnableConfig::thread(&thread))
+                .await
+                .unwrap(),
+        );
+        assert_eq!(error.class(), "CodeRuntimeError", "{error}");
+        assert!(
+            error.to_json().to_string().contains("division by zero"),
+            "{error}"
+        );
+        let state = service.state(thread.as_str()).await.unwrap();
+        let written = state.step_with_id("python").unwrap().1.generations.len();
+        assert_eq!(written, retries as usize);
+    }
+}
+
+#[tokio::test]
+async fn the_acceptance_tests_run_from_objectives_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let local = writing(
+        data.path(),
+        &answer("python", "results = {'answer': 6 * 7}"),
+    )
+    .await;
+    let request = PythonExecutionRequest::new(
+        "Test local execution",
+        "Simple mathematical calculation",
+        "test_local",
+    );
+    let config: RunnableConfig = serde_json::from_value(
+        json!({"thread_id": "test_local", "configurable": {"execution_method": "local"}}),
+    )
+    .unwrap();
+    let result = completed(local.invoke(request, &config).await.unwrap());
+    assert!(result.execution_result.success);
+    let data = tempfile::tempdir().unwrap();
+    let broken = writing(
+        data.path(),
+        &answer("python", "raise RuntimeError('on purpose')"),
+    )
+    .await;
+    let request = PythonExecutionRequest::new(
+        "Test error handling",
+        "Generate code with intentional error",
+        "test_error",
+    );
+    let outcome = broken
+        .invoke(request, &RunnableConfig::thread("test_error"))
+        .await
+        .unwrap();
+    let error = failed(outcome);
+    assert!(
+        matches!(error, PythonExecutorError::CodeRuntimeError(_)),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn seed_container() {
+    let Some(running) = crate::jupyter_rig::shared(crate::jupyter_rig::Program::Server) else {
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let answers = data.path().join("answers.md");
+    let code = "import os, statistics\nprint('there')\n\
+                results = {'mean': statistics.mean([1, 2, 6]), 'kernel': os.environ.get('KERNEL_OF_THE_TESTS')}";
+    std::fs::write(&answers, answer("python", code)).unwrap();
+    let config = format!(
+        "execution:\n  container: {{jupyter_host: 127.0.0.1, jupyter_port: {}, token_env: {}, shared_folder: {:?}}}\n\
+         generators: {{recorded: {{provider: scripted, file: {:?}}}}}\ndefault_generator: recorded\n",
+        running.port,
+        crate::jupyter_rig::TOKEN_NAME,
+        data.path().display().to_string(),
+        answers.display().to_string(),
+    );
+    let mut variables: BTreeMap<String, String> = std::env::vars().collect();
+    variables.insert(
+        crate::jupyter_rig::TOKEN_NAME.to_owned(),
+        crate::jupyter_rig::TOKEN.to_owned(),
+    );
+    let options = OpenOptions::new(data.path())
+        .program(env!("CARGO_BIN_EXE_stepwell"))
+        .variables(variables)
+        .config_text(config);
+    let service = PythonExecutorService::open(options).await.unwrap();
+    let request = PythonExecutionRequest::new(
+        "Test container execution",
+        "Generate simple plot and statistical analysis",
+        "test_container",
+    );
+    let config: RunnableConfig = serde_json::from_value(
+        json!({"thread_id": "test_container", "configurable": {"execution_method": "container"}}),
+    )
+    .unwrap();
+    let result = completed(service.invoke(request, &config).await.unwrap());
+    assert!(result.execution_result.success);
+    assert_eq!(
+        result.execution_result.results,
+        json!({"mean": 3, "kernel": "readonly"})
+    );
+    assert_eq!(result.execution_result.stdout, "there\n");
+    assert!(result.execution_result.notebook_path.unwrap().is_file());
+}
+
+#[tokio::test]
+async fn a_container_that_nobody_answers_at_is_a_class_of_its_own() {
+    let data = tempfile::tempdir().unwrap();
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let config = format!(
+        "execution:\n  container: {{jupyter_host: 127.0.0.1, jupyter_port: {port}, shared_folder: {:?}}}\n",
+        data.path().display().to_string()
+    );
+    let service = service_with(data.path(), &config).await;
+    let mut request = request("unreachable", "results = 1");
+    request.retries = Some(1);
+    let config = RunnableConfig::default().execution_method("container");
+    let error = failed(service.invoke(request, &config).await.unwrap());
+    assert_eq!(
+        (error.class(), error.code()),
+        ("ContainerConnectivityError", "connection_refused"),
+        "{error:#?}"
+    );
+    assert!(error.should_retry_execution() && !error.should_retry_code_generation());
 }

@@ -438,16 +438,17 @@ async fn without_code_and_without_a_generator_the_answer_is_clear() {
     let mut request =
         PythonExecutionRequest::new("q", "Simple mathematical calculation", "test_local");
     request.expected_results = Some(ExpectedResults::Text("a number".to_owned()));
-    let answer = service
+    let error = service
         .invoke(request, &RunnableConfig::default())
         .await
-        .unwrap();
-    // The task is a step like any other: what config.yml lacks is told by the run.
-    let told = format!("{answer:?}");
-    assert!(
-        told.contains("ConfigurationError") && told.contains("unknown_generator"),
-        "{told}"
+        .unwrap_err();
+    assert_eq!(
+        (error.class(), error.code()),
+        ("ConfigurationError", "no_generator"),
+        "{error}"
     );
+    assert_eq!(error.category(), ErrorCategory::Configuration);
+    assert!(service.engine().unfinished().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -518,6 +518,7 @@ impl Simulation {
                 attempt,
                 phase: Phase::Execute,
                 executor: step.kind.as_str().to_owned(),
+                placed_by: None,
                 effect: if writes {
                     EffectClass::Write
                 } else {
@@ -532,6 +533,7 @@ impl Simulation {
             attempt,
             phase: Phase::Execute,
             executor: "test".to_owned(),
+            placed_by: None,
             effect: match python.mode {
                 Mode::ReadOnly => EffectClass::Read,
                 Mode::WriteAccess => EffectClass::Write,
@@ -689,6 +691,7 @@ pub(crate) fn writing(step: &StepPath, attempt: u32) -> AttemptStarted {
         attempt,
         phase: Phase::Generate,
         executor: "test".to_owned(),
+        placed_by: None,
         effect: EffectClass::Read,
         environment: None,
         subject: None,

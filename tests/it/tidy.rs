@@ -35,7 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("approval", &["plan", "python"]),
     ("store", &["run", "artifact"]),
     ("artifact", &[]),
-    ("executor", &["plan", "python"]),
+    ("executor", &["plan", "python", "transport"]),
     ("transport", &[]),
     ("generator", &["transport"]),
     (
@@ -69,6 +69,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "open",
         &[
+            "plan",
             "config",
             "engine",
             "executor",
@@ -149,6 +150,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("reqwest", &["src/transport/"]),
     ("lettre::", &["src/transport/"]),
     ("rustls", &["src/transport/network/"]),
+    ("tokio_rustls", &["src/transport/network/"]),
+    ("tokio_tungstenite", &["src/transport/network/"]),
     ("indicatif", &["src/cli/"]),
     ("clap", &["src/cli/"]),
 ];

@@ -180,6 +180,7 @@ steps:
     assert_eq!(mode(&file, "none"), Mode::ReadOnly);
     let options = CompileOptions {
         default_mode: Some(Mode::WriteAccess),
+        ..CompileOptions::default()
     };
     let asked = plan_with(text, &options);
     assert_eq!(mode(&asked, "none"), Mode::WriteAccess);

@@ -1,6 +1,7 @@
 //! `stepwell doctor`: whether everything that runs need is there, and what to do when it isn't.
 
 mod check;
+mod containers;
 mod limits;
 mod machine;
 mod notebooks;
@@ -29,6 +30,7 @@ pub(in crate::cli) async fn perform(
     checks.extend(limits::limits(context));
     checks.extend(machine::python(context).await);
     checks.extend(machine::environments(context));
+    checks.extend(containers::containers(context).await);
     checks.extend(runs::store(context).await);
     let failed = checks.iter().any(|check| check.health == Health::Fail);
     context.output.result(

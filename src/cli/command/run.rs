@@ -6,15 +6,16 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::super::bypass::Bypass;
-use super::super::compile::{Compiled, compile};
+use super::super::compile::{Compiled, compile_with};
 use super::super::error::Error;
 use super::super::inputs::{self, Given, Ground};
 use super::super::{Context, Exit, drive, person};
 use super::analyze::mode;
 use crate::engine::NewRun;
-use crate::plan::Mode;
+use crate::plan::{Execution, Mode};
 use crate::run::run_json;
 use crate::time::{Clock as _, SystemClock};
+use crate::workflow::CompileOptions;
 
 /// Run a workflow in the foreground
 #[derive(Debug, Args)]
@@ -31,6 +32,9 @@ pub(in crate::cli) struct Arguments {
     /// Mode of the Python steps that name none: read_only or write_access
     #[arg(long, value_parser = mode)]
     mode: Option<Mode>,
+    /// Where Python steps run that name no place: local, container or auto
+    #[arg(long, value_parser = execution)]
+    execution: Option<Execution>,
     #[command(flatten)]
     cache: Bypass,
     /// Only create the run; nothing of it runs until `stepwell resume`
@@ -42,7 +46,11 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     arguments: Arguments,
 ) -> Result<Exit, Error> {
-    let compiled = compile(context, &arguments.file, arguments.mode)?;
+    let options = CompileOptions {
+        default_mode: arguments.mode,
+        default_execution: arguments.execution,
+    };
+    let compiled = compile_with(context, &arguments.file, &options)?;
     context.output.diagnostics(&compiled.warnings);
     let scheduled_at = SystemClock.now();
     let given = Given {
@@ -85,4 +93,9 @@ pub(in crate::cli) async fn perform(
         },
     );
     Ok(Exit::Succeeded)
+}
+
+/// The value of `--execution`.
+fn execution(word: &str) -> Result<Execution, String> {
+    Execution::parse(word).ok_or_else(|| "it is local, container or auto".to_owned())
 }

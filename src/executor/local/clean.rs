@@ -29,7 +29,7 @@ const DEPTH_MAX: usize = 64;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Frees every file of the attempt of secrets, its name included. What can't be rewritten is removed.
-pub(super) fn folder(folder: &Folder, secrets: &Redactor, notes: &mut Vec<String>) {
+pub(in crate::executor) fn folder(folder: &Folder, secrets: &Redactor, notes: &mut Vec<String>) {
     if secrets.is_empty() {
         return;
     }

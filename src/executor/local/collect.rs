@@ -26,7 +26,7 @@ const OWN: [&str; 6] = [
 
 /// Figures and artifacts.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
+pub(in crate::executor) struct Collected {
     pub figures: Vec<OutputFile>,
     pub artifacts: Vec<OutputFile>,
     /// Why they are too many or too large.
@@ -35,7 +35,7 @@ pub(super) struct Collected {
 
 /// Lists the files of the attempt: those that the code named first, in its order, then the others by name. With
 /// patterns, others that fit none of them and are no pictures are left out.
-pub(super) fn collect(
+pub(in crate::executor) fn collect(
     root: &Path,
     (named, patterns): (&[Named], &[String]),
     limits: &Limits,
@@ -188,4 +188,9 @@ fn media_type(path: &str) -> &'static str {
         "npy" | "npz" => "application/x-npy",
         _ => "application/octet-stream",
     }
+}
+
+/// Whether that is the name of a picture.
+pub(in crate::executor) fn is_image(path: &str) -> bool {
+    media_type(path).starts_with("image/")
 }

@@ -21,13 +21,13 @@ const TEMPORARY_PATH_MAX: usize = 70;
 
 /// The folder of one attempt.
 #[derive(Debug, Clone)]
-pub(super) struct Folder {
+pub(in crate::executor) struct Folder {
     root: PathBuf,
 }
 
 /// What the supervisor is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Order {
+pub(in crate::executor) struct Order {
     /// The job without code and context, which have their own files.
     pub job: Job,
     /// The whole environment of the interpreter, except what depends on the folder.
@@ -60,31 +60,31 @@ struct HarnessOptions<'a> {
 }
 
 impl Folder {
-    pub(super) fn new(root: impl Into<PathBuf>) -> Self {
+    pub(in crate::executor) fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(in crate::executor) fn root(&self) -> &Path {
         &self.root
     }
 
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(in crate::executor) fn file(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    pub(super) fn internal(&self, name: &str) -> PathBuf {
+    pub(in crate::executor) fn internal(&self, name: &str) -> PathBuf {
         self.root.join(".attempt").join(name)
     }
 
     /// The word that marks every process of this attempt, in its environment.
-    pub(super) fn mark(&self) -> String {
+    pub(in crate::executor) fn mark(&self) -> String {
         let digest = Digest::of(self.root.as_os_str().as_encoded_bytes());
         digest.hex().chars().take(32).collect()
     }
 
     /// Makes the folder for temporary files. In the system's folder somebody else may have taken the name: then
     /// nothing is put there.
-    pub(super) fn make_temporary(path: &Path) -> io::Result<()> {
+    pub(in crate::executor) fn make_temporary(path: &Path) -> io::Result<()> {
         match DirBuilder::new().mode(0o700).create(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let found = fs::symlink_metadata(path)?;
@@ -99,7 +99,7 @@ impl Folder {
     }
 
     /// Where temporary files go: inside, when sockets fit there; else in the system's folder.
-    pub(super) fn temporary(&self, system: &Path) -> PathBuf {
+    pub(in crate::executor) fn temporary(&self, system: &Path) -> PathBuf {
         let inside = self.internal("tmp");
         if inside.as_os_str().len() <= TEMPORARY_PATH_MAX {
             inside
@@ -110,7 +110,7 @@ impl Folder {
     }
 
     /// Makes the folder with everything that the attempt needs. `job.json` comes last: where it is, all is.
-    pub(super) fn write(&self, order: &Order) -> io::Result<()> {
+    pub(in crate::executor) fn write(&self, order: &Order) -> io::Result<()> {
         let job = &order.job;
         for name in ["", "figures", "artifacts", ".attempt"] {
             make_dir(&self.file(name))?;
@@ -153,12 +153,12 @@ impl Folder {
         fs::rename(self.file("job.json.part"), self.file("job.json"))
     }
 
-    pub(super) fn order(&self) -> io::Result<Order> {
+    pub(in crate::executor) fn order(&self) -> io::Result<Order> {
         Ok(serde_json::from_slice(&fs::read(self.file("job.json"))?)?)
     }
 
     /// The outcome, when there is one.
-    pub(super) fn outcome(&self) -> io::Result<Option<Outcome>> {
+    pub(in crate::executor) fn outcome(&self) -> io::Result<Option<Outcome>> {
         match read_at_most(&self.internal("outcome.json"), OUTCOME_BYTES_MAX) {
             Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -167,7 +167,7 @@ impl Folder {
     }
 
     /// Writes the outcome so that it is there whole or not at all, a power failure included.
-    pub(super) fn write_outcome(&self, outcome: &Outcome) -> io::Result<()> {
+    pub(in crate::executor) fn write_outcome(&self, outcome: &Outcome) -> io::Result<()> {
         let part = self.internal("outcome.json.part");
         let mut file = create(&part)?;
         file.write_all(&serde_json::to_vec(outcome)?)?;
@@ -178,16 +178,16 @@ impl Folder {
 
     /// Shows an internal document to people, under a name that the code may have taken for a file of its own;
     /// then that file stays.
-    pub(super) fn show(&self, name: &str) {
+    pub(in crate::executor) fn show(&self, name: &str) {
         let _taken_or_absent = fs::hard_link(self.internal(name), self.file(name));
     }
 
-    pub(super) fn has(&self, marker: &str) -> bool {
+    pub(in crate::executor) fn has(&self, marker: &str) -> bool {
         self.internal(marker).exists()
     }
 
     /// Leaves an empty file as a sign.
-    pub(super) fn put(&self, marker: &str, durable: bool) -> io::Result<()> {
+    pub(in crate::executor) fn put(&self, marker: &str, durable: bool) -> io::Result<()> {
         let file = create(&self.internal(marker))?;
         if !durable {
             return Ok(());
@@ -205,7 +205,7 @@ impl Folder {
     }
 
     /// Takes the lock that a living supervisor holds; `None` while it is held.
-    pub(super) fn try_lock(&self) -> io::Result<Option<File>> {
+    pub(in crate::executor) fn try_lock(&self) -> io::Result<Option<File>> {
         let file = self.lock_file()?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
@@ -215,7 +215,7 @@ impl Folder {
     }
 
     /// Takes the lock, waiting for it.
-    pub(super) fn lock(&self) -> io::Result<File> {
+    pub(in crate::executor) fn lock(&self) -> io::Result<File> {
         let file = self.lock_file()?;
         file.lock()?;
         Ok(file)
@@ -236,7 +236,7 @@ fn make_dir(path: &Path) -> io::Result<()> {
 }
 
 /// A new or emptied file that only its owner reads.
-pub(super) fn create(path: &Path) -> io::Result<File> {
+pub(in crate::executor) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
         .truncate(true)
@@ -252,7 +252,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Reads a file that somebody's code may have written: no link is followed, and no more is read than allowed.
-pub(super) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+pub(in crate::executor) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::id::Digest;
 
 /// Starts the harness: a package in a file, so that its compiled form is kept between attempts.
-pub(super) const BOOTSTRAP: &str = "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_harness as h; h.main(sys.argv[2])";
+pub(in crate::executor) const BOOTSTRAP: &str = "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_harness as h; h.main(sys.argv[2])";
 
-const FILES: [(&str, &str); 6] = [
+pub(in crate::executor) const FILES: [(&str, &str); 6] = [
     ("__init__.py", include_str!("harness/__init__.py")),
     ("context.py", include_str!("harness/context.py")),
     ("encode.py", include_str!("harness/encode.py")),
@@ -20,7 +20,7 @@ const FILES: [(&str, &str); 6] = [
 ];
 
 /// Installs the harness below `tools`, and returns the folder to be put on the import path.
-pub(super) fn install(tools: &Path) -> io::Result<PathBuf> {
+pub(in crate::executor) fn install(tools: &Path) -> io::Result<PathBuf> {
     let text: String = FILES
         .iter()
         .flat_map(|(name, text)| [*name, *text])

@@ -3,16 +3,16 @@
 //! The supervisor is this same binary (`__supervise FOLDER`). It holds `supervisor.lock` while it lives, so
 //! that liveness is a question to the kernel and never to a process number that may have been used again.
 
-mod clean;
-mod collect;
+pub(super) mod clean;
+pub(super) mod collect;
 mod control;
 mod descriptors;
 mod executor;
-mod folder;
-mod harness;
+pub(super) mod folder;
+pub(super) mod harness;
 mod launch;
 mod meter;
-mod pattern;
+pub(super) mod pattern;
 mod recover;
 mod sandbox;
 mod stream;

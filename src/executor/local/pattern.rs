@@ -1,7 +1,7 @@
 //! Patterns of files: `*`, `?` and `[a-z]` within a name, `**` for any number of folders.
 
 /// Whether the path, relative and with `/`, fits the pattern.
-pub(super) fn fits(pattern: &str, path: &str) -> bool {
+pub(in crate::executor) fn fits(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = pattern
         .split('/')
         .filter(|part| !part.is_empty() && *part != ".")

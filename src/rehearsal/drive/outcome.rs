@@ -93,6 +93,7 @@ pub(super) fn started(step: &Step, step_state: &StepState, attempt: u32) -> Atte
         attempt,
         phase: Phase::Execute,
         executor: "rehearsal".to_owned(),
+        placed_by: None,
         effect: if step.kind.writes() {
             EffectClass::Write
         } else {

@@ -26,6 +26,7 @@ pub(super) fn writing_started(step_state: &StepState, attempt: u32) -> AttemptSt
         attempt,
         phase: Phase::Generate,
         executor: "rehearsal".to_owned(),
+        placed_by: None,
         effect: EffectClass::Read,
         environment: None,
         subject: None,

@@ -36,6 +36,11 @@ pub(super) fn of_http(error: reqwest::Error, shown: &str) -> Failure {
     of_end(&end(&error), shown).caused_by(&error)
 }
 
+/// Why a connection could not be made.
+pub(super) fn of_error(error: &(dyn Error + 'static), shown: &str) -> Failure {
+    of_end(&end(error), shown).caused_by(error)
+}
+
 /// Why a mail was not taken.
 pub(super) fn of_mail(error: &smtp::Error, shown: &str) -> Failure {
     let status = error.status().map(u16::from);

@@ -7,6 +7,7 @@ mod fault;
 mod http;
 mod mail;
 mod trust;
+mod websocket;
 
 use std::fmt;
 use std::future::Future;
@@ -19,6 +20,7 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
 use trust::Trust;
+pub use websocket::{Handshake, MESSAGE_BYTES_MAX, WebSocket};
 
 /// Speaks to the world over the network. Costs nothing until it is used.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use super::shape::Shape::{
 };
 use super::top::{executions, modes, on_unknown};
 use super::{Row, Table};
-use crate::plan::IsolationLevel;
+use crate::plan::{IsolationLevel, SecurityLevel};
 
 pub(super) const TABLES: [Table; 4] = [
     Table {
@@ -196,7 +196,7 @@ const STEP: [Row; 39] = [
     ),
 ];
 
-const PYTHON: [Row; 20] = [
+const PYTHON: [Row; 24] = [
     (
         "file",
         Text,
@@ -252,6 +252,26 @@ const PYTHON: [Row; 20] = [
     ),
     ("timeout", Duration, "Longest time of an attempt."),
     ("execution", Words(executions), "Where the code runs."),
+    (
+        "requires_isolation",
+        Bool,
+        "Whether the code must not share the machine, for the rules of `auto`.",
+    ),
+    (
+        "has_special_dependencies",
+        Bool,
+        "Whether the code needs what only a prepared image has, for the rules of `auto`.",
+    ),
+    (
+        "estimated_time",
+        Duration,
+        "How long the code is expected to take, for the rules of `auto`.",
+    ),
+    (
+        "security_level",
+        Words(security_levels),
+        "How far the code is to be kept apart, for the rules of `auto`: low, medium (default) or high.",
+    ),
     ("memory", Size, "Most memory of an attempt."),
     ("environment", Text, "A named environment of config.yml."),
     (
@@ -298,6 +318,10 @@ pub(super) fn isolation() -> Vec<&'static str> {
         .iter()
         .map(|(word, _)| *word)
         .collect()
+}
+
+fn security_levels() -> Vec<&'static str> {
+    SecurityLevel::WORDS.map(|(word, _)| word).to_vec()
 }
 
 fn on_failure() -> Vec<&'static str> {

@@ -1,6 +1,6 @@
 //! The keys of the file itself, of defaults, fields, schedules, handlers.
 
-use super::super::{field, keeping, keys, limits, python, schedule};
+use super::super::{field, keeping, keys, limits, schedule};
 use super::shape::Shape;
 use super::shape::Shape::{
     Any, Bool, Duration, Fields, Items, List, MapOf, Name, NamedValues, Number, Of, Pattern, Share,
@@ -8,7 +8,7 @@ use super::shape::Shape::{
 };
 use super::step::isolation;
 use super::{Row, Table};
-use crate::plan::{FieldType, Mode};
+use crate::plan::{Execution, FieldType, Mode};
 
 pub(super) const TABLES: [Table; 10] = [
     Table {
@@ -353,7 +353,7 @@ pub(super) fn modes() -> Vec<&'static str> {
 }
 
 pub(super) fn executions() -> Vec<&'static str> {
-    python::EXECUTIONS.to_vec()
+    Execution::WORDS.map(|(word, _)| word).to_vec()
 }
 
 pub(super) fn on_unknown() -> Vec<&'static str> {

@@ -14,7 +14,7 @@ use crate::plan::Network;
 
 /// What this system offers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::executor::local) struct Offered {
+pub(in crate::executor) struct Offered {
     /// Whether namespaces can be entered; or why not.
     pub namespaces: Result<(), String>,
     /// Every layer.

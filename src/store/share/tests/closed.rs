@@ -64,20 +64,21 @@ async fn a_guest_listens_to_many_runs_and_those_that_ended_make_room() {
     let place = Place::new();
     let owner = place.shared().await;
     let guest = place.shared().await;
+    // It ended before anybody listened to it: no notice will tell that nobody needs it.
+    let mut ended = sample::append(7, 0, 2);
+    ended.summary.status = RunStatus::Cancelled;
+    owner.append(ended).await.unwrap();
     let most = u32::try_from(WATCHES_MAX).unwrap();
     for run in 0..most {
         guest.watch(sample::run(run)).await.unwrap();
     }
-    let error = guest.watch(sample::run(most)).await.unwrap_err();
+    let mut heard = guest.watch(sample::run(most)).await.unwrap();
+    let error = guest.watch(sample::run(most + 1)).await.unwrap_err();
     let limit = WATCHES_MAX;
     assert!(
         matches!(error, Error::TooManyWatches { limit: told } if told == limit),
         "{error:?}"
     );
-    let mut ended = sample::append(7, 0, 2);
-    ended.summary.status = RunStatus::Cancelled;
-    owner.append(ended).await.unwrap();
-    let mut heard = guest.watch(sample::run(most)).await.unwrap();
     owner.append(sample::append(most, 0, 3)).await.unwrap();
     let last = heard.wait_for(|last| *last == 3);
     let waited = tokio::time::timeout(Duration::from_secs(20), last).await;

@@ -1,0 +1,87 @@
+//! The Jupyter servers of container execution.
+
+use super::check::Check;
+use crate::cli::Context;
+use crate::cli::view::text::line;
+use crate::config::{Config, Container};
+use crate::executor::jupyter::{JupyterExecutor, Probe};
+use crate::plan::{Execution, Method, Mode};
+
+/// Tries the servers of both modes, when steps may run there.
+pub(super) async fn containers(context: &Context) -> Vec<Check> {
+    let (Ok(config), Ok(place)) = (context.config(), context.place()) else {
+        return Vec::new();
+    };
+    if !are_meant(&config) {
+        return vec![Check::ok(
+            "containers",
+            "not set up; every step runs on this machine unless a workflow says otherwise",
+        )];
+    }
+    let executor = place.container_executor(&config);
+    let mut checks = Vec::new();
+    for mode in [Mode::ReadOnly, Mode::WriteAccess] {
+        checks.extend(of_mode(&executor, mode).await);
+    }
+    checks.extend(unsent(&config));
+    checks
+}
+
+/// Whether somebody has said anything of containers.
+fn are_meant(config: &Config) -> bool {
+    let execution = &config.execution;
+    let modes = &execution.modes;
+    let said = [
+        &execution.container,
+        &modes.read_only.container,
+        &modes.write_access.container,
+    ];
+    execution.method != Execution::Local
+        || said
+            .iter()
+            .any(|container| **container != Container::default())
+}
+
+async fn of_mode(executor: &JupyterExecutor, mode: Mode) -> Vec<Check> {
+    let probes = executor.probe(mode).await;
+    let probes = probes.into_iter();
+    probes
+        .map(|Probe { what, found }| match found {
+            Ok(text) => Check::ok("containers", format!("{mode}, {what}: {}", line(&text))),
+            Err(failure) => {
+                let text = format!(
+                    "{mode}, {what}: {} ({})",
+                    line(&failure.message),
+                    failure.code
+                );
+                let check = Check::fail("containers", text);
+                match failure.hint {
+                    Some(hint) => check.help(hint),
+                    None => check.help(format!("`stepwell explain {}` says more", failure.code)),
+                }
+            }
+        })
+        .collect()
+}
+
+/// Servers that are described and that nothing is sent to unless a workflow says so.
+fn unsent(config: &Config) -> Option<Check> {
+    let execution = &config.execution;
+    let used = match execution.method {
+        Execution::Container => true,
+        Execution::Auto => execution
+            .select
+            .iter()
+            .any(|rule| rule.method == Method::Container),
+        Execution::Local => false,
+    };
+    (!used).then(|| {
+        Check::ok(
+            "containers",
+            format!(
+                "`execution_method: {}` sends no step there; a workflow or `run --execution` may",
+                execution.method
+            ),
+        )
+    })
+}

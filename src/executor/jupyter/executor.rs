@@ -1,0 +1,259 @@
+//! The engine's side: which kernel a step gets, and whose kernels are removed.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt;
+use super::options::{Endpoint, Options};
+use super::record::Record;
+use super::recover;
+use super::server::Server;
+use crate::code;
+use crate::executor::environment::ContainerEnvironment;
+use crate::executor::local::clean;
+use crate::executor::local::folder::Folder;
+use crate::executor::{
+    Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, Outcome,
+};
+use crate::failure::{Failure, FailureKind};
+use crate::id::Digest;
+use crate::plan::Mode;
+use crate::redact::Redactor;
+use crate::time::BoxFuture;
+use crate::transport::network::NetworkTransport;
+
+/// Runs attempts in kernels of Jupyter servers.
+#[derive(Debug, Clone)]
+pub struct JupyterExecutor {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// What the tasks of all attempts share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) options: Options,
+    /// One way out for each set of authorities.
+    transports: Mutex<HashMap<Option<PathBuf>, Arc<NetworkTransport>>>,
+    swept: AtomicBool,
+}
+
+/// A kernel that was started and is not known to be removed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Noted {
+    folder: PathBuf,
+}
+
+impl JupyterExecutor {
+    /// An executor for these servers. Nothing is asked of them before it is needed.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                transports: Mutex::default(),
+                swept: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// Where steps of this mode run.
+    #[must_use]
+    pub fn endpoint(&self, mode: Mode) -> &Endpoint {
+        self.inner.options.of(mode)
+    }
+}
+
+impl Inner {
+    /// The server of an endpoint, with its token as it is now.
+    pub(super) fn server(&self, endpoint: &Endpoint) -> Result<Server, Failure> {
+        self.server_at(endpoint.base.clone(), endpoint)
+    }
+
+    /// A server at this address, spoken to as the endpoint says.
+    pub(super) fn server_at(&self, base: String, endpoint: &Endpoint) -> Result<Server, Failure> {
+        let token = endpoint.token.read(&self.options.inherited)?;
+        let transport = self.transport(endpoint.authorities.as_deref())?;
+        Ok(Server::new(transport, base, token))
+    }
+
+    fn transport(&self, authorities: Option<&Path>) -> Result<Arc<NetworkTransport>, Failure> {
+        let mut known = self
+            .transports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let key = authorities.map(Path::to_owned);
+        if let Some(transport) = known.get(&key) {
+            return Ok(Arc::clone(transport));
+        }
+        let made = match authorities {
+            None => NetworkTransport::default(),
+            Some(path) => NetworkTransport::trusting(fs::read(path).map_err(|error| {
+                let message = format!("the authorities in {} can't be read", path.display());
+                Failure::new(FailureKind::Configuration, code::TLS_FAILED, message)
+                    .caused_by(&error)
+            })?),
+        };
+        let transport = Arc::new(made);
+        known.insert(key, Arc::clone(&transport));
+        Ok(transport)
+    }
+
+    fn notes(&self) -> PathBuf {
+        self.options.data.join("containers")
+    }
+
+    /// Remembers a kernel until it is removed. Without this note it would only stay a little longer.
+    pub(super) fn note(&self, kernel: &str, folder: &Folder) {
+        let noted = Noted {
+            folder: folder.root().to_owned(),
+        };
+        let written = fs::create_dir_all(self.notes())
+            .and_then(|()| Ok(serde_json::to_vec(&noted)?))
+            .and_then(|text| fs::write(self.notes().join(format!("{kernel}.json")), text));
+        if let Err(error) = written {
+            tracing::warn!(%kernel, %error, "a kernel could not be noted");
+        }
+    }
+
+    /// Removes a kernel; one that stays is tried again by the next process.
+    pub(super) async fn remove(&self, server: &Server, kernel: &str) {
+        match server.delete(kernel).await {
+            Ok(()) => {
+                let _unnoted = fs::remove_file(self.notes().join(format!("{kernel}.json")));
+            }
+            Err(failure) => {
+                tracing::warn!(%kernel, %failure.message, "a kernel could not be removed yet");
+            }
+        }
+    }
+
+    /// Removes kernels whose attempts ended while their server could not be reached. Once in a process.
+    async fn sweep(&self) {
+        if self.swept.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for entry in fs::read_dir(self.notes()).into_iter().flatten().flatten() {
+            let Some(noted) = fs::read(entry.path())
+                .ok()
+                .and_then(|text| serde_json::from_slice::<Noted>(&text).ok())
+            else {
+                continue;
+            };
+            let folder = Folder::new(noted.folder);
+            let ended = folder.has("outcome.json") || folder.has("abandoned");
+            let held = !matches!(folder.try_lock(), Ok(Some(_)));
+            let (false, true, Ok(Some(record))) = (held, ended, Record::read(&folder)) else {
+                continue;
+            };
+            let endpoint = self.options.of(record.mode);
+            if let (Some(kernel), Ok(server)) = (
+                &record.kernel,
+                self.server_at(record.base.clone(), endpoint),
+            ) {
+                self.remove(&server, kernel).await;
+            }
+        }
+    }
+
+    fn identify(&self, spec: &EnvironmentSpec) -> Result<EnvironmentIdentity, Failure> {
+        let endpoint = self.options.of(spec.container.unwrap_or_default());
+        let mut description = format!("kernel {} of {}\n", endpoint.kernel_name, endpoint.base);
+        for (name, value) in &endpoint.kernel_env {
+            let _infallible = writeln!(description, "{name}={value}");
+        }
+        for line in spec.lines()? {
+            description.push_str(&line);
+            description.push('\n');
+        }
+        Ok(EnvironmentIdentity {
+            digest: Digest::of(description.as_bytes()),
+            description,
+        })
+    }
+}
+
+/// Whether the attempt in that folder was given to a container.
+pub(in crate::executor) fn holds(folder: &Path) -> bool {
+    Record::is_in(&Folder::new(folder))
+}
+
+impl Executor for JupyterExecutor {
+    fn identify<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+    ) -> BoxFuture<'a, Result<EnvironmentIdentity, Failure>> {
+        // Asks nobody: a server that is away for a moment must not fail the analysis.
+        let identity = self.inner.identify(spec);
+        Box::pin(async move { identity })
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        _progress: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Environment, Failure>> {
+        Box::pin(async move {
+            let endpoint = self.inner.options.of(spec.container.unwrap_or_default());
+            let server = self.inner.server(endpoint)?;
+            server.check_kernelspec(&endpoint.kernel_name).await?;
+            Ok(Environment {
+                digest: self.inner.identify(spec)?.digest,
+                interpreter: PathBuf::from(&endpoint.kernel_name),
+                container: Some(ContainerEnvironment {
+                    packages: spec.lines()?,
+                }),
+            })
+        })
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the task stands for the supervisor that there is no process for: it must outlive whoever waits for it"
+    )]
+    fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let sweeping = Arc::clone(&inner);
+            tokio::spawn(async move { sweeping.sweep().await });
+            // A task of its own: who drops this future leaves the attempt at work, and its kernel is never lost.
+            let attempt = tokio::spawn(attempt::run(inner, job));
+            attempt.await.unwrap_or_else(|error| {
+                Err(Failure::new(
+                    FailureKind::Internal,
+                    code::INTERNAL,
+                    format!("the task of the attempt died: {error}"),
+                ))
+            })
+        })
+    }
+
+    fn adopt<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Adoption> {
+        let (inner, folder) = (Arc::clone(&self.inner), Folder::new(folder));
+        Box::pin(async move { recover::adopt(inner, folder).await })
+    }
+
+    fn clean<'a>(&'a self, folder: &'a Path, secrets: &'a Redactor) -> BoxFuture<'a, ()> {
+        let (folder, secrets) = (Folder::new(folder), secrets.clone());
+        Box::pin(async move {
+            let cleaned = tokio::task::spawn_blocking(move || {
+                let mut notes = Vec::new();
+                clean::folder(&folder, &secrets, &mut notes);
+                notes
+            });
+            for note in cleaned.await.unwrap_or_default() {
+                tracing::warn!(%note, "a lost attempt was freed of secrets");
+            }
+        })
+    }
+
+    fn kill<'a>(&'a self, folder: &'a Path) -> BoxFuture<'a, Result<(), Failure>> {
+        let folder = Folder::new(folder);
+        Box::pin(async move { recover::kill(&self.inner, &folder).await })
+    }
+}
