@@ -344,10 +344,13 @@ impl PythonExecutorError {
         {
             return error;
         }
-        match error {
-            Self::InfrastructureError(detail) => Self::ContainerConnectivityError(detail),
-            Self::ConfigurationError(detail) => Self::ContainerConfigurationError(detail),
-            other => other,
+        let detail = || Box::new(error.detail().clone());
+        if failure.kind == FailureKind::Infrastructure {
+            Self::ContainerConnectivityError(detail())
+        } else if failure.kind == FailureKind::Configuration {
+            Self::ContainerConfigurationError(detail())
+        } else {
+            error
         }
     }
 
