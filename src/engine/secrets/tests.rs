@@ -165,11 +165,18 @@ fn a_secret_that_is_part_of_any_text_of_any_event_stops_nothing() {
         for at in &all {
             texts("", &at.event.to_json(), &mut found);
         }
+        let keys: Vec<&String> = found
+            .iter()
+            .filter(|(place, _)| place == ".keys")
+            .map(|(_, text)| text)
+            .collect();
         let pieces: std::collections::BTreeSet<String> = found
             .iter()
             .map(|(_, text)| text.chars().rev().take(4).collect::<Vec<_>>())
             .filter(|piece| piece.len() == 4)
-            .map(|piece| piece.into_iter().rev().collect())
+            .map(|piece| piece.into_iter().rev().collect::<String>())
+            // Paths are made of the keys as they were recorded: free of secrets already, when there are secrets.
+            .filter(|piece| !keys.iter().any(|key| key.contains(piece)))
             .collect();
         for secret in pieces {
             let redactor = Redactor::new([("pin", secret.as_str())]).unwrap();
