@@ -95,12 +95,12 @@ const CONFIG: Keys = Keys {
         "channels",
         "people",
         "notifications",
+        "control_system",
         PRIVATE_KEYS,
     ],
     later: &[
         "python_executor",
         "execution_control",
-        "control_system",
         "services",
         "models",
         "file_paths",

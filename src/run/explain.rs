@@ -287,7 +287,7 @@ fn sentence(told: &Told) -> String {
             shown("/rule")
         ),
         "RunFailed" => "its failure is that of the run".to_owned(),
-        "ResultRecorded" => format!("attempt {} left its results", shown("/attempt")),
+        "ResultRecorded" => recorded(told),
         "BranchChosen" => branch(told),
         _ => told.body.to_string(),
     }
@@ -322,6 +322,38 @@ fn began(told: &Told) -> String {
             told.shown("/executor")
         ),
     }
+}
+
+/// What kept the code apart belongs to the story: above all what did not.
+fn recorded(told: &Told) -> String {
+    let layers = told
+        .body
+        .pointer("/isolation/layers")
+        .and_then(Value::as_array);
+    let (held, missing): (Vec<_>, Vec<_>) = layers
+        .into_iter()
+        .flatten()
+        .partition(|layer| layer.get("held") == Some(&Value::Bool(true)));
+    let text = |layer: &Value, key: &str| {
+        layer
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let held: Vec<String> = held.into_iter().map(|layer| text(layer, "name")).collect();
+    let missing: Vec<String> = missing
+        .into_iter()
+        .map(|layer| format!("{} ({})", text(layer, "name"), text(layer, "reason")))
+        .collect();
+    let mut said = format!("attempt {} left its results", told.shown("/attempt"));
+    if !held.is_empty() {
+        said.push_str(&format!("; kept apart by {}", held.join(", ")));
+    }
+    if !missing.is_empty() {
+        said.push_str(&format!("; not held: {}", missing.join(", ")));
+    }
+    said
 }
 
 fn failed(told: &Told) -> String {

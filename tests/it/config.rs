@@ -443,3 +443,39 @@ fn a_channel_that_could_not_work_is_refused_at_its_place() {
         );
     }
 }
+
+#[test]
+fn limits_of_channels_are_read_from_here_and_from_a_file_and_fail_closed() {
+    use stepwell::executor::ChannelLimits;
+
+    let text = "control_system:\n  write_limits:\n    file: limits.yml\n    channels: {\"A:*\": {min: 0, max: 5}}\n    verify: {tolerance: 0.1}\n";
+    let config = load("config.yml", text.as_bytes(), &|_| None).unwrap();
+    let limits = config.write_limits.unwrap();
+    let file = b"B: {read_only: true}\n_note: for people\n".to_vec();
+    let ChannelLimits::Table {
+        channels,
+        unlisted,
+        verify,
+    } = limits.table(Some(("limits.yml", Ok(file))))
+    else {
+        panic!("it was read");
+    };
+    assert!(!unlisted && channels["B"].read_only && channels["A:*"].max == Some(5.0));
+    assert_eq!((channels.len(), verify.unwrap().tolerance), (2, 0.1));
+    let json = br#"{"channels": {"B": {"min": 1, "max": 2}}}"#.to_vec();
+    assert!(matches!(
+        limits.table(Some(("limits.json", Ok(json)))),
+        ChannelLimits::Table { .. }
+    ));
+    for broken in [
+        Err("no such file".to_owned()),
+        Ok(b"B: {mni: 1}".to_vec()),
+        Ok(b"B: {min: 3, max: 2}".to_vec()),
+    ] {
+        let table = limits.table(Some(("limits.yml", broken)));
+        assert!(
+            matches!(table, ChannelLimits::Unavailable { .. }),
+            "{table:?}"
+        );
+    }
+}

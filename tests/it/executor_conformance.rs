@@ -413,3 +413,18 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+/// A write that the guard holds back fails the attempt wherever it runs, also when the code looks away.
+#[tokio::test]
+async fn a_write_that_is_held_back_is_told_by_every_executor() {
+    for bench in Bench::all().await {
+        let mut job = bench
+            .job("import magnets\ntry: magnets.ramp('Q1', 2)\nexcept Exception: pass\nresults = 1");
+        let written = b"def ramp(name, value): open('written', 'w')\n".to_vec();
+        job.modules = Some(BTreeMap::from([("magnets.py".to_owned(), written)]));
+        job.protection.guard.writers = vec!["magnets.ramp".to_owned()];
+        let outcome = bench.run(job.clone()).await;
+        assert_eq!(failure_of(outcome).code, "write_refused", "{}", bench.name);
+        assert!(!job.folder.join("written").exists(), "{}", bench.name);
+    }
+}

@@ -49,6 +49,7 @@ mod flow;
 mod generator_engine;
 mod generator_wire;
 mod graph_svg;
+mod guard;
 mod handlers;
 mod history_golden;
 mod hostile;

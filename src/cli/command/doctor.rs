@@ -29,6 +29,7 @@ pub(in crate::cli) async fn perform(
     checks.extend(machine::data_folder(context));
     checks.extend(limits::limits(context));
     checks.extend(machine::python(context).await);
+    checks.extend(machine::isolation(context).await);
     checks.extend(machine::environments(context));
     checks.extend(containers::containers(context).await);
     checks.extend(runs::store(context).await);

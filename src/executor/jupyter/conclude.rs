@@ -7,6 +7,7 @@ use super::home::{End, ExitWord, StopWord};
 use super::log::Logs;
 use crate::code;
 use crate::executor::local::folder::{Folder, read_at_most};
+use crate::executor::local::held_back::held_back;
 use crate::executor::local::{clean, collect};
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
 use crate::executor::verdict::{Exit, Seen, Stop, judge};
@@ -53,6 +54,7 @@ pub(super) fn conclude(
         timeout_seconds: job.timeout.as_secs_f64(),
         limits: job.limits,
     };
+    let stopped_by = seen.stop;
     let mut failure = judge(&seen, &mut notes);
     let mut results_max = job.limits.results_bytes_max;
     if !redactor.is_empty() {
@@ -70,7 +72,9 @@ pub(super) fn conclude(
         notes.push("not every file of the attempt was fetched".to_owned());
     }
     let disk = out_fault.or(err_fault).map(|error| disk_failure(&error));
-    failure = failure
+    let guarded = held_back(folder, failure.as_ref()).filter(|_| stopped_by != Some(Stop::Cancel));
+    failure = guarded
+        .or(failure)
         .or(unreadable)
         .or(too_large)
         .or(collected.failure)

@@ -19,6 +19,7 @@ use super::log::Logs;
 use super::record::Record;
 use crate::code;
 use crate::executor::local::folder::{Folder, create, read_at_most};
+use crate::executor::local::held_back::HELD_BACK;
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
 use crate::executor::{Job, Usage};
 use crate::failure::{Failure, FailureKind};
@@ -37,7 +38,7 @@ const OURS: [&str; 6] = [
     "supervisor.lock",
 ];
 /// What the harness leaves for us.
-const DOCUMENTS: [&str; 2] = [".attempt/report.json", ".attempt/results.json"];
+const DOCUMENTS: [&str; 3] = [".attempt/report.json", ".attempt/results.json", HELD_BACK];
 /// How many times larger than the limit of files a list may be before the rest of it is passed over.
 const LISTED_FACTOR: usize = 4;
 
@@ -139,10 +140,11 @@ impl Bringer<'_> {
         transfer_max: u64,
     ) -> Result<Option<Failure>, Fault> {
         let listed = |path: &str| end.files.iter().find(|(known, _)| known == path);
-        for (path, bytes_max) in DOCUMENTS
-            .into_iter()
-            .zip([REPORT_BYTES_MAX, job.limits.results_bytes_max])
-        {
+        for (path, bytes_max) in DOCUMENTS.into_iter().zip([
+            REPORT_BYTES_MAX,
+            job.limits.results_bytes_max,
+            REPORT_BYTES_MAX,
+        ]) {
             if let Some((_, bytes)) = listed(path).filter(|(_, bytes)| *bytes <= bytes_max) {
                 self.file(path, *bytes).await?;
             }

@@ -518,7 +518,7 @@ def _listed(root):
 
     walk(root, "", 0)
     internal = os.path.join(root, ".attempt")
-    for name in ("report.json", "results.json"):
+    for name in ("report.json", "results.json", "refused.jsonl"):
         try:
             found.append([f".attempt/{name}", os.lstat(os.path.join(internal, name)).st_size])
         except OSError:

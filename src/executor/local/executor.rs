@@ -16,7 +16,7 @@ use super::{clean, harness, recover};
 use crate::code;
 use crate::executor::environment::Environments;
 use crate::executor::{
-    Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, JobSecrets,
+    Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, JobSecrets, Layer,
     Outcome, OutcomeStatus,
 };
 use crate::failure::{Failure, FailureKind};
@@ -79,6 +79,11 @@ impl LocalExecutor {
             }
             OutcomeStatus::Failed(_) | OutcomeStatus::Succeeded => Ok(outcome),
         }
+    }
+
+    /// The layers of isolation that this machine gives.
+    pub async fn layers(&self) -> Vec<Layer> {
+        self.offered().await.layers.clone()
     }
 
     /// What the system offers, tried once.

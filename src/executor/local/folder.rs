@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use super::sandbox::Offered;
-use crate::executor::Job;
+use crate::executor::{Guard, Job};
 use crate::id::Digest;
 use crate::python::outcome::Outcome;
 
@@ -57,6 +57,7 @@ struct HarnessOptions<'a> {
     artifact_bytes_max: u64,
     files_max: u32,
     null_for_nan: bool,
+    guard: &'a Guard,
 }
 
 impl Folder {
@@ -133,6 +134,7 @@ impl Folder {
             artifact_bytes_max: job.limits.artifact_bytes_max,
             files_max: job.limits.files_max,
             null_for_nan: job.nan == crate::executor::NanPolicy::Null,
+            guard: &job.protection.guard,
         };
         write_new(
             &self.internal("harness.json"),

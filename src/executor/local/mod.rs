@@ -10,6 +10,7 @@ mod descriptors;
 mod executor;
 pub(super) mod folder;
 pub(super) mod harness;
+pub(super) mod held_back;
 mod launch;
 mod meter;
 pub(super) mod pattern;

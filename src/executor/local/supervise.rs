@@ -17,6 +17,7 @@ use super::clean;
 use super::collect::{Collected, collect};
 use super::descriptors::close_inherited;
 use super::folder::{Folder, Order, read_at_most};
+use super::held_back::held_back;
 use super::sandbox::Entered;
 use super::watch::{Ended, Watch};
 use crate::code;
@@ -148,7 +149,10 @@ fn conclude(
         &mut notes,
     );
     let disk = ended.stream_fault.as_ref().map(disk_failure);
+    let held_back =
+        held_back(folder, failure.as_ref()).filter(|_| ended.stop != Some(Stop::Cancel));
     failure = refused(&ended.entered)
+        .or(held_back)
         .or(failure)
         .or(unreadable)
         .or(too_much)

@@ -217,6 +217,23 @@ pub(super) async fn python(context: &Context) -> Vec<Check> {
     checks
 }
 
+/// What keeps code apart on this machine.
+pub(super) async fn isolation(context: &Context) -> Vec<Check> {
+    let Ok(executor) = context.executor() else {
+        return Vec::new();
+    };
+    let layers = executor.layers().await;
+    let (held, missing): (Vec<_>, Vec<_>) = layers.into_iter().partition(|layer| layer.held);
+    let names: Vec<String> = held.into_iter().map(|layer| layer.name).collect();
+    let mut checks = vec![Check::ok("isolation", names.join(", "))];
+    checks.extend(missing.into_iter().map(|layer| {
+        let message = format!("{} is missing: {}", layer.name, layer.reason);
+        Check::warn("isolation", message)
+            .help("steps run without it and report it; docs/security.md says what it keeps out")
+    }));
+    checks
+}
+
 fn uv(context: &Context) -> Check {
     let path = variable("PATH").unwrap_or_default();
     let own = context.settings.data.join("tools");

@@ -9,7 +9,7 @@ import builtins
 import os
 import sys
 
-from . import context
+from . import context, guard
 from .encode import TEXT_CHARS_MAX, Encoder, Refused, is_a, is_default, message
 
 NAME_CHARS_MAX = 80
@@ -232,6 +232,7 @@ class Hooks:
             "multiprocessing.spawn": lambda module: _patch_spawn(attempt, module),
             "joblib.externals.loky.backend.spawn": lambda module: _patch_spawn(attempt, module),
         }
+        self.actions.update(guard.Guard(attempt.options["guard"], attempt.internal).actions())
 
     def find_spec(self, name, path=None, target=None):
         action = self.actions.pop(name, None)
