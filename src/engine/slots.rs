@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::options::blocking;
-use super::queue::Ticket;
+use super::queue::{LINE_FOLDER, Ticket};
 use super::task::Driver;
 use super::{Engine, Error, Shared};
 use crate::id::{RunId, StepPath};
@@ -30,10 +30,11 @@ pub(super) async fn acquire(
         None => state.slots.as_ref()?,
         Some(path) => state.step(path)?.1.slots.as_ref()?,
     };
-    let ticket = shared.queue.enter(&slots.wishes);
+    let now = shared.ports.clock.now();
+    let mut ticket = shared.queue.enter(&slots.wishes, now);
     loop {
         let released = shared.queue.released();
-        match attempt(driver, state, (step, slots), &ticket).await {
+        match attempt(driver, state, (step, slots), &mut ticket).await {
             Ok(Attempt::Taken) => return None,
             Ok(Attempt::Refused(why)) => {
                 return Some(match step {
@@ -65,18 +66,18 @@ async fn attempt(
     driver: &Driver,
     state: &RunState,
     (step, slots): (Option<&StepPath>, &Slots),
-    ticket: &Ticket<'_>,
+    ticket: &mut Ticket<'_>,
 ) -> Result<Attempt, Error> {
-    if !ticket.is_first() {
+    // Who came before in this process is before us in the whole line; only to show ourselves is the line needed.
+    let first_here = ticket.is_first_here();
+    if !first_here && ticket.unshown().is_none() {
         return Ok(Attempt::Full);
     }
     let shared = &driver.shared;
-    let path = shared.options.data.join(LOCK_FILE);
-    let lock = blocking(move || {
-        let file = File::create(&path).and_then(|file| file.lock().map(|()| file));
-        file.map_err(|error| Error::Internal(format!("{}: {error}", path.display())))
-    })
-    .await?;
+    let (lock, first) = look(shared, ticket).await?;
+    if !first_here || !first {
+        return Ok(Attempt::Full);
+    }
     let (wishes, again) = (&slots.wishes, slots.again);
     let others = holders(shared, state).await?;
     let mut room = Vec::new();
@@ -113,6 +114,27 @@ async fn attempt(
     let taken = driver.submit(Command::Admit { step, room }).await.is_ok();
     drop(lock);
     Ok(if taken { Attempt::Taken } else { Attempt::Full })
+}
+
+/// Takes the lock of the places, shows the ticket to all processes, and sees whether it is the first of the line.
+async fn look(shared: &Arc<Shared>, ticket: &mut Ticket<'_>) -> Result<(File, bool), Error> {
+    let path = shared.options.data.join(LOCK_FILE);
+    let line = shared.options.data.join(LINE_FOLDER);
+    let (unshown, place) = (ticket.unshown(), ticket.place());
+    let (lock, shown, first) = blocking(move || {
+        let looked = File::create(&path).and_then(|file| {
+            file.lock()?;
+            let shown = unshown.map(|unshown| unshown.show(&line)).transpose()?;
+            let first = place.is_first(&line)?;
+            Ok((file, shown, first))
+        });
+        looked.map_err(|error| Error::Internal(format!("{}: {error}", path.display())))
+    })
+    .await?;
+    if let Some((path, file)) = shown {
+        ticket.shown(path, file);
+    }
+    Ok((lock, first))
 }
 
 /// What every other unfinished run holds.

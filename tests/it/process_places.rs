@@ -129,6 +129,34 @@ fn a_killed_engine_that_only_waited_stands_in_nobodys_way() {
 }
 
 #[test]
+fn processes_get_their_turn_in_the_order_in_which_they_came() {
+    let scene = Scene::new();
+    scene.warm_up();
+    let runs = [(); 4].map(|()| scene.create("lock.yml", &["pause=1.2"]));
+    let mut drivers = Vec::new();
+    // Whoever was created last comes first, so that the order is that of coming.
+    for run in runs.iter().rev() {
+        drivers.push(resumed(&scene, run));
+        let line = scene.data().join("line");
+        wait_until("it holds the lock or lines up", || {
+            let shown = std::fs::read_dir(&line).map_or(0, Iterator::count);
+            let begun = runs
+                .iter()
+                .filter(|run| scene.noted(run, "hold", "start") == 1)
+                .count();
+            shown + begun >= drivers.len()
+        });
+    }
+    for driver in &mut drivers {
+        assert_eq!(driver.wait().unwrap().code(), Some(0));
+    }
+    let turns = turns(&scene, "hold");
+    let order: Vec<&String> = turns.iter().map(|(_, _, run)| run).collect();
+    assert_eq!(order, runs.iter().rev().collect::<Vec<_>>());
+    one_at_a_time(&turns);
+}
+
+#[test]
 fn answers_for_items_survive_the_death_of_their_engine() {
     let scene = Scene::new();
     scene.warm_up();
