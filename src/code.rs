@@ -183,6 +183,7 @@ codes! {
     CHANNEL_NOT_LISTED = "channel_not_listed",
     LIMITS_UNAVAILABLE = "limits_unavailable",
     READBACK_DIFFERS = "readback_differs",
+    ATTEMPT_TAMPERED = "attempt_tampered",
     ISOLATION_MISSING = "isolation_missing",
     MEMORY_EXCEEDED = "memory_exceeded",
     TIMED_OUT = "timed_out",

@@ -289,3 +289,51 @@ async fn every_layer_is_reported_and_require_fails_closed() {
         .collect();
     assert_eq!(names, ["environment", "session", "limits"]);
 }
+
+#[tokio::test]
+async fn what_is_written_about_its_end_is_not_the_codes_to_say() {
+    let rig = Rig::new().await;
+    let victim = rig.data.path().join("runs/victim");
+    std::fs::create_dir_all(&victim).unwrap();
+    std::fs::write(victim.join("outcome.json"), "another attempt").unwrap();
+    let victim_path = victim.display();
+    // The supervisor is not behind the walls: it must not be led through a link.
+    for attack in [
+        format!("import os; os.rename('.attempt', 'x'); os.symlink('{victim_path}', '.attempt')"),
+        "import os; os.rename('.attempt', 'x'); os.mkdir('.attempt')".to_owned(),
+        "import os; os.rename('.attempt', 'x'); open('.attempt', 'w')".to_owned(),
+        "import os; os.rename('.attempt', 'x')".to_owned(),
+    ] {
+        let job = rig.job(&format!("{attack}\nresults = 1\nos._exit(0)"));
+        let outcome = rig.executor.execute(job.clone()).await.unwrap();
+        let failure = failure_of(outcome);
+        assert_eq!(
+            (failure.kind, failure.code.as_str()),
+            (FailureKind::Safety, "attempt_tampered"),
+            "{attack}"
+        );
+        assert_eq!(std::fs::read_dir(&victim).unwrap().count(), 1, "{attack}");
+        assert_eq!(
+            std::fs::read_to_string(victim.join("outcome.json")).unwrap(),
+            "another attempt"
+        );
+        assert!(matches!(
+            rig.executor.adopt(&job.folder).await,
+            stepwell::executor::Adoption::Finished(_)
+        ));
+    }
+    // A forged end is overwritten, whatever stands in the way.
+    for forged in [
+        "open('.attempt/outcome.json', 'w').write('{}')",
+        "import os; os.mkdir('.attempt/outcome.json.part')",
+        "import os; os.symlink('/dev/null', '.attempt/outcome.json.part')",
+    ] {
+        let failure = rig
+            .failure(&format!("{forged}\nraise ValueError('the truth')"))
+            .await;
+        assert!(
+            failure.message.contains("the truth"),
+            "{forged}: {failure:?}"
+        );
+    }
+}

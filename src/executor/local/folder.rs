@@ -19,6 +19,9 @@ const OUTCOME_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// sockets there, and the name of a socket ends at 107 bytes.
 const TEMPORARY_PATH_MAX: usize = 70;
 
+/// Name of the folder of our own files in that of an attempt.
+const INNER: &str = ".attempt";
+
 /// The folder of one attempt.
 #[derive(Debug, Clone)]
 pub(in crate::executor) struct Folder {
@@ -74,7 +77,7 @@ impl Folder {
     }
 
     pub(in crate::executor) fn internal(&self, name: &str) -> PathBuf {
-        self.root.join(".attempt").join(name)
+        self.root.join(INNER).join(name)
     }
 
     /// The word that marks every process of this attempt, in its environment.
@@ -171,11 +174,31 @@ impl Folder {
     /// Writes the outcome so that it is there whole or not at all, a power failure included.
     pub(in crate::executor) fn write_outcome(&self, outcome: &Outcome) -> io::Result<()> {
         let part = self.internal("outcome.json.part");
+        // The code may have put something here: it is not written to.
+        let _usually_absent = fs::remove_file(&part).or_else(|_| fs::remove_dir_all(&part));
         let mut file = create(&part)?;
         file.write_all(&serde_json::to_vec(outcome)?)?;
         file.sync_all()?;
         fs::rename(&part, self.internal("outcome.json"))?;
         File::open(self.internal(""))?.sync_all()
+    }
+
+    /// Which folder `.attempt` is, whatever its name comes to mean.
+    pub(in crate::executor) fn inner_identity(&self) -> io::Result<(u64, u64)> {
+        let found = fs::symlink_metadata(self.file(INNER))?;
+        Ok((found.dev(), found.ino()))
+    }
+
+    /// Puts a new folder in the place of what the code has put there, with the sign that it began.
+    pub(in crate::executor) fn renew_inner(&self) -> io::Result<()> {
+        let place = self.file(INNER);
+        match fs::symlink_metadata(&place) {
+            Ok(found) if found.is_dir() => fs::rename(&place, self.file(".replaced"))?,
+            Ok(_) => fs::remove_file(&place)?,
+            Err(_) => {}
+        }
+        DirBuilder::new().mode(0o700).create(&place)?;
+        self.put("started", true)
     }
 
     /// Shows an internal document to people, under a name that the code may have taken for a file of its own;

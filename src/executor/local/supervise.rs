@@ -74,10 +74,17 @@ fn run(folder: &Folder) -> io::Result<()> {
     Folder::make_temporary(&order.temporary)?;
     folder.put("started", order.job.mode == Mode::WriteAccess)?;
     let started = Instant::now();
+    let own = folder.inner_identity()?;
     let outcome = match Watch::start(folder, &order, (&secrets, &redactor), control) {
         Ok(watch) => {
             let ended = watch.finish()?;
-            conclude(folder, (&order, &redactor), ended, started.elapsed())
+            if folder.inner_identity().ok() == Some(own) {
+                conclude(folder, (&order, &redactor), ended, started.elapsed())
+            } else {
+                // Nothing is read or written through what stands there now.
+                folder.renew_inner()?;
+                tampered(folder, &redactor, ended, started.elapsed())
+            }
         }
         Err(error) => failed(Failure::new(
             FailureKind::Infrastructure,
@@ -92,6 +99,30 @@ fn run(folder: &Folder) -> io::Result<()> {
     folder.show("outcome.json");
     folder.show("results.json");
     Ok(())
+}
+
+/// The code has put something else in the place of the folder in which its end is written down.
+fn tampered(folder: &Folder, redactor: &Redactor, ended: Ended, elapsed: Duration) -> Outcome {
+    let mut notes = ended.notes;
+    clean::folder(folder, redactor, &mut notes);
+    let failure = Failure::new(
+        FailureKind::Safety,
+        code::ATTEMPT_TAMPERED,
+        "the code has replaced the folder `.attempt`, in which Stepwell keeps its own files",
+    )
+    .hint("leave `.attempt` alone; the rest of the folder is the code's");
+    Outcome {
+        stdout: ended.stdout,
+        stderr: ended.stderr,
+        notes,
+        seconds: elapsed.as_secs_f64(),
+        usage: usage(),
+        isolation: Isolation {
+            layers: ended.entered.layers,
+            ..Isolation::default()
+        },
+        ..failed(failure)
+    }
 }
 
 /// The secrets of the attempt. An engine that died before it had said them all has begun nothing.
