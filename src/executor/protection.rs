@@ -24,8 +24,6 @@ pub struct Protection {
     pub hidden: Vec<PathBuf>,
     /// What it may do to the control system.
     pub guard: Guard,
-    /// Whether the process may come from a parent that has libraries imported already.
-    pub warm: bool,
 }
 
 /// What code may do to the control system. It is held by guards inside the interpreter: a rail, no wall.

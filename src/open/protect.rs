@@ -30,7 +30,6 @@ impl Place {
                     channels: channels.clone(),
                     writers: config.analysis.operations.write.iter().cloned().collect(),
                 },
-                warm: false,
             }
         };
         Protections {

@@ -40,12 +40,6 @@ pub struct Isolation {
     /// The layers, those that did not hold included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<Layer>,
-    /// Whether the process was forked from a parent that had imported libraries before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub warm: bool,
-    /// Why it was not, when it could have been.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub cold_because: String,
 }
 
 impl Isolation {

@@ -117,7 +117,6 @@ fn isolation() -> Isolation {
             held: true,
             reason: reason.to_owned(),
         }],
-        ..Isolation::default()
     }
 }
 

@@ -119,7 +119,6 @@ fn tampered(folder: &Folder, redactor: &Redactor, ended: Ended, elapsed: Duratio
         usage: usage(),
         isolation: Isolation {
             layers: ended.entered.layers,
-            ..Isolation::default()
         },
         ..failed(failure)
     }
@@ -201,7 +200,6 @@ fn conclude(
         python: python.unwrap_or_default(),
         isolation: Isolation {
             layers: ended.entered.layers,
-            ..Isolation::default()
         },
     }
 }
