@@ -46,34 +46,13 @@ pub(super) async fn is_driven(shared: &Arc<Shared>, history: &mut History) -> Re
 
 /// The run that a step has just made, when this is how it says so.
 pub(super) fn made_by(command: &Command) -> Option<RunId> {
-    match command {
-        Command::Since(_, command) => made_by(command),
-        Command::ChildStarted(started) => Some(started.run),
-        Command::Start
-        | Command::Cancel { .. }
-        | Command::Reopen { .. }
-        | Command::Migrate(_)
-        | Command::Pause { .. }
-        | Command::Unpause
-        | Command::Signal { .. }
-        | Command::Vote(_)
-        | Command::Reused(_)
-        | Command::Missed(_)
-        | Command::Generated(_)
-        | Command::BypassCache(_)
-        | Command::Analysed(_)
-        | Command::AnalysisFailed { .. }
-        | Command::Admit { .. }
-        | Command::SlotRefused { .. }
-        | Command::ChildWaits(_)
-        | Command::ChildEnded(_)
-        | Command::Told(_)
-        | Command::BeginAttempt(_)
-        | Command::AttemptEnded { .. }
-        | Command::AttemptBroken { .. }
-        | Command::AttemptLost { .. }
-        | Command::AttemptKilled { .. } => None,
+    if let Command::Since(_, command) = command {
+        return made_by(command);
     }
+    if let Command::ChildStarted(started) = command {
+        return Some(started.run);
+    }
+    None
 }
 
 /// Cancels a run that its step did not take, if nobody will. What can't be done now is done when it is found.
