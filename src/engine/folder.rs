@@ -26,6 +26,15 @@ pub(super) fn step_name(step: &StepPath) -> String {
     format!("{head}~{}", Digest::of(text.as_bytes()).short())
 }
 
+/// The way from one folder to another, both relative to the data folder: `../2/load/1`.
+pub(super) fn way(from: &str, to: &str) -> String {
+    let (from, to): (Vec<&str>, Vec<&str>) = (from.split('/').collect(), to.split('/').collect());
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = from.iter().skip(shared).map(|_| "..");
+    let down = to.iter().skip(shared).copied();
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::act::{Done, Place};
-use super::{Error, files};
+use super::{Error, files, notebook as notebook_page};
 use crate::plan::NotebookStep;
 use crate::python::notebook::{self, MergedNotebook, StepSection};
 use crate::run::{NodeId, RunState, StepState};
@@ -23,16 +23,21 @@ pub(super) async fn merge(place: &Place<'_>, step: &NotebookStep) -> Result<Done
     for (step, step_state) in nodes.iter().filter_map(|node| state.node(*node)) {
         let notebook = ran(place, step_state).await?;
         let note = note(state, step_state, notebook.is_some());
-        found.push((step, step_state, notebook, note));
+        let own = place
+            .folder()
+            .attempt_relative(&place.step_state.path, place.attempt);
+        let way = notebook_page::attempt_place(state, &own, step_state);
+        found.push((step, step_state, notebook, note, way));
     }
     let sections = found
         .iter_mut()
-        .map(|(step, step_state, notebook, note)| StepSection {
+        .map(|(step, step_state, notebook, note, way)| StepSection {
             heading: step_state.path.as_str(),
             kind: step.kind.as_str(),
             status: step_state.status.as_str(),
             note,
             notebook: notebook.take(),
+            folder: way,
             outputs: None,
         });
     let run = state.run.to_string();

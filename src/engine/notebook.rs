@@ -7,9 +7,13 @@ use serde_json::Value;
 
 use super::files;
 use super::folder;
-use super::folder::RunFolder;
 use super::options::blocking;
 use super::{Error, Shared};
+mod run_page;
+mod surroundings;
+
+pub(super) use run_page::{attempt_place, write_run};
+
 use crate::approval::Verdict;
 use crate::artifact::disk::open_plain;
 use crate::executor::{Outcome, OutcomeStatus, StreamFile};
@@ -18,13 +22,9 @@ use crate::plan::{PythonStep, Step, StepKind};
 use crate::python::analysis::Severity;
 use crate::python::notebook::{
     self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, NotebookState,
-    RunNotebook, StepSection,
 };
 use crate::run::payload::{AnalysisReported, Answer, FileRef, ResultRecorded};
-use crate::run::{
-    self, ApprovalState, Reveal, RunState, StepState, StepStatus, run_json, shown_outputs,
-    shown_results,
-};
+use crate::run::{self, Reveal, RunState, StepState, StepStatus, shown_results};
 
 /// Largest part of a stream that is read for a notebook, in bytes; the notebook cuts further.
 const STREAM_BYTES_MAX: usize = 256 * 1024;
@@ -41,14 +41,25 @@ pub(super) async fn write_waiting(
     analysis: &AnalysisReported,
     code: &str,
 ) -> Option<String> {
-    let text = unrun_text(state, step, analysis, code)?;
+    let text = unrun_text(shared, state, step, analysis, code)?;
     let relative = format!(
         "{}/{}/waiting.ipynb",
         state.created.folder,
         folder::step_name(&analysis.step)
     );
     let path = shared.options.data.join(&relative);
-    match files::write(path, text).await {
+    let inputs = state
+        .step(&analysis.step)
+        .map(|(_, step)| Value::Object(step.inputs.clone()))
+        .filter(notebook::context_is_long);
+    let written = match inputs {
+        Some(inputs) => {
+            let beside = path.with_file_name("context.json");
+            files::write(beside, notebook::context_file(&inputs)).await
+        }
+        None => Ok(()),
+    };
+    match written.and(files::write(path, text).await) {
         Ok(()) => Some(relative),
         Err(error) => {
             tracing::warn!(run = %state.run, step = %analysis.step, %error, "the waiting notebook could not be written");
@@ -59,6 +70,7 @@ pub(super) async fn write_waiting(
 
 /// The notebook of code that has not run, as the run stands.
 fn unrun_text(
+    shared: &Shared,
     state: &RunState,
     step: &Step,
     analysis: &AnalysisReported,
@@ -75,6 +87,7 @@ fn unrun_text(
     let run = state.run.to_string();
     let findings = findings(analysis);
     let provenance = provenance(analysis);
+    let variables = surroundings::variables(shared, state, (step, step_state), python, number);
     let refused = (analysis.decision.verdict == Verdict::Block).then(|| run::blocked(analysis));
     let page = AttemptNotebook {
         state: match step_state.status {
@@ -91,6 +104,7 @@ fn unrun_text(
             | StepStatus::NotRun
             | StepStatus::Unknown => NotebookState::Waiting,
         },
+        variables: &variables,
         failure: refused.as_ref(),
         approval: approval_line(state, step_state),
         findings: &findings,
@@ -117,6 +131,8 @@ fn blank<'a>(
         code,
         file_name: &python.file_name,
         context,
+        variables: &[],
+        modules: state.created.workflow_folder.as_deref(),
         started: None,
         stdout: "",
         stderr: "",
@@ -167,6 +183,16 @@ fn provenance(analysis: &AnalysisReported) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn provenance_of_attempt(
+    analysis: Option<&AnalysisReported>,
+    outcome: &Outcome,
+) -> Vec<(&'static str, String)> {
+    let mut lines = analysis.map(provenance).unwrap_or_default();
+    lines.push(("Python", outcome.python.clone()));
+    lines.push(("Seconds", format!("{:.3}", outcome.seconds)));
+    lines
+}
+
 /// Makes the notebook of an attempt that has ended.
 pub(super) async fn attempt_text(
     shared: &Arc<Shared>,
@@ -199,14 +225,15 @@ pub(super) async fn attempt_text(
     let run = state.run.to_string();
     let analysis = step_state.analysis.as_ref();
     let findings = analysis.map(findings).unwrap_or_default();
-    let mut lines = analysis.map(provenance).unwrap_or_default();
-    lines.push(("Python", outcome.python.clone()));
-    lines.push(("Seconds", format!("{:.3}", outcome.seconds)));
+    let lines = provenance_of_attempt(analysis, outcome);
     let failure = match &outcome.status {
         OutcomeStatus::Succeeded => None,
         OutcomeStatus::Failed(failure) => Some(failure),
     };
+    let variables =
+        surroundings::variables(shared, state, (step, step_state), python, result.attempt);
     let page = AttemptNotebook {
+        variables: &variables,
         state: match failure.map(|failure| failure.kind) {
             None => NotebookState::Succeeded,
             Some(FailureKind::Cancelled) => NotebookState::Cancelled,
@@ -306,106 +333,4 @@ async fn pictures<'a>(
         }
     }
     (pictures, linked)
-}
-
-/// Writes `run.ipynb` and `summary.json`. What can't be written is said in the log and made again next time.
-pub(super) async fn write_run(shared: &Arc<Shared>, state: &RunState) {
-    let folder = RunFolder::new(&shared.options.data, &state.created.folder);
-    let document = run_json(state);
-    let mut notebooks = Vec::with_capacity(state.plan.steps.len());
-    for (step, step_state) in state.steps() {
-        notebooks.push(step_notebook(shared, state, step, step_state).await);
-    }
-    let text = run_text(state, &document, notebooks);
-    let summary = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
-    for (path, text) in [(folder.notebook(), text), (folder.summary(), summary)] {
-        if let Err(error) = files::write(path, text).await {
-            tracing::warn!(run = %state.run, %error, "a view of the run could not be written");
-        }
-    }
-}
-
-async fn step_notebook(
-    shared: &Arc<Shared>,
-    state: &RunState,
-    step: &Step,
-    step_state: &StepState,
-) -> Option<Value> {
-    if matches!(step.kind, StepKind::Notebook(_)) {
-        // Its cells are those of the steps that it merged, which stand here already.
-        return None;
-    }
-    let recorded = step_state
-        .result
-        .as_ref()
-        .and_then(|result| result.notebook.as_ref());
-    if let Some(file) = recorded {
-        let bytes = shared.ports.get_blob(file.digest).await.ok()?;
-        return serde_json::from_slice(&bytes).ok();
-    }
-    let analysis = step_state.analysis.as_ref()?;
-    let path = shared.options.data.join(analysis.notebook.as_ref()?);
-    let code = shared.ports.get_blob(analysis.code).await.ok()?;
-    let text = unrun_text(state, step, analysis, &String::from_utf8_lossy(&code))?;
-    let page = serde_json::from_str(&text).ok();
-    // It was written when the question was asked; by now somebody may have said no.
-    if let Err(error) = files::write(path, text).await {
-        tracing::warn!(run = %state.run, step = %step_state.path, %error, "a notebook could not be written");
-    }
-    page
-}
-
-fn run_text(state: &RunState, document: &Value, notebooks: Vec<Option<Value>>) -> String {
-    let null = Value::Null;
-    let outputs: Vec<Option<Value>> = state
-        .steps()
-        .map(|(step, step_state)| {
-            let outputs = step_state.outputs.as_ref()?;
-            Some(Value::Object(shown_outputs(step, outputs, Reveal::No)))
-        })
-        .collect();
-    let notes: Vec<String> = state.steps().map(|(_, step)| note(state, step)).collect();
-    let sections = state.steps().zip(notebooks).zip(&outputs).zip(&notes).map(
-        |((((step, step_state), notebook), outputs), note)| StepSection {
-            heading: step_state.path.as_str(),
-            kind: step.kind.as_str(),
-            status: step_state.status.as_str(),
-            note,
-            notebook,
-            outputs: outputs.as_ref(),
-        },
-    );
-    let run = state.run.to_string();
-    let page = RunNotebook {
-        title: &state.plan.name,
-        run: &run,
-        status: state.status().as_str(),
-        inputs: document.get("inputs").unwrap_or(&null),
-        outputs: document.get("outputs").unwrap_or(&null),
-        steps: sections.collect(),
-    };
-    notebook::to_text(&notebook::run(&page))
-}
-
-fn note(state: &RunState, step: &StepState) -> String {
-    if let Some(branch) = &step.branch {
-        return format!("took the arm {}", branch.arm);
-    }
-    if step.status == StepStatus::Waiting
-        && let Some(asked) = step
-            .approval
-            .as_ref()
-            .and_then(|id| state.approvals.get(id))
-    {
-        return question(asked);
-    }
-    let failure = step.failure.as_ref().map(|failure| failure.message.clone());
-    step.why.clone().or(failure).unwrap_or_default()
-}
-
-fn question(asked: &ApprovalState) -> String {
-    format!(
-        "{} {} ({})",
-        asked.request.approval, asked.request.title, asked.request.reason
-    )
 }

@@ -59,6 +59,7 @@ mod jupyter_rig;
 mod keeping;
 mod language_rules;
 mod machine;
+mod notebook_rerun;
 mod notebook_validate;
 mod orbit_study;
 mod places;

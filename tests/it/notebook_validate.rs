@@ -49,6 +49,8 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         code: CODE,
         file_name: "stages/sum.py",
         context,
+        variables: &[],
+        modules: None,
         started: Some(Timestamp::from_micros(1_763_824_310_000_000)),
         stdout: "",
         stderr: "",
@@ -174,6 +176,7 @@ fn merged(context: &Value, inner: &[Value]) -> Value {
         },
         note: EVIL,
         notebook,
+        folder: "sum/1",
         outputs: Some(context),
     });
     notebook::merged(&MergedNotebook {
@@ -191,6 +194,7 @@ fn whole_run(context: &Value, inner: &[Value]) -> Value {
         status: "succeeded",
         note: "",
         notebook: Some(notebook.clone()),
+        folder: "sum/1",
         outputs: Some(context),
     });
     notebook::run(&RunNotebook {

@@ -12,7 +12,7 @@ pub(in crate::executor) const BOOTSTRAP: &str = "import sys; sys.path.insert(0, 
 
 pub(in crate::executor) const FILES: [(&str, &str); 7] = [
     ("__init__.py", include_str!("harness/__init__.py")),
-    ("context.py", include_str!("harness/context.py")),
+    ("context.py", crate::python::CONTEXT),
     ("encode.py", include_str!("harness/encode.py")),
     ("guard.py", include_str!("harness/guard.py")),
     ("failure.py", include_str!("harness/failure.py")),

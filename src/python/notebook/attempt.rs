@@ -18,6 +18,10 @@ pub fn attempt(notebook: &AttemptNotebook<'_>) -> Value {
         cells.markdown("findings", &findings(notebook));
     }
     cells.code("helper", &parameters::helper());
+    cells.code(
+        "surroundings",
+        &parameters::surroundings(notebook.variables, notebook.modules),
+    );
     cells.code("parameters", &parameters::parameters(notebook.context));
     let code = code(notebook);
     let count = code.count.map_or(1, |count| count + 1);
@@ -129,9 +133,11 @@ fn code(notebook: &AttemptNotebook<'_>) -> Code {
     let raised = notebook
         .failure
         .is_some_and(|failure| failure.traceback.is_some());
+    // Jupyter takes the end of a program for an error; what the code left is there all the same.
+    let exits = notebook.state == NotebookState::Succeeded && notebook.code.contains("exit(");
     Code {
         source: notebook.code.trim_end_matches(['\n', '\r']).to_owned(),
-        tags: if raised {
+        tags: if raised || exits {
             vec!["raises-exception"]
         } else {
             Vec::new()
@@ -192,7 +198,7 @@ fn artifacts(notebook: &AttemptNotebook<'_>) -> String {
         } else {
             artifact.title
         };
-        let name = match text::link(artifact.path) {
+        let name = match text::link(artifact.path, text::Climbs::No) {
             Some(target) => format!("[{}]({target})", text::markdown(title)),
             None => text::markdown(title),
         };

@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 
 pub use attempt::attempt;
 pub use merge::merged;
+pub use parameters::{context_file, context_is_long};
 pub use run::run;
 
 use crate::failure::Failure;
@@ -51,6 +52,10 @@ pub struct AttemptNotebook<'a> {
     pub file_name: &'a str,
     /// What the code sees as `context`.
     pub context: &'a Value,
+    /// Variables of the process that are no secrets.
+    pub variables: &'a [(&'a str, String)],
+    /// The folder of the workflow, where modules beside it are.
+    pub modules: Option<&'a str>,
     /// When it started, if it did.
     pub started: Option<Timestamp>,
     /// What it printed.
@@ -187,6 +192,8 @@ pub struct StepSection<'a> {
     pub note: &'a str,
     /// The notebook of its last attempt, as [`attempt`] made it.
     pub notebook: Option<Value>,
+    /// Where the files of that attempt are, as seen from this notebook: `load/1`.
+    pub folder: &'a str,
     /// Its outputs; shown when there is no notebook, which shows the results itself.
     pub outputs: Option<&'a Value>,
 }

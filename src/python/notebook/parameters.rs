@@ -1,9 +1,10 @@
-//! The two cells that make the code of a step run in Jupyter: the helper and the inputs.
+//! The cells that make the code of a step run in Jupyter: the helper, the surroundings and the inputs.
 
 use serde_json::Value;
 
 use super::cell::Code;
 use super::text::turns_direction;
+use crate::id::Digest;
 
 /// Inputs longer than this are read from `context.json` beside the notebook, in bytes of JSON.
 const CONTEXT_BYTES_MAX: usize = 256 * 1024;
@@ -11,45 +12,83 @@ const CONTEXT_BYTES_MAX: usize = 256 * 1024;
 /// JSON up to this length stays on one line, in bytes.
 const ONE_LINE_BYTES_MAX: usize = 88;
 
-const HELPER: &str = r#"# What Stepwell gives to the code of a step, so that this notebook runs again in Jupyter.
-import json
+/// What makes the names that the code finds, the same text as in a run, and what stands in for the engine.
+const STAND_IN: &str = include_str!("rerun.py");
 
-
-class Context(dict):
-    """The inputs of the step: `context.name` and `context["name"]` are the same."""
-
-    def __getattribute__(self, name):
-        if dict.__contains__(self, name):
-            return self[name]
-        return dict.__getattribute__(self, name)
-
-
-def save_artifact(obj, title="", description=""):
-    """Keeps a file in a run; here it only says so."""
-    print(f"save_artifact: {title or type(obj).__name__} is not kept outside a run")"#;
-
-/// The hidden cell that defines `Context` and `save_artifact`.
+/// The hidden cell that defines `Context`, `save_artifact` and what loads the inputs.
 pub(super) fn helper() -> Code {
+    let context = crate::python::CONTEXT;
+    // Its first line says what it is; that is said here in other words.
+    let context = context.split_once("\n\n").map_or(context, |(_, rest)| rest);
     Code {
-        source: HELPER.to_owned(),
+        source: format!(
+            "# What Stepwell gives to the code of a step, so that this notebook runs again in Jupyter.\n{}",
+            context.to_owned() + STAND_IN.trim_end()
+        ),
         tags: vec!["hide-input", "stepwell-helper"],
         hidden: true,
         ..Code::default()
     }
 }
 
+/// The hidden cell that makes a fresh folder for the step and sets its variables. Its first line names the folder of the
+/// attempt as seen from the notebook: [`moved`] writes it anew.
+pub(super) fn surroundings(variables: &[(&str, String)], modules: Option<&str>) -> Code {
+    let lines: String = variables
+        .iter()
+        .map(|(name, value)| format!("        {}: {},\n", literal(name), literal(value)))
+        .collect();
+    let modules = modules.map_or_else(|| "None".to_owned(), literal);
+    Code {
+        source: format!(
+            "{BEGIN}{},\n    variables={{\n{lines}    }},\n    modules={modules},\n)",
+            literal("")
+        ),
+        tags: vec!["hide-input", "stepwell-helper"],
+        hidden: true,
+        ..Code::default()
+    }
+}
+
+/// What the cell of the surroundings begins with.
+const BEGIN: &str = "_stepwell.begin(\n    folder=";
+
+/// The cell of the surroundings for a notebook in another folder.
+pub(super) fn moved(cell: &mut Value, folder: &str) {
+    if let Some(line) = cell.pointer_mut("/source/1") {
+        *line = Value::from(format!("    folder={},\n", literal(folder)));
+    }
+}
+
+/// The text as Python writes it. JSON has the same escapes, as long as it needs no pairs of surrogates.
+fn literal(text: &str) -> String {
+    for_raw_string(&Value::from(text).to_string())
+}
+
+/// The inputs as they lie in the folder of the attempt.
+#[must_use]
+pub fn context_file(context: &Value) -> Vec<u8> {
+    context.to_string().into_bytes()
+}
+
+/// Whether the inputs are read from their file, since they are too long for a cell.
+#[must_use]
+pub fn context_is_long(context: &Value) -> bool {
+    json_text(context).len() > CONTEXT_BYTES_MAX
+}
+
 /// The cell that loads `context`.
 pub(super) fn parameters(context: &Value) -> Code {
-    let text = json_text(context);
-    let source = if text.len() > CONTEXT_BYTES_MAX {
-        "# The inputs are long: they are in the folder of the attempt.\n\
-         with open(\"context.json\", encoding=\"utf-8\") as file:\n    \
-         context = json.load(file, object_hook=Context)"
-            .to_owned()
+    let source = if context_is_long(context) {
+        let digest = Digest::of(&context_file(context)).hex();
+        format!(
+            "# The inputs are long: they are in context.json, in the folder of the attempt.\n\
+             context = _stepwell.inputs_from_file(sha256=\"{digest}\")"
+        )
     } else {
         format!(
-            "context = json.loads(r'''\n{}\n''', object_hook=Context)",
-            for_raw_string(&text)
+            "context = _stepwell.inputs(r'''\n{}\n''')",
+            for_raw_string(&json_text(context))
         )
     };
     Code {

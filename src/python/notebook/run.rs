@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cell::{Cells, role};
+use super::text::Climbs;
 use super::{RunNotebook, StepSection, parameters, table, text};
 
 /// Attempts beyond this sum are left to their own notebooks, in bytes of text.
@@ -86,7 +87,9 @@ pub(super) fn section(cells: &mut Cells, number: usize, step: &StepSection<'_>, 
         .iter()
         .filter(|cell| !matches!(role(cell), "title" | "helper"));
     for (place, cell) in (1..).zip(shown) {
-        cells.adopt(demoted(cell), format!("step-{number}-cell-{place}"));
+        let mut cell = demoted(cell);
+        moved(&mut cell, step.folder);
+        cells.adopt(cell, format!("step-{number}-cell-{place}"));
     }
 }
 
@@ -101,6 +104,24 @@ fn demoted(cell: &Value) -> Value {
         line.insert(0, '#');
     }
     cell
+}
+
+/// The cell as it must be in another folder: what it names lies in that of the attempt.
+fn moved(cell: &mut Value, folder: &str) {
+    match role(cell) {
+        "surroundings" => parameters::moved(cell, folder),
+        "artifacts" => {
+            let lines = cell.get_mut("source").and_then(Value::as_array_mut);
+            for line in lines.into_iter().flatten() {
+                // Brackets of the titles are references of characters: this can only be a link.
+                if let (Value::String(text), Some(prefix)) = (line, text::link(folder, Climbs::Yes))
+                {
+                    *text = text.replace("](", &format!("]({prefix}/"));
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// About how many bytes of text a value holds.

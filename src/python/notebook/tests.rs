@@ -19,6 +19,8 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         code: CODE,
         file_name: "stages/area.py",
         context,
+        variables: &[],
+        modules: None,
         started: Some(Timestamp::from_micros(0)),
         stdout: "",
         stderr: "",
@@ -359,12 +361,14 @@ fn a_run_holds_its_steps_under_ids_of_their_own() {
         status: "succeeded",
         note: "",
         notebook: Some(inner),
+        folder: "sum/1",
         outputs: Some(&outputs),
     };
     let skipped = StepSection {
         status: "skipped",
         note: "its condition was false",
         notebook: None,
+        folder: "sum/1",
         ..step.clone()
     };
     let notebook = run(&RunNotebook {
@@ -453,7 +457,7 @@ proptest! {
         });
         assert_valid(&made);
         prop_assert_eq!(source(cell(&made, "code")), code.trim_end_matches(['\n', '\r']));
-        let step = StepSection { heading: a, kind: b, status: c, note: d, notebook: Some(made.clone()), outputs: Some(results) };
+        let step = StepSection { heading: a, kind: b, status: c, note: d, notebook: Some(made.clone()), folder: a, outputs: Some(results) };
         let whole = run(&RunNotebook { title: e, run: f, status: g, inputs: context, outputs: results, steps: vec![step.clone(), step] });
         assert_valid(&whole);
         prop_assert_eq!(serde_json::from_str::<Value>(&to_text(&whole)).unwrap()["cells"].clone().as_array().unwrap().len(), whole["cells"].as_array().unwrap().len());

@@ -82,9 +82,19 @@ pub(super) fn html(text: &str) -> String {
     out
 }
 
+/// Whether a link may lead out of the folder: only where we have made it ourselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Climbs {
+    /// It stays inside.
+    No,
+    /// It may have `..`.
+    Yes,
+}
+
 /// A relative link target: everything but plain names and slashes is percent-encoded, so it has no scheme.
-pub(super) fn link(path: &str) -> Option<String> {
-    let outside = path.starts_with('/') || path.split(['/', '\\']).any(|part| part == "..");
+pub(super) fn link(path: &str, climbs: Climbs) -> Option<String> {
+    let climbing = path.split(['/', '\\']).any(|part| part == "..");
+    let outside = path.starts_with('/') || (climbing && climbs == Climbs::No);
     if path.is_empty() || outside {
         return None;
     }

@@ -51,7 +51,7 @@ class Attempt:
 
     def names(self):
         """The names that the code finds in its globals."""
-        seen = context.read(os.path.join(self.folder, "context.json"))
+        seen = context.read(os.path.join(self.folder, "context.json"), self.folder)
         return {"context": seen, "save_artifact": self.save_artifact}
 
     def main_module(self, name="__main__"):

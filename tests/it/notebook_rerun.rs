@@ -1,0 +1,288 @@
+//! Notebooks of finished steps run again in a fresh kernel of Jupyter and give the same results, and Jupyter's own tools
+//! take every notebook that a run writes.
+//!
+//! `STEPWELL_TEST_PYTHON` names an interpreter with `nbclient`, `nbconvert`, `ipykernel` and the libraries of the
+//! workflows; without it these tests are skipped, with a line that says so.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::cli_rig::Place;
+
+/// Runs each notebook with all its cells, and prints its results as the harness writes them.
+const RERUN: &str = r#"
+import asyncio, glob, json, os, sys
+import nbformat
+from nbclient import NotebookClient
+
+tools = glob.glob(sys.argv[1] + "/tools/harness-*")[0]
+ASK = f"""
+import sys
+sys.path.append({tools!r})
+from stepwell_harness.encode import Encoder
+print("RESULTS" + Encoder("results", 1 << 24, False).encode(results))
+"""
+
+def again(path):
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(ASK))
+    folder = os.path.dirname(path)
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    text = "".join(out.text for out in notebook.cells[-1].outputs if out.output_type == "stream")
+    return json.loads(text.split("RESULTS")[1])
+
+print(json.dumps([again(path) for path in sys.argv[2:]]))
+"#;
+
+/// Every notebook is valid, and becomes a page.
+const JUDGE: &str = r#"
+import sys, nbformat
+from nbconvert import HTMLExporter
+for path in sys.argv[1:]:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    page = HTMLExporter().from_notebook_node(notebook)[0]
+    assert "</html>" in page, path
+print(len(sys.argv) - 1)
+"#;
+
+/// The interpreter to test with.
+fn python() -> Option<String> {
+    let python = std::env::var("STEPWELL_TEST_PYTHON").ok();
+    if python.is_none() {
+        println!("skipped: STEPWELL_TEST_PYTHON is not set");
+    }
+    python
+}
+
+fn script(python: &str, text: &str, arguments: &[&Path]) -> String {
+    let output = Command::new(python)
+        .arg("-c")
+        .arg(text)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Copies an example without its packages, which are those of the interpreter here.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else if path.extension().is_some_and(|suffix| suffix == "yml") {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines = text.lines().filter(|line| !line.contains("packages:"));
+            fs::write(target, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        } else {
+            fs::copy(path, target).unwrap();
+        }
+    }
+}
+
+fn place(python: &str) -> Place {
+    let place = Place::new();
+    let config = format!("framework: {{execution: {{local: {{python_env_path: {python}}}}}}}\n");
+    place.write("config.yml", &config);
+    place
+}
+
+/// Runs the workflow, and the notebook of each of these steps again: its results are those of the run.
+fn same_again(python: &str, place: &Place, workflow: &str, steps: &[&str]) -> Value {
+    let run = place.json(0, &["run", workflow, "--data", "data"]);
+    let data = place.path("data");
+    let notebooks: Vec<PathBuf> = steps
+        .iter()
+        .map(|step| data.join(run["steps"][step]["notebook"].as_str().unwrap()))
+        .collect();
+    let mut arguments = vec![data.as_path()];
+    arguments.extend(notebooks.iter().map(PathBuf::as_path));
+    let again: Vec<Value> = serde_json::from_str(&script(python, RERUN, &arguments)).unwrap();
+    let results = place.json(0, &["results", "@last", "--data", "data"]);
+    for (step, again) in steps.iter().zip(again) {
+        assert_eq!(results["steps"][step]["results"], again, "{step}");
+    }
+    run
+}
+
+fn judge(python: &str, place: &Place) {
+    let mut notebooks = Vec::new();
+    walk(&place.path("data/runs"), &mut notebooks);
+    assert!(!notebooks.is_empty());
+    let paths: Vec<&Path> = notebooks.iter().map(PathBuf::as_path).collect();
+    let judged = script(python, JUDGE, &paths);
+    assert_eq!(judged.trim(), notebooks.len().to_string());
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, found);
+        } else if path.extension().is_some_and(|suffix| suffix == "ipynb") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_notebooks_of_the_quickstart_give_the_same_results_again() {
+    let Some(python) = python() else { return };
+    let place = place(&python);
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows");
+    copy(&examples, &place.path("workflows"));
+    same_again(
+        &python,
+        &place,
+        "workflows/quickstart.yml",
+        &["load", "analyse"],
+    );
+    judge(&python, &place);
+}
+
+const SEVERAL: &str = r#"version: 1
+name: several
+inputs:
+  names: {type: list, items: string, default: ["é", b]}
+steps:
+  - id: measure
+    python: {file: measure.py}
+    with: {rows: 40000, names: "${{ inputs.names }}"}
+    env: {SCALE: "2.5"}
+  - id: fit
+    python:
+      code: |
+        import pandas as pd
+        import matplotlib.pyplot as plt
+        table = pd.DataFrame(context.table).set_index("name")
+        figure, axes = plt.subplots()
+        axes.plot(table["x"])
+        plt.show()
+        with open("out.txt", "w") as file:
+            file.write("kept")
+        path = save_artifact(table, "table.csv")
+        again = pd.read_csv(path)
+        results = {"mean": float(again["x"].mean()), "kept": open("out.txt").read(), "rows": len(context.long)}
+    with:
+      table: ${{ steps.measure.outputs.table }}
+      long: ${{ steps.measure.outputs.long }}
+  - id: each
+    foreach:
+      items: ${{ inputs.names }}
+      as: name
+      key: ${{ name }}
+      steps:
+        - id: shout
+          python:
+            code: |
+              import sys
+              results = {"loud": context.name.upper()}
+              sys.exit(0)
+          with: {name: "${{ name }}"}
+"#;
+
+#[test]
+fn modules_long_inputs_tables_files_and_items_come_back_too() {
+    let Some(python) = python() else { return };
+    let place = place(&python);
+    place.write("several.yml", SEVERAL);
+    place.write("helper.py", "def scaled(x, scale):\n    return x * scale\n");
+    place.write(
+        "measure.py",
+        "import os\nfrom helper import scaled\n\nscale = float(os.environ[\"SCALE\"])\n\
+         results = {\n    \"table\": [{\"name\": name, \"x\": scaled(i, scale)} for i, name in enumerate(context.names)],\n    \
+         \"long\": [i / 7 for i in range(context.rows)],\n}\n",
+    );
+    let steps = ["measure", "fit", "each[é].shout", "each[b].shout"];
+    let run = same_again(&python, &place, "several.yml", &steps);
+    let fit = place
+        .path("data")
+        .join(run["steps"]["fit"]["notebook"].as_str().unwrap());
+    let text = fs::read_to_string(&fit).unwrap();
+    assert!(text.contains("inputs_from_file"), "the inputs are long");
+    judge(&python, &place);
+
+    // Beside other inputs the notebook says so instead of computing something else.
+    let context = fit.with_file_name("context.json");
+    let inputs = fs::read_to_string(&context).unwrap();
+    fs::write(&context, inputs.replacen("0.0", "0.1", 1)).unwrap();
+    let output = Command::new(&python)
+        .args(["-c", RERUN])
+        .args([&place.path("data"), &fit])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("is not what the step got"), "{told}");
+}
+
+#[test]
+fn the_notebook_of_a_run_runs_again_from_its_first_cell_to_its_last() {
+    let Some(python) = python() else { return };
+    let place = place(&python);
+    place.write("several.yml", SEVERAL);
+    place.write("helper.py", "def scaled(x, scale):\n    return x * scale\n");
+    place.write(
+        "measure.py",
+        "from helper import scaled\n\nresults = {\"table\": [{\"name\": \"a\", \"x\": scaled(1.0, 2)}], \"long\": [1] * context.rows}\n",
+    );
+    let run = place.json(0, &["run", "several.yml", "--data", "data"]);
+    let data = place.path("data");
+    let page = data.join(run["folder"].as_str().unwrap()).join("run.ipynb");
+    let again: Value = serde_json::from_str(&script(&python, RERUN, &[&data, &page])).unwrap();
+    assert_eq!(again[0]["loud"], "B", "the results of the last step");
+    let text = fs::read_to_string(&page).unwrap();
+    let links: Vec<&str> = text
+        .match_indices("](")
+        .filter_map(|(at, _)| text[at + 2..].split(')').next())
+        .collect();
+    assert!(!links.is_empty());
+    for link in links {
+        assert!(page.with_file_name(link).is_file(), "{link}");
+    }
+}
+
+#[test]
+fn jupyter_takes_the_notebooks_of_what_waits_fails_and_is_refused() {
+    let Some(python) = python() else { return };
+    let place = place(&python);
+    place.write(
+        "states.yml",
+        r#"version: 1
+name: states
+steps:
+  - id: waits
+    needs: []
+    python: {mode: write_access, code: "results = {'n': len(context.long)}"}
+    with: {long: "${{ [str(n) for n in range(9000)] }}", longer: "${{ ['x' * 100 for n in range(4000)] }}"}
+  - id: fails
+    needs: []
+    python: {code: "print('before')\n1 / 0\n"}
+  - id: exits
+    needs: []
+    python: {code: "import sys\nsys.exit('not today')\n"}
+"#,
+    );
+    let ran = place.run(&["run", "states.yml", "--data", "data"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    judge(&python, &place);
+    let mut found = Vec::new();
+    walk(&place.path("data/runs"), &mut found);
+    let names: Vec<&str> = found
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str())
+        .collect();
+    assert!(names.contains(&"waiting.ipynb") && names.contains(&"run.ipynb"));
+    let waiting = found
+        .iter()
+        .find(|path| path.ends_with("waits/waiting.ipynb"));
+    let again = script(&python, RERUN, &[&place.path("data"), waiting.unwrap()]);
+    assert_eq!(again.trim(), r#"[{"n": 9000}]"#);
+}
