@@ -1,12 +1,14 @@
 //! When a person has to say yes, and to what exactly; who may.
 
 mod authorize;
+mod bounds;
 mod people;
 mod policy;
 mod rules;
 mod subject;
 
 pub use authorize::{Asked, Denied, Voter, authorize};
+pub use bounds::{Bound, Bounds, Changed, Covered};
 pub use people::Roles;
 pub use policy::{
     CodeApproval, Decision, GlobalMode, ModePolicy, Policy, PythonApproval, Verdict, decide,

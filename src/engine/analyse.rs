@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::bounds::{self, Held};
 use super::modules::{Digests, Files};
 use super::options::blocking;
 use super::task::Driver;
 use super::{Error, Shared, generate, modules, notebook};
-use crate::approval::{self, Decision, Rules, Subject, Verdict};
+use crate::approval::{self, Bounds, Changed, Covered, Decision, Rules, Subject, Verdict};
+use crate::canonical::canonical_json;
 use crate::code;
 use crate::executor::{EnvironmentIdentity, EnvironmentSpec};
 use crate::expression;
@@ -44,6 +46,12 @@ pub(super) struct Prepared {
     pub(super) identity: EnvironmentIdentity,
     /// What a yes is bound to.
     pub(super) subject: Digest,
+    /// What that covers beside the bounds, part by part.
+    covered: Covered,
+    /// What bounds the code, for people and for the subject.
+    pub(super) bounds: Bounds,
+    /// The same for the attempt.
+    pub(super) held: Held,
     /// The same with the shapes of the inputs, for code that a later run may take again.
     pub(super) reuse: Option<Digest>,
     /// Where it would run.
@@ -56,14 +64,18 @@ pub(super) struct Prepared {
 /// The modules beside the workflow that the code reaches are part of it.
 async fn prepare(
     shared: &Shared,
-    (step_state, python): (&StepState, &PythonStep),
+    (step, step_state, python): (&Step, &StepState, &PythonStep),
     modules: &Digests,
 ) -> Result<Prepared, Failure> {
+    let placed = shared.options.placement.of(python)?;
+    bounds::check(python, &placed)?;
     let digest = code_of(step_state, python)?;
     let code = stored_code(shared, digest).await?;
     let spec = spec_of(shared, python).await?;
     let identity = shared.ports.executor.identify(&spec).await?;
     let inputs = seen(shared, step_state, python, modules);
+    let held = Held::of(shared, step, python, &placed);
+    let bounds = bounds::bounds(shared, (python, &held), &placed, &code);
     let subject = Subject {
         code: digest,
         inputs: &inputs,
@@ -71,7 +83,9 @@ async fn prepare(
         environment: identity.digest,
         policy: shared.options.policy.digest(),
         rules: shared.options.rules.digest(),
+        bounds: bounds.digest(),
     };
+    let covered = covered(&subject);
     let reuse = generate::bound(python, step_state, inputs.clone(), &subject);
     let subject = approval::subject_digest(&subject);
     Ok(Prepared {
@@ -79,8 +93,11 @@ async fn prepare(
         spec,
         identity,
         subject,
+        covered,
+        bounds,
+        held,
         reuse,
-        placed: shared.options.placement.of(python)?,
+        placed,
         modules: Files::new(),
     })
 }
@@ -118,12 +135,17 @@ pub(super) async fn spec_of(
 pub(super) async fn prepare_again(
     shared: &Shared,
     state: &RunState,
-    (step_state, python): (&StepState, &PythonStep),
+    (step, step_state, python): (&Step, &StepState, &PythonStep),
     analysis: &AnalysisReported,
 ) -> Result<Prepared, Failure> {
     let (folder, names) = (modules::folder(state), analysis.report.imports.clone());
     let files = read(move || modules::read(folder.as_deref(), &names)).await?;
-    let prepared = prepare(shared, (step_state, python), &modules::digests(&files)).await?;
+    let prepared = prepare(
+        shared,
+        (step, step_state, python),
+        &modules::digests(&files),
+    )
+    .await?;
     Ok(Prepared {
         modules: files,
         ..prepared
@@ -144,6 +166,24 @@ fn seen(shared: &Shared, step_state: &StepState, python: &PythonStep, modules: &
         seen.insert("modules".to_owned(), json!(modules));
     }
     seen
+}
+
+/// The parts of what a yes covers, so that what changed can be named.
+fn covered(subject: &Subject<'_>) -> Covered {
+    let mut covered = Covered::from([
+        ("code".to_owned(), subject.code),
+        (
+            "mode".to_owned(),
+            Digest::of(subject.mode.as_str().as_bytes()),
+        ),
+        ("environment".to_owned(), subject.environment),
+        ("policy".to_owned(), subject.policy),
+        ("rules".to_owned(), subject.rules),
+    ]);
+    for (name, value) in subject.inputs.as_object().into_iter().flatten() {
+        covered.insert(name.clone(), Digest::of(&canonical_json(value)));
+    }
+    covered
 }
 
 /// The code of the step, which is there before it is looked at.
@@ -199,10 +239,11 @@ async fn report(
     let folder = modules::folder(state);
     let (report, modules) =
         read(move || modules::analyze(folder.as_deref(), &code, &rules)).await?;
-    let prepared = prepare(shared, (step_state, python), &modules).await?;
+    let prepared = prepare(shared, (step, step_state, python), &modules).await?;
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
     let decision = generate::carried(python, step_state, prepared.reuse, decision);
+    let changed = changed(step_state, &prepared);
     let mut reported = AnalysisReported {
         step: step_state.path.clone(),
         code: digest,
@@ -212,6 +253,9 @@ async fn report(
         environment: prepared.identity.digest,
         environment_text: prepared.identity.description,
         subject: prepared.subject,
+        changed,
+        covered: prepared.covered,
+        bounds: prepared.bounds,
         reuse: prepared.reuse,
         reviewers,
         rules,
@@ -222,6 +266,18 @@ async fn report(
             notebook::write_waiting(shared, state, step, &reported, &prepared.code).await;
     }
     Ok(reported)
+}
+
+/// What differs from what was looked at before.
+fn changed(step_state: &StepState, prepared: &Prepared) -> Changed {
+    let before = step_state.analysis.as_ref();
+    let before = before.filter(|before| before.subject != prepared.subject);
+    before.map_or_else(Changed::default, |before| {
+        Changed::between(
+            (&before.covered, &before.bounds),
+            (&prepared.covered, &prepared.bounds),
+        )
+    })
 }
 
 fn waits(decision: &Decision) -> bool {

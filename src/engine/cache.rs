@@ -68,11 +68,11 @@ pub(super) async fn look_up(driver: &Driver, state: &RunState, path: &StepPath) 
     };
     let lost = |why: String| missed(None, Miss::Lost { run: None, why });
     // What fails here fails again, and is told, when the code is to begin.
-    let prepared = match analyse::prepare_again(shared, state, (step_state, python), analysis).await
-    {
-        Ok(prepared) => prepared,
-        Err(failure) => return lost(failure.message),
-    };
+    let prepared =
+        match analyse::prepare_again(shared, state, (step, step_state, python), analysis).await {
+            Ok(prepared) => prepared,
+            Err(failure) => return lost(failure.message),
+        };
     if prepared.subject != analysis.subject {
         return analyse::analyse(driver, state, path).await;
     }
@@ -236,7 +236,8 @@ pub(super) async fn still(
     let key = run::keeps(state, step, step_state)?;
     let python: &PythonStep = step.kind.as_python()?;
     let analysis = step_state.analysis.as_ref()?;
-    let prepared = analyse::prepare_again(shared, state, (step_state, python), analysis).await;
+    let prepared =
+        analyse::prepare_again(shared, state, (step, step_state, python), analysis).await;
     let prepared = prepared.ok()?;
     let parts = parts::of(shared, state, (step, step_state, python), &prepared).await;
     (key_of(&parts.ok()?) == key).then_some(key)

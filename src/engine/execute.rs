@@ -8,12 +8,12 @@ use super::folder::RunFolder;
 use super::progress::{Note, Progress};
 use super::secrets::Secrets;
 use super::task::Driver;
-use super::{Shared, act, collect, generate, protect};
+use super::{Shared, act, collect, generate};
 use crate::code;
 use crate::executor::{Adoption, Job, NanPolicy, Outcome};
 use crate::failure::Failure;
 use crate::id::StepPath;
-use crate::plan::{Method, Mode, PythonStep, Step, StepKind};
+use crate::plan::{Mode, PythonStep, Step, StepKind};
 use crate::run::payload::{AttemptStarted, EffectClass, Phase};
 use crate::run::{Command, RunState, StepState};
 
@@ -32,16 +32,16 @@ pub(super) async fn execute(
     let _slot = shared.slots.acquire().await.ok()?;
     let analysis = step_state.analysis.as_ref()?;
     // What would run now must be what was analysed, and approved if it had to be.
-    let prepared = match analyse::prepare_again(shared, state, (step_state, python), analysis).await
-    {
-        Ok(prepared) => prepared,
-        Err(failure) => {
-            return Some(Command::AnalysisFailed {
-                step: path.clone(),
-                failure,
-            });
-        }
-    };
+    let prepared =
+        match analyse::prepare_again(shared, state, (step, step_state, python), analysis).await {
+            Ok(prepared) => prepared,
+            Err(failure) => {
+                return Some(Command::AnalysisFailed {
+                    step: path.clone(),
+                    failure,
+                });
+            }
+        };
     if analysis.subject != prepared.subject {
         return analyse::analyse(driver, state, path).await;
     }
@@ -176,12 +176,9 @@ async fn carry_out(
         environment,
         env,
         secrets: secrets.of_step(step, &step_state.env)?,
-        timeout: step.timeout.unwrap_or(match prepared.placed.method {
-            Method::Local => shared.options.timeout,
-            Method::Container => shared.options.placement.container_timeout,
-        }),
-        limits: protect::limits(shared.options.limits, python),
-        protection: protect::protection(&shared.options.protection, python),
+        timeout: prepared.held.timeout,
+        limits: prepared.held.limits,
+        protection: prepared.held.protection,
         nan: NanPolicy::default(),
         artifacts: step.artifacts.clone(),
         source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),

@@ -5,6 +5,7 @@
 
 mod act;
 mod analyse;
+mod bounds;
 mod cache;
 mod child;
 mod collect;
@@ -27,7 +28,6 @@ mod orphan;
 mod perform;
 mod plans;
 mod progress;
-mod protect;
 mod queue;
 mod rerun;
 mod secrets;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::approval::{self, Policy, Rules, Subject};
+use crate::approval::{self, Bounds, Changed, Covered, Policy, Rules, Subject};
 use crate::expression::Value;
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
@@ -68,6 +68,7 @@ impl Review {
             environment,
             policy: self.policy.digest(),
             rules: self.rules.digest(),
+            bounds: Bounds::default().digest(),
         });
         Ok(AnalysisReported {
             step: step.path.clone(),
@@ -78,6 +79,9 @@ impl Review {
             environment,
             environment_text: "rehearsal".to_owned(),
             subject,
+            covered: Covered::new(),
+            bounds: Bounds::default(),
+            changed: Changed::default(),
             reuse: None,
             reviewers,
             rules,

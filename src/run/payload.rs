@@ -31,7 +31,7 @@ pub use rerun::{CopiedItems, PlanMigrated, RunReopened, StepCopied};
 pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
 pub use crate::approval::Answer;
-use crate::approval::{Decision, Rules};
+use crate::approval::{Bounds, Changed, Covered, Decision, Rules};
 use crate::failure::Failure;
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::Mode;
@@ -312,8 +312,17 @@ pub struct AnalysisReported {
     pub environment: Digest,
     /// The same for people.
     pub environment_text: String,
-    /// Digest over code, inputs, mode, environment and policy: what an approval is bound to.
+    /// Digest over code, inputs, mode, environment, policy and bounds: what an approval is bound to.
     pub subject: Digest,
+    /// What that covers beside the bounds, part by part.
+    #[serde(default, skip_serializing_if = "Covered::is_empty")]
+    pub covered: Covered,
+    /// What bounds the code; empty in histories from before an approval was bound to it.
+    #[serde(default, skip_serializing_if = "Bounds::is_empty")]
+    pub bounds: Bounds,
+    /// What differs from the analysis before, when the step had one.
+    #[serde(default, skip_serializing_if = "Changed::is_empty")]
+    pub changed: Changed,
     /// For code that a later run may take again: the same digest with the shapes of the inputs instead of their values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Digest>,

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::handler::HandlerState;
-use super::payload::{Answer, ApprovalRequested, FileRef, StepReused, Trigger};
+use super::payload::{AnalysisReported, Answer, ApprovalRequested, FileRef, StepReused, Trigger};
 use super::question::ApprovalState;
 use super::sensitive::{Reveal, shown_outputs, shown_results, shown_run_outputs};
 use super::state::{AttemptStatus, MapState, RunState, StepState, StepStatus};
@@ -344,6 +344,14 @@ fn answers(request: &ApprovalRequested) -> Vec<Answer> {
         .collect()
 }
 
+/// What bounds the code, in words by name.
+fn bounds_json(analysis: &AnalysisReported) -> Value {
+    let bounds = analysis.bounds.iter();
+    bounds
+        .map(|(name, bound)| (name.to_owned(), Value::from(bound.told.as_str())))
+        .collect()
+}
+
 /// A question with everything that a person needs to answer it.
 #[must_use]
 pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
@@ -399,6 +407,8 @@ pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
             "approved_before": written.approved_before,
         })),
         "environment": analysis.map(|analysis| analysis.environment_text.as_str()),
+        "bounds": analysis.map(bounds_json),
+        "changed": analysis.map(|analysis| &analysis.changed),
         "risk": analysis.map(|analysis| analysis.report.risk),
         "findings": analysis.map(|analysis| analysis.report.findings.as_slice()),
         "inputs": step_state.map(|step| &step.inputs),

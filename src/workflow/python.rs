@@ -85,6 +85,7 @@ impl Compiler<'_, '_> {
             Some(node) => yaml::word(&mut self.report, node, &IsolationLevel::WORDS_OF_STEP),
             None => self.defaults.isolation,
         };
+        self.can_be_held(fields, execution, isolation);
         let (file_name, source) = self.python_source(fields, id, (reach, uses))?;
         Some(PythonStep {
             file_name,

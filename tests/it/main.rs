@@ -19,6 +19,7 @@ mod actions;
 mod analysis_cli;
 mod analysis_corpus;
 mod approvals;
+mod bounds;
 mod cache;
 mod cli_approve;
 mod cli_diff;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stepwell::approval::{Decision, Rules, Verdict};
+use stepwell::approval::{Bounds, Changed, Covered, Decision, Rules, Verdict};
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
@@ -502,6 +502,9 @@ impl Simulation {
             environment: Digest::of(b"environment"),
             environment_text: "test".to_owned(),
             subject: Digest::of(&[code.as_bytes().as_slice(), &seen].concat()),
+            covered: Covered::new(),
+            bounds: Bounds::default(),
+            changed: Changed::default(),
             reuse: None,
             reviewers: None,
             rules: Rules::default(),

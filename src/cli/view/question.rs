@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::listing::{self, LINES_MAX, listing};
 use super::text::{bold, indented, line, painted_mark, quoted, safe, time, value};
 use super::{Frame, panel, table, written};
+use crate::approval::Bounds;
 use crate::cli::approved::Approved;
 use crate::expression::Template;
 use crate::id::ApprovalId;
@@ -107,12 +108,9 @@ fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
             "requester",
             line(starter.unwrap_or("nobody: a schedule or another run")),
         );
-        if let Some(limit) = frame
-            .state
-            .step(&request.step)
-            .and_then(|(step, _)| step.timeout)
-        {
-            fact("time limit", super::text::elapsed(limit));
+        let bounds = analysis(frame, request).map(|analysis| bounds(&analysis.bounds));
+        for (name, text) in bounds.into_iter().flatten() {
+            fact(name, line(&text));
         }
     }
     let inputs = frame
@@ -124,6 +122,34 @@ fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
     }
     fact("digest", request.subject_digest.to_string());
     facts
+}
+
+/// Bounds with a row of their own; all others are limits and share one.
+const ROWS: [(&str, &str); 6] = [
+    ("isolation", "isolation"),
+    ("network", "network"),
+    ("writable", "writable"),
+    ("hidden", "hidden"),
+    ("gateway", "gateway"),
+    ("write_limits", "channels"),
+];
+
+/// What bounds the code: that is what a yes is bound to as well.
+fn bounds(bounds: &Bounds) -> Vec<(&'static str, String)> {
+    let row = |known: &str| ROWS.iter().position(|(name, _)| *name == known);
+    let limits = bounds.iter().filter(|(name, _)| row(name).is_none());
+    let limits: Vec<String> = limits
+        .map(|(name, bound)| format!("{} {}", name.replace('_', " "), bound.told))
+        .collect();
+    let mut rows = Vec::new();
+    if !limits.is_empty() {
+        rows.push(("limits", limits.join(", ")));
+    }
+    rows.extend(ROWS.iter().filter_map(|(known, shown)| {
+        let (_, bound) = bounds.iter().find(|(name, _)| name == known)?;
+        Some((*shown, bound.told.clone()))
+    }));
+    rows
 }
 
 /// The reason, without the rule that a row of its own names.

@@ -30,6 +30,9 @@ pub(super) async fn of(
 ) -> Result<Parts, String> {
     let mut parts = known_parts(state, step, step_state);
     parts.insert("environment".to_owned(), prepared.identity.digest);
+    for (name, bound) in prepared.bounds.iter() {
+        parts.insert(format!("bounds.{name}"), bound.digest);
+    }
     let digests = modules::digests(&prepared.modules);
     if !digests.is_empty() {
         parts.insert("modules".to_owned(), digest(&json!(digests)));

@@ -122,6 +122,16 @@ fn asks(
     }
 }
 
+/// Why the code is asked about, after what changed since it was asked about before.
+fn reason(analysis: &AnalysisReported) -> String {
+    let decision = &analysis.decision;
+    let why = format!("{} ({})", decision.reason, decision.rule);
+    if analysis.changed.is_empty() {
+        return why;
+    }
+    format!("{}. {why}", analysis.changed.told())
+}
+
 fn code_question(
     state: &RunState,
     (step, step_state): (&Step, &StepState),
@@ -141,7 +151,7 @@ fn code_question(
             "Run the code of step `{}` in mode {}?",
             step_state.path, analysis.mode
         ),
-        reason: format!("{} ({})", analysis.decision.reason, analysis.decision.rule),
+        reason: reason(analysis),
         reviewers: analysis.reviewers.clone(),
         form: indexmap::IndexMap::new(),
         show: Values::new(),
