@@ -9,6 +9,7 @@ use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
 use crate::plan::Step;
+use crate::python::reference;
 use crate::run::payload::{FileRef, ResultRecorded};
 use crate::run::{Command, RunState};
 
@@ -84,6 +85,14 @@ async fn keep(
         cached_as: None,
         isolation: outcome.isolation.clone(),
     };
+    if let Some(results) = &mut result.results {
+        let left = |inside: &str| {
+            let path = format!("{relative}/{inside}");
+            let file = result.artifacts.iter().find(|file| file.path == path)?;
+            Some((path, file.digest, file.bytes))
+        };
+        reference::settle(results, &left);
+    }
     let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
     let digest = shared.ports.put_blob(text.clone().into_bytes()).await?;

@@ -8,7 +8,7 @@ use super::folder::RunFolder;
 use super::progress::{Note, Progress};
 use super::secrets::Secrets;
 use super::task::Driver;
-use super::{Shared, act, collect, generate};
+use super::{Shared, act, collect, generate, inputs};
 use crate::code;
 use crate::executor::{Adoption, Job, NanPolicy, Outcome};
 use crate::failure::Failure;
@@ -164,6 +164,7 @@ async fn carry_out(
     if let Some(key) = &step_state.idempotency_key {
         env.insert(IDEMPOTENCY_KEY.to_owned(), key.clone());
     }
+    let (context, files) = inputs::bring(shared, step_state).await?;
     let job = Job {
         run: state.run,
         step: step_state.path.clone(),
@@ -171,7 +172,7 @@ async fn carry_out(
         folder: attempt_folder(shared, state, &step_state.path, attempt),
         code: prepared.code,
         file_name: python.file_name.clone(),
-        context: serde_json::Value::Object(step_state.inputs.clone()),
+        context,
         mode: python.mode,
         environment,
         env,
@@ -183,6 +184,7 @@ async fn carry_out(
         artifacts: step.artifacts.clone(),
         source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),
         modules: Some(prepared.modules),
+        files,
     };
     Ok(shared.ports.executor.execute(job).await?)
 }

@@ -19,6 +19,7 @@ mod follow;
 mod generate;
 mod history;
 mod http;
+mod inputs;
 mod key;
 mod merge;
 mod modules;

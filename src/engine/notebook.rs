@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::files;
 use super::folder;
 use super::options::blocking;
 use super::{Error, Shared};
+use super::{files, inputs};
 mod run_page;
 mod surroundings;
 
@@ -18,6 +18,7 @@ use crate::approval::Verdict;
 use crate::artifact::disk::open_plain;
 use crate::executor::{Outcome, OutcomeStatus, StreamFile};
 use crate::failure::FailureKind;
+use crate::id::{Digest, StepPath};
 use crate::plan::{PythonStep, Step, StepKind};
 use crate::python::analysis::Severity;
 use crate::python::notebook::{
@@ -50,7 +51,7 @@ pub(super) async fn write_waiting(
     let path = shared.options.data.join(&relative);
     let inputs = state
         .step(&analysis.step)
-        .map(|(_, step)| Value::Object(step.inputs.clone()))
+        .map(|(_, step)| inputs::document(step))
         .filter(notebook::context_is_long);
     let written = match inputs {
         Some(inputs) => {
@@ -83,7 +84,7 @@ fn unrun_text(
     let number = u32::try_from(step_state.attempts.len())
         .unwrap_or(u32::MAX)
         .saturating_add(1);
-    let context = Value::Object(step_state.inputs.clone());
+    let context = inputs::document(step_state);
     let run = state.run.to_string();
     let findings = findings(analysis);
     let provenance = provenance(analysis);
@@ -193,6 +194,25 @@ fn provenance_of_attempt(
     lines
 }
 
+/// What a notebook needs to know of a step that ran.
+fn parts<'a>(
+    state: &'a RunState,
+    step: &'a Step,
+    path: &StepPath,
+) -> Result<(&'a StepState, &'a PythonStep, Digest), Error> {
+    let internal = |message: String| Error::Internal(message);
+    let StepKind::Python(python) = &step.kind else {
+        return Err(internal("only Python steps have notebooks".to_owned()));
+    };
+    let (_, step_state) = state
+        .step(path)
+        .ok_or_else(|| internal(format!("the plan has no step `{path}`")))?;
+    let digest = step_state
+        .code(python)
+        .ok_or_else(|| internal("the step has no code".to_owned()))?;
+    Ok((step_state, python, digest))
+}
+
 /// Makes the notebook of an attempt that has ended.
 pub(super) async fn attempt_text(
     shared: &Arc<Shared>,
@@ -201,25 +221,13 @@ pub(super) async fn attempt_text(
     result: &ResultRecorded,
     outcome: &Outcome,
 ) -> Result<String, Error> {
-    let StepKind::Python(python) = &step.kind else {
-        return Err(Error::Internal(
-            "only Python steps have notebooks".to_owned(),
-        ));
-    };
-    let Some((_, step_state)) = state.step(&result.step) else {
-        return Err(Error::Internal(format!(
-            "the plan has no step `{}`",
-            result.step
-        )));
-    };
-    let digest = step_state.code(python);
-    let digest = digest.ok_or_else(|| Error::Internal("the step has no code".to_owned()))?;
+    let (step_state, python, digest) = parts(state, step, &result.step)?;
     let bytes = shared.ports.get_blob(digest).await?;
     let code = String::from_utf8_lossy(&bytes);
     let stdout = stream(shared, result, &outcome.stdout).await;
     let stderr = stream(shared, result, &outcome.stderr).await;
     let (pictures, linked) = pictures(shared, &result.figures).await;
-    let context = Value::Object(step_state.inputs.clone());
+    let context = inputs::document(step_state);
     let results = result.results.as_ref();
     let results = results.map(|results| shown_results(step, results, Reveal::No));
     let run = state.run.to_string();

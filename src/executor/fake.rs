@@ -226,6 +226,7 @@ mod tests {
             artifacts: Vec::new(),
             source_folder: None,
             modules: None,
+            files: std::collections::BTreeMap::new(),
         };
         let execution = fake.execute(job);
         let killing = async {

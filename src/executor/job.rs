@@ -55,6 +55,9 @@ pub struct Job {
     /// any word of them they are imported as they lie there.
     #[serde(skip)]
     pub modules: Option<BTreeMap<String, Vec<u8>>>,
+    /// Large values of earlier steps, by their path in the folder of the attempt.
+    #[serde(skip)]
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// Secrets of one attempt.

@@ -93,10 +93,17 @@ def _table(file, about):
     levels = about["index"]
     table = pandas.read_csv(file, dtype=plain, float_precision="round_trip", index_col=list(range(levels)) or None)
     for name in times:
-        table[name] = pandas.to_datetime(table[name], format="ISO8601").astype(dtypes[name])
+        table[name] = _times(table[name], dtypes[name]).astype(dtypes[name])
     if levels == 1 and about["index_dtype"].startswith("datetime"):
-        table.index = pandas.to_datetime(table.index, format="ISO8601")
+        table.index = _times(table.index, about["index_dtype"]).astype(about["index_dtype"])
     return table.iloc[:, 0] if about["series"] else table
+
+
+def _times(values, dtype):
+    import pandas
+
+    # With a time zone the differences to UTC may change from row to row.
+    return pandas.to_datetime(values, format="ISO8601", utc="," in dtype)
 
 
 PLAIN_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "bool", "str", "object")

@@ -5,13 +5,14 @@ use serde_json::Value;
 use super::payload::Values;
 use crate::code;
 use crate::failure::{Failure, FailureKind};
-use crate::plan::{self, Step};
+use crate::plan::{self, Field, FieldType, Step};
+use crate::python::reference::is_reference;
 
 /// The outputs that a results document gives: all its keys, or the declared ones, checked.
 pub(super) fn outputs_of(step: &Step, results: Option<&Value>) -> Result<Values, Failure> {
     let given = match results {
         None => Values::new(),
-        Some(Value::Object(map)) => map.clone(),
+        Some(Value::Object(map)) if !results.is_some_and(is_reference) => map.clone(),
         Some(other) => Values::from_iter([("value".to_owned(), other.clone())]),
     };
     let Some(declared) = &step.outputs else {
@@ -20,6 +21,10 @@ pub(super) fn outputs_of(step: &Step, results: Option<&Value>) -> Result<Values,
     let mut outputs = Values::new();
     for (name, field) in declared {
         match given.get(name) {
+            // A list, a map or a text that was too large is a file now: what is inside is not looked at.
+            Some(value) if is_reference(value) && may_be_large(field) => {
+                outputs.insert(name.clone(), value.clone());
+            }
             Some(value) => {
                 let checked = plan::check(field, value.clone(), &format!("outputs.{name}"))
                     .map_err(|fault| bad_output(&format!("{}: {}", fault.at, fault.message)))?;
@@ -41,6 +46,19 @@ pub(super) fn outputs_of(step: &Step, results: Option<&Value>) -> Result<Values,
         }
     }
     Ok(outputs)
+}
+
+fn may_be_large(field: &Field) -> bool {
+    match field.field_type {
+        FieldType::String | FieldType::List | FieldType::Map => true,
+        FieldType::Int
+        | FieldType::Float
+        | FieldType::Bool
+        | FieldType::Date
+        | FieldType::Datetime
+        | FieldType::Duration
+        | FieldType::File => false,
+    }
 }
 
 fn bad_output(message: &str) -> Failure {

@@ -6,6 +6,7 @@ use super::payload::Values;
 use super::state::RunState;
 use crate::expression::{Expression, Reference, Template};
 use crate::plan::Step;
+use crate::python::reference::is_reference;
 
 /// What stands for a sensitive output.
 pub const HIDDEN: &str = "•••";
@@ -30,9 +31,16 @@ pub fn shown_outputs(step: &Step, outputs: &Values, reveal: Reveal) -> Values {
 #[must_use]
 pub fn shown_results(step: &Step, results: &Value, reveal: Reveal) -> Value {
     match results {
-        Value::Object(map) => Value::Object(shown_outputs(step, map, reveal)),
+        Value::Object(map) if !is_reference(results) => {
+            Value::Object(shown_outputs(step, map, reveal))
+        }
         // Results that are no map are the output `value`.
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => {
             if reveal == Reveal::No && is_sensitive(step, "value") {
                 HIDDEN.into()
             } else {

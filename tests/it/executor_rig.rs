@@ -93,6 +93,7 @@ impl Rig {
             artifacts: Vec::new(),
             source_folder: None,
             modules: None,
+            files: BTreeMap::new(),
         }
     }
 

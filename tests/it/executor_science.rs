@@ -91,10 +91,77 @@ async fn missing_values_of_tables_follow_the_rule_for_nan() {
         outcome.results.unwrap()["t"][1],
         json!({"x": null, "d": null})
     );
-    let huge = rig
-        .failure("import numpy as np\nresults = np.zeros(100_000_000, dtype='i1')")
-        .await;
-    assert_eq!(huge.code, "results_too_large");
+}
+
+#[tokio::test]
+async fn what_pandas_and_numpy_have_besides_becomes_json_too() {
+    let Some(rig) = science().await else { return };
+    let code = r#"
+import numpy as np, pandas as pd
+results = {
+    "times": pd.Series([1.5, 2.5], index=pd.to_datetime(["2026-01-01", "2026-01-02"])),
+    "categories": pd.Categorical(["a", "b", "a"]), "period": pd.Period("2026-01"),
+    "interval": pd.Interval(0, 1), "range": pd.RangeIndex(3), "half": np.float16(0.5), "long": np.longdouble(0.25),
+    "bytes": np.bytes_(b"ab"), "span": np.timedelta64(90, "s"), "texts": np.array(["a", "é"]),
+    "nullable": pd.array([1, 2], dtype="Int64").sum(), "zone": pd.Timestamp("2026-01-02", tz="Europe/Berlin"),
+    "indexed": pd.DataFrame({"x": [1]}, index=["a"]), "days": pd.date_range("2026-01-01", periods=2),
+}
+"#;
+    let outcome = rig.run(code).await;
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    let expected = json!({
+        "times": {"2026-01-01 00:00:00": 1.5, "2026-01-02 00:00:00": 2.5},
+        "categories": ["a", "b", "a"], "period": "2026-01", "interval": "(0, 1]", "range": [0, 1, 2],
+        "half": 0.5, "long": 0.25, "bytes": "YWI=", "span": "90 seconds", "texts": ["a", "é"], "nullable": 3,
+        "zone": "2026-01-02T00:00:00+01:00", "indexed": [{"x": 1}],
+        "days": ["2026-01-01T00:00:00", "2026-01-02T00:00:00"],
+    });
+    assert_eq!(outcome.results, Some(expected));
+    let dropped = "its index was dropped (use reset_index() to keep it)";
+    assert!(outcome.notes.iter().any(|note| note.ends_with(dropped)));
+    for lost in [
+        "pd.NaT",
+        "pd.NA",
+        "np.datetime64('NaT')",
+        "np.float64('nan')",
+        "np.array([np.inf])",
+    ] {
+        let code = format!("import numpy as np, pandas as pd\nresults = {{'x': {lost}}}");
+        assert_eq!(
+            rig.failure(&code).await.code,
+            "results_not_finite",
+            "{lost}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn large_tables_and_arrays_become_files_that_libraries_read() {
+    let Some(rig) = science().await else { return };
+    let code = "import numpy as np, pandas as pd\n\
+                results = {'zeros': np.zeros(10_000_000, dtype='i1').reshape(10, -1), \
+                'table': pd.DataFrame({'x': np.arange(300_000) / 7, 'y': [float('nan')] * 300_000})}";
+    let outcome = rig.run(code).await;
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    let results = outcome.results.unwrap();
+    assert_eq!(results["zeros"]["shape"], json!([10, 1_000_000]));
+    assert_eq!(results["zeros"]["dtype"], "int8");
+    assert_eq!(results["zeros"]["preview"], json!([0, 0, 0, 0, 0]));
+    assert_eq!(results["table"]["columns"], json!(["x", "y"]));
+    assert_eq!(results["table"]["dtypes"]["x"], "float64");
+    assert_eq!(results["table"]["preview"][1]["y"], json!(null));
+    let kinds: Vec<(&str, &str)> = outcome
+        .artifacts
+        .iter()
+        .map(|file| (file.path.as_str(), file.media_type.as_str()))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            ("artifacts/results_zeros.npy", "application/x-npy"),
+            ("artifacts/results_table.csv", "text/csv")
+        ]
+    );
 }
 
 #[tokio::test]

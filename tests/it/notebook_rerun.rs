@@ -223,6 +223,86 @@ fn modules_long_inputs_tables_files_and_items_come_back_too() {
     assert!(told.contains("is not what the step got"), "{told}");
 }
 
+const LARGE: &str = r#"version: 1
+name: large
+steps:
+  - id: make
+    python:
+      code: |
+        import numpy as np
+        import pandas as pd
+        n = 60_000
+        table = pd.DataFrame({
+            "x": np.arange(n) / 7,
+            "n": np.arange(n, dtype="int32"),
+            "ok": [i % 3 == 0 for i in range(n)],
+            "name": [f"monitor {i % 5}, é" for i in range(n)],
+            "at": pd.date_range("2026-03-29", periods=n, freq="min", tz="Europe/Berlin"),
+        }, index=pd.Index(np.arange(n) * 2, name="turn"))
+        table.loc[4, "x"] = np.nan
+        results = {"table": table, "matrix": np.outer(np.arange(700), np.arange(700)), "one": table["x"], "few": [1, 2]}
+    outputs: {table: list, matrix: list, one: list, few: {type: list, items: int}}
+  - id: use
+    python:
+      code: |
+        table = context.table.load()
+        results = {
+            "sum": float(table["x"].sum()), "missing": int(table["x"].isna().sum()), "rows": len(table),
+            "dtypes": [str(dtype) for dtype in table.dtypes], "index": [table.index.name, int(table.index[1])],
+            "last": str(table["at"].iloc[-1]), "exact": float(table["x"].iloc[-1]) == 59_999 / 7,
+            "corner": int(context.matrix.load()[-1, -1]), "series": float(context.one.load().iloc[1]),
+            "shape": context.table.shape, "first": context.table.preview[0]["name"],
+        }
+        table.to_csv("copy.csv")
+        handed = context.matrix
+        results["handed"] = handed
+    with:
+      table: ${{ steps.make.outputs.table }}
+      matrix: ${{ steps.make.outputs.matrix }}
+      one: ${{ steps.make.outputs.one }}
+  - id: last
+    python: {code: "results = {'sum': int(context.matrix.load().sum()), 'rows': context.rows}"}
+    with: {matrix: "${{ steps.use.outputs.handed }}", rows: "${{ steps.make.outputs.table.shape[0] }}"}
+"#;
+
+#[test]
+fn large_tables_and_arrays_go_from_step_to_step_as_files() {
+    let Some(python) = python() else { return };
+    let place = place(&python);
+    place.write("large.yml", LARGE);
+    let run = same_again(&python, &place, "large.yml", &["use", "last"]);
+    let made = &run["steps"]["make"]["outputs"];
+    assert_eq!(made["few"], serde_json::json!([1, 2]));
+    let path = made["table"]["path"].as_str().unwrap();
+    assert!(place.path("data").join(path).is_file(), "{path}");
+    let digest = made["table"]["sha256"].as_str().unwrap();
+    let kept = &run["steps"]["make"]["artifacts"];
+    assert!(
+        kept.as_array()
+            .unwrap()
+            .iter()
+            .any(|file| file["digest"] == digest && file["path"] == path)
+    );
+    let used = &run["steps"]["use"]["outputs"];
+    assert_eq!(used["missing"], 1);
+    assert_eq!(used["exact"], true);
+    assert_eq!(used["index"], serde_json::json!(["turn", 2]));
+    assert_eq!(used["corner"], 699 * 699);
+    assert_eq!(used["first"], "monitor 0, é");
+    assert_eq!(used["shape"], serde_json::json!([60_000, 5]));
+    let dtypes = used["dtypes"].as_array().unwrap();
+    assert_eq!(
+        (&dtypes[0], &dtypes[1], &dtypes[2]),
+        (&"float64".into(), &"int32".into(), &"bool".into())
+    );
+    assert!(
+        dtypes[4].as_str().unwrap().ends_with("Europe/Berlin]"),
+        "{dtypes:?}"
+    );
+    assert_eq!(used["handed"], made["matrix"]);
+    assert_eq!(run["steps"]["last"]["outputs"]["rows"], 60_000);
+}
+
 #[test]
 fn the_notebook_of_a_run_runs_again_from_its_first_cell_to_its_last() {
     let Some(python) = python() else { return };

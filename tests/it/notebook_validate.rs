@@ -305,7 +305,7 @@ fn a_notebook_runs_again_in_jupyter_with_the_same_results() {
 import nbformat, nbclient
 notebook = nbformat.read("notebook.ipynb", as_version=4)
 notebook.cells.append(nbformat.v4.new_code_cell(
-    "assert context.keys == 'a name that a dict has too'\nprint('RESULTS' + json.dumps(results))"))
+    "assert context.keys == 'a name that a dict has too'\nimport json\nprint('RESULTS' + json.dumps(results))"))
 nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
 print(notebook.cells[-1].outputs[0].text.split("RESULTS")[1])
 "#;

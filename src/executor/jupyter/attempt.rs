@@ -159,6 +159,9 @@ impl Attempt {
                 self.put(kernel, &format!(".attempt/modules/{name}"), bytes)
                     .await?;
             }
+            for (name, bytes) in &self.job.files {
+                self.put(kernel, name, bytes).await?;
+            }
         }
         Ok(())
     }

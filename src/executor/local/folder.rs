@@ -129,6 +129,11 @@ impl Folder {
             make_dir(path.parent().unwrap_or(&self.root))?;
             write_new(&path, bytes)?;
         }
+        for (name, bytes) in &job.files {
+            let path = self.file(name);
+            make_dir(path.parent().unwrap_or(&self.root))?;
+            write_new(&path, bytes)?;
+        }
         let options = HarnessOptions {
             file_name: &job.file_name,
             source_folder: job.source_folder.as_deref(),

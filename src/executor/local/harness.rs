@@ -10,10 +10,11 @@ use crate::id::Digest;
 /// Starts the harness: a package in a file, so that its compiled form is kept between attempts.
 pub(in crate::executor) const BOOTSTRAP: &str = "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_harness as h; h.main(sys.argv[2])";
 
-pub(in crate::executor) const FILES: [(&str, &str); 7] = [
+pub(in crate::executor) const FILES: [(&str, &str); 8] = [
     ("__init__.py", include_str!("harness/__init__.py")),
     ("context.py", crate::python::CONTEXT),
     ("encode.py", include_str!("harness/encode.py")),
+    ("keep.py", include_str!("harness/keep.py")),
     ("guard.py", include_str!("harness/guard.py")),
     ("failure.py", include_str!("harness/failure.py")),
     ("modules.py", include_str!("harness/modules.py")),

@@ -21,6 +21,19 @@ IMAGES = (".png", ".jpg", ".jpeg", ".svg", ".gif", ".webp")
 # -- what the code leaves ---------------------------------------------------------------------------------------
 
 
+class Keeper:
+    """Makes files of large results, by a module that is loaded when there are some."""
+
+    def __init__(self, attempt):
+        self.bytes_max = attempt.options["artifact_bytes_max"]
+        self.attempt = attempt
+
+    def file(self, value, where, path):
+        from . import keep
+
+        return keep.Keeper(self.attempt).file(value, where, path)
+
+
 class Attempt:
     """The attempt in `folder`: what the code sees, and what is collected from it."""
 
@@ -170,7 +183,7 @@ class Attempt:
             if succeeded:
                 self.notes.append("the code left no `results`")
             return None
-        encoder = Encoder("results", self.options["results_bytes_max"], self.options["null_for_nan"])
+        encoder = Encoder("results", self.options["results_bytes_max"], self.options["null_for_nan"], Keeper(self))
         try:
             self.write("results.json", encoder.encode(module.__dict__["results"]))
         except Refused as refused:

@@ -6,6 +6,12 @@ import sys
 DEPTH_MAX = 100
 NOTES_MAX = 50
 TEXT_CHARS_MAX = 4_000
+# The key of a map that stands for a file.
+REFERENCE = "$artifact"
+# A value that takes more than this share of the room becomes a file when there is not enough; a smaller one than this
+# many bytes never does.
+PARTS = 4
+SMALL = 4_096
 
 
 class Refused(Exception):
@@ -19,24 +25,95 @@ class Refused(Exception):
 
 
 class Encoder:
-    """Writes a value as strict JSON, with a note for every conversion that loses something."""
+    """Writes a value as strict JSON, with a note for every conversion that loses something.
 
-    def __init__(self, root, bytes_max, null_for_nan):
+    What is larger than `bytes_max` is refused; with `keep`, its largest parts become files instead: `keep.file(value,
+    where, path)` writes one and says what stands for it.
+    """
+
+    def __init__(self, root, bytes_max, null_for_nan, keep=None):
         self.root = root
+        self.bytes_max = self.room = bytes_max
+        self.null_for_nan = null_for_nan
+        self.keep = keep
+        self.part_max = None
+        self.begin()
+
+    def begin(self):
         self.path = []
         self.open = set()
         self.parts = []
         self.size = 0
-        self.bytes_max = bytes_max
-        self.null_for_nan = null_for_nan
         self.notes = []
+        self.entries = []
+        self.pending = None
 
     def encode(self, value):
         try:
             self.value(value)
         except RecursionError:
             self.refuse("results_too_deep", "is nested too deeply", "flatten it")
+        except Refused as refused:
+            if refused.code != "results_too_large" or self.keep is None:
+                raise
+            self.encode_in_parts(value)
+        if self.pending is not None:
+            raise self.pending
         return "".join(self.parts)
+
+    # -- values that become files --
+
+    def encode_in_parts(self, value):
+        """There is no room for all: values that take more than a quarter of it become files, then the largest ones of
+        the outermost map, until the rest fits."""
+        self.begin()
+        self.part_max = self.room // PARTS
+        self.bytes_max = self.keep.bytes_max
+        if isinstance(value, dict):
+            self.value(value)
+        else:
+            self.child(value)
+        entries = sorted(self.entries, key=lambda entry: entry[2], reverse=True)
+        for (start, end), key, size, item in entries:
+            if self.size <= self.room or size <= SMALL:
+                break
+            self.path.append(key)
+            text = self.filed(item)
+            self.path.pop()
+            self.parts[start:end] = [text] + [""] * (end - start - 1)
+            self.size += len(text) - size
+        if self.size > self.room:
+            self.too_large(self.room)
+
+    def child(self, value):
+        """A value inside of another one."""
+        if self.part_max is None or value is None or type(value) in (bool, int, float):
+            self.value(value)
+            return
+        start, size, noted, pending = len(self.parts), self.size, len(self.notes), self.pending
+        if not self.is_vast(value):
+            self.value(value)
+            if self.size - size <= self.part_max or hasattr(type(value), "_reference"):
+                return
+            del self.parts[start:], self.notes[noted:]
+            self.size, self.pending = size, pending
+        self.put(self.filed(value))
+
+    def is_vast(self, value):
+        """Whether it is too large for certain, without having been written out."""
+        if isinstance(value, (str, bytes, bytearray, memoryview)):
+            return len(value) > self.part_max
+        if isinstance(value, (list, tuple, range, set, frozenset)):
+            return 2 * len(value) > self.part_max
+        if is_a(value, "numpy", "ndarray") or is_a(value, "pandas", "DataFrame", "Series", "Index"):
+            return 2 * value.size > self.part_max
+        return False
+
+    def filed(self, value):
+        """Makes a file of the value; the text of what stands for it."""
+        about = self.keep.file(value, self.where(), self.path)
+        self.note(f"it is too large to stand here: it became the file {about['path']}")
+        return plain(about)
 
     def where(self):
         return self.root + "".join(self.path)
@@ -55,11 +132,14 @@ class Encoder:
         self.parts.append(text)
         self.size += len(text)
         if self.size > self.bytes_max:
-            raise Refused(
-                "results_too_large",
-                f"{self.root} is larger than {self.bytes_max} bytes as JSON",
-                "keep numbers that decide in `results` and give bulk data to save_artifact(obj, title)",
-            )
+            self.too_large(self.bytes_max)
+
+    def too_large(self, bytes_max):
+        raise Refused(
+            "results_too_large",
+            f"{self.root} is larger than {bytes_max} bytes as JSON",
+            "keep numbers that decide in `results` and give bulk data to save_artifact(obj, title)",
+        )
 
     def value(self, value):
         kind = type(value)
@@ -75,6 +155,9 @@ class Encoder:
             self.text(value)
         elif kind in (list, tuple):
             self.sequence(value, value)
+        elif hasattr(kind, "_reference"):
+            # A large value of an earlier step, handed on.
+            self.put(plain(value._reference))
         elif isinstance(value, dict):
             self.mapping(value, dict.items(value))
         else:
@@ -93,11 +176,17 @@ class Encoder:
 
     def not_finite(self, shown):
         if not self.null_for_nan:
-            self.refuse(
-                "results_not_finite",
-                f"is {shown}, which JSON can't say",
-                "replace it: None becomes null",
-            )
+            try:
+                self.refuse(
+                    "results_not_finite",
+                    f"is {shown}, which JSON can't say",
+                    "replace it: None becomes null",
+                )
+            except Refused as refused:
+                if self.keep is None:
+                    raise
+                # A table that becomes a file keeps it: that is known at the end.
+                self.pending = self.pending or refused
         self.note(f"{shown} became null")
         self.put("null")
 
@@ -125,7 +214,7 @@ class Encoder:
             if index:
                 self.put(",")
             self.path.append(f"[{index}]")
-            self.value(item)
+            self.child(item)
             self.path.pop()
         self.put("]")
         self.open.discard(id(owner))
@@ -142,6 +231,8 @@ class Encoder:
                     "use {str(key): value for key, value in …}",
                 )
             key = str.__str__(key)
+            if key == REFERENCE:
+                self.refuse("results_key", f"has the key {key!r}, which stands for files of a run", "choose another key")
             if key in seen:
                 self.refuse("results_key", f"has the key {key!r:.80} twice", "make the keys different")
             if seen:
@@ -150,7 +241,10 @@ class Encoder:
             self.path.append(f"[{key!r:.80}]".replace("'", '"'))
             self.text(key)
             self.put(":")
-            self.value(item)
+            start, size = len(self.parts), self.size
+            self.child(item)
+            if self.part_max is not None and len(self.path) == 1:
+                self.entries.append(((start, len(self.parts)), self.path[-1], self.size - size, item))
             self.path.pop()
         self.put("}")
         self.open.discard(id(owner))
@@ -312,6 +406,13 @@ class Encoder:
         else:
             return False
         return True
+
+
+def plain(document):
+    """A document of our own as JSON."""
+    import json
+
+    return json.dumps(document, allow_nan=False, separators=(",", ":"))
 
 
 def is_a(value, module, *names):
