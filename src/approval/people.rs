@@ -24,6 +24,12 @@ impl Roles {
             .collect()
     }
 
+    /// The roles that somebody has, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let held = self.by_role.iter().filter(|(_, people)| !people.is_empty());
+        held.map(|(role, _)| role.as_str())
+    }
+
     /// Whether there is such a role at all.
     #[must_use]
     pub fn knows(&self, role: &str) -> bool {
@@ -44,6 +50,7 @@ mod tests {
         assert_eq!(roles.of("ada"), ["analyst", "shift_lead"]);
         assert_eq!(roles.of("bob"), ["analyst"]);
         assert!(roles.of("eve").is_empty());
+        assert_eq!(roles.names().collect::<Vec<_>>(), ["analyst", "shift_lead"]);
         assert!(roles.knows("nobody") && !roles.knows("anybody"));
     }
 }

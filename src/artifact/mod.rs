@@ -4,11 +4,15 @@
 
 pub(crate) mod disk;
 mod index;
+mod sweep;
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::FlockArg;
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
 use sha2::{Digest as _, Sha256};
 
 use crate::code::{self, Code};
@@ -16,6 +20,7 @@ use crate::id::Digest;
 pub use disk::DiskError;
 use disk::{Draft, Named, create_dir, open_plain, sync_dir};
 pub use index::{Found, Index, digest_of_file};
+pub use sweep::{GRACE, Swept};
 
 /// Largest content that is kept, in bytes: 8 GiB.
 pub const BLOB_BYTES_MAX: u64 = 8 << 30;
@@ -93,7 +98,9 @@ impl Blobs {
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, Error> {
         self.bounded(&self.folder, bytes.len() as u64)?;
         let digest = Digest::of(bytes);
-        if self.holds(&digest, bytes) {
+        // From the look to the sync nobody may remove it.
+        let _shared = self.lock(FlockArg::LockShared)?;
+        if self.holds(&digest, bytes) && self.make_young(&digest) {
             // Whoever put it there may not have come as far as making its name durable.
             let path = self.path(&digest);
             sync_dir(path.parent().unwrap_or(&self.folder))?;
@@ -197,8 +204,15 @@ impl Blobs {
         fs::read(self.path(digest)).is_ok_and(|content| content == bytes)
     }
 
+    /// What is counted on again is not removed soon, as if it had just been put.
+    fn make_young(&self, digest: &Digest) -> bool {
+        let file = File::options().append(true).open(self.path(digest));
+        file.is_ok_and(|file| futimens(&file, &TimeSpec::UTIME_OMIT, &TimeSpec::UTIME_NOW).is_ok())
+    }
+
     fn publish(&self, draft: Draft, digest: &Digest) -> Result<(), Error> {
         let path = self.path(digest);
+        let _shared = self.lock(FlockArg::LockShared)?;
         if let Some(parent) = path.parent() {
             create_dir(parent)?;
         }

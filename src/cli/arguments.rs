@@ -76,6 +76,7 @@ pub(super) enum Command {
     Pause(command::pause::Arguments),
     Unpause(command::pause::Unpause),
     Signal(command::signal::Arguments),
+    Prune(command::prune::Arguments),
     Verify(command::verify::Arguments),
     Doctor(command::doctor::Arguments),
     Config(command::config::Arguments),

@@ -8,7 +8,7 @@ use super::error::{self, Error};
 use crate::diagnostic::Diagnostic;
 use crate::id::Digest;
 use crate::plan::{Mode, Plan};
-use crate::workflow::{self, CompileOptions, SourceError, Sources};
+use crate::workflow::{self, CompileOptions, Installed, SourceError, Sources};
 
 /// Largest file that a workflow may name, in bytes: 16 MiB.
 const SOURCE_BYTES_MAX: u64 = 16 << 20;
@@ -53,6 +53,10 @@ pub(super) fn compile_with(
     file: &Path,
     options: &CompileOptions,
 ) -> Result<Compiled, Error> {
+    let options = &CompileOptions {
+        installed: installed(context),
+        ..options.clone()
+    };
     let path = context.settings.absolute(file);
     let bytes =
         read_bounded(&path, WORKFLOW_BYTES_MAX).map_err(|error| Error::unreadable(file, &error))?;
@@ -72,6 +76,18 @@ pub(super) fn compile_with(
         }),
         Some(_) | None => Err(Error::document(compilation.diagnostics)),
     }
+}
+
+/// What config.yml has that a workflow may name; nothing is known where there is none, or a faulty one, of which
+/// the command tells by itself.
+fn installed(context: &Context) -> Option<Installed> {
+    context.settings.config.as_ref()?;
+    let config = context.config().ok()?;
+    Some(Installed {
+        roles: config.roles.names().map(str::to_owned).collect(),
+        channels: config.channels.into_keys().collect(),
+        generators: config.generators.by_name.into_keys().collect(),
+    })
 }
 
 /// Reads a file of code that a person named.

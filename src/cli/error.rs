@@ -239,6 +239,8 @@ impl From<engine::Error> for Error {
             engine::Error::NoEvent { .. } => {
                 Self::usage(code, error.to_string()).help("`stepwell events RUN` shows its events")
             }
+            engine::Error::FilesRemoved(_) => Self::usage(code, error.to_string())
+                .help("fork at an earlier place, with `--at STEP`, so that the step runs again"),
             engine::Error::Refused(refusal) => refusal.into(),
             engine::Error::Store(error) => error.into(),
             engine::Error::Append(error) => error.into(),

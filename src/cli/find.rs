@@ -10,6 +10,7 @@ use crate::id::{ApprovalId, RunId, StepPath};
 use crate::plan::Step;
 use crate::run::{RunState, RunStatus, RunSummary, StepState};
 use crate::store::{self, ListQuery};
+use crate::time::Timestamp;
 
 /// Candidates that an ambiguous word lists.
 const CANDIDATES_MAX: usize = 8;
@@ -93,6 +94,30 @@ pub(super) fn step<'a>(
                 None => error.help(format!("its steps are {}", known.join(", "))),
             }
         })
+}
+
+/// That the files of the step are still kept.
+pub(super) fn files_kept(state: &RunState, step: &StepState) -> Result<(), Error> {
+    removed(
+        &format!("the files of `{}`", step.path),
+        state,
+        step.files_removed,
+    )
+}
+
+/// That the files of the run itself are still kept.
+pub(super) fn own_files_kept(state: &RunState) -> Result<(), Error> {
+    removed("the files of the run", state, state.files_removed)
+}
+
+fn removed(what: &str, state: &RunState, at: Option<Timestamp>) -> Result<(), Error> {
+    let Some(at) = at else { return Ok(()) };
+    let message = format!(
+        "{what} were removed on {}, since their time was over",
+        time(at)
+    );
+    let help = format!("`stepwell show {}` tells what happened", state.run.short());
+    Err(Error::usage(code::FILES_REMOVED, message).help(help))
 }
 
 /// The run and the question that the word means: an approval id or its beginning, or a run with one open question.

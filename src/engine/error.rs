@@ -2,7 +2,7 @@
 
 use crate::artifact;
 use crate::code::{self, Code};
-use crate::id::RunId;
+use crate::id::{RunId, StepPath};
 use crate::plan::PlanError;
 use crate::run::{EventError, IllegalEvent, Refusal, Seq};
 use crate::store::{self, AppendError};
@@ -42,6 +42,9 @@ pub enum Error {
     /// The plan can't be used.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// What would be copied from another run is not whole any more.
+    #[error("files that `{0}` left in the other run are gone, so it can't be copied")]
+    FilesRemoved(StepPath),
     /// A fault of ours.
     #[error("{0}")]
     Internal(String),
@@ -59,6 +62,7 @@ impl Error {
             Self::Append(error) => error.code(),
             Self::Blob(error) => error.code(),
             Self::Event(_) | Self::Illegal(_) | Self::Plan(_) => code::HISTORY_UNREADABLE,
+            Self::FilesRemoved(_) => code::FILES_REMOVED,
             Self::Internal(_) => code::INTERNAL,
         }
     }

@@ -29,6 +29,7 @@ mod orphan;
 mod perform;
 mod plans;
 mod progress;
+mod prune;
 mod queue;
 mod rerun;
 mod secrets;
@@ -44,6 +45,7 @@ pub use error::Error;
 pub use folder::RunFolder;
 pub use options::{ModeEnvironment, Options, Placement, Ports, Protections, Variables};
 pub use progress::{Note, Progress};
+pub use prune::{Pruned, Pruning};
 pub use rerun::{NewFork, Places};
 
 use crate::artifact::Index;

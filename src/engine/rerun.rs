@@ -33,7 +33,7 @@ impl Engine {
     /// everything that was copied.
     ///
     /// # Errors
-    /// The store or the blobs can't be written.
+    /// Files of a step that is copied are gone, or the store or the blobs can't be written.
     pub async fn fork(&self, fork: NewFork) -> Result<RunId, Error> {
         let run = RunId::generate(self.shared.ports.clock.now());
         let trigger = Trigger::Fork {
@@ -41,9 +41,26 @@ impl Engine {
             seq: fork.seq,
             copied: u32::try_from(fork.copied.len()).unwrap_or(u32::MAX),
         };
+        for copied in &fork.copied {
+            self.files_there(copied)?;
+        }
         let before = (fork.copied, fork.bypass);
         self.create_as(run, fork.new, trigger, before).await?;
         Ok(run)
+    }
+
+    /// That every file of a step that is copied is there: those of old runs may have been removed.
+    fn files_there(&self, copied: &StepCopied) -> Result<(), Error> {
+        let files = copied.result.iter().flat_map(|result| {
+            let files = result.figures.iter().chain(&result.artifacts);
+            files.chain(&result.notebook)
+        });
+        for file in files {
+            if !self.shared.ports.blobs.contains(&file.digest) {
+                return Err(Error::FilesRemoved(copied.step.clone()));
+            }
+        }
+        Ok(())
     }
 
     /// Goes on with another version of the plan, which the caller has compared with the one so far.

@@ -90,6 +90,7 @@ impl RunState {
             total: 0,
             reopenings: 0,
             copied: 0,
+            files_removed: None,
             versions: Vec::new(),
             approvals: Questions::default(),
             starter: None,
@@ -128,7 +129,11 @@ impl RunState {
             let why = format!("place {} was expected", self.seq + 1);
             return Err(illegal(recorded, why));
         }
-        if self.ending.is_some() && !matches!(recorded.event, Event::RunReopened(_)) {
+        let after_the_end = matches!(
+            recorded.event,
+            Event::RunReopened(_) | Event::FilesRemoved(_)
+        );
+        if self.ending.is_some() && !after_the_end {
             return Err(illegal(recorded, "the run has ended".to_owned()));
         }
         self.apply_event(recorded)
@@ -168,6 +173,7 @@ impl RunState {
             Event::HandlerTimedOut(named) => self.handler_timed_out(named),
             Event::NotificationSent(sent) => self.notification_sent(sent),
             Event::RunReopened(reopened) => self.reopened(reopened, at),
+            Event::FilesRemoved(removed) => self.forget_files(removed, at),
             Event::PlanMigrated(_) => Err("it needs the new plan at hand".to_owned()),
             Event::StepCopied(copied) => self.step_copied(copied, at),
             Event::StepReused(reused) => self.step_reused(reused),

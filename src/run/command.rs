@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::payload::{
     AnalysisReported, Answer, AttemptStarted, CacheBypassed, CacheMissed, ChildRunClosed,
-    ChildRunStarted, ChildRunWaiting, CodeGenerated, NotificationSent, PlanMigrated,
+    ChildRunStarted, ChildRunWaiting, CodeGenerated, FilesRemoved, NotificationSent, PlanMigrated,
     ResultRecorded, StepReused, Values,
 };
 use super::record::Seq;
@@ -98,6 +98,8 @@ pub enum Command {
     Told(NotificationSent),
     /// An attempt is about to begin.
     BeginAttempt(AttemptStarted),
+    /// The time of files is over: see [`FilesRemoved`].
+    RemoveFiles(FilesRemoved),
     /// An attempt ended and left this.
     AttemptEnded {
         /// What it left.

@@ -50,7 +50,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
         )),
         Command::Start => Ok(vec![Event::RunStarted(Empty {})]),
         Command::Cancel { reason } => cancel(state, reason),
-        Command::Reopen { .. } => Err(Refusal::NotEnded),
+        Command::Reopen { .. } | Command::RemoveFiles(_) => Err(Refusal::NotEnded),
         Command::Migrate(migrated) => migrate(state, migrated),
         Command::Pause { .. } if state.paused.is_some() => Ok(Vec::new()),
         Command::Pause { reason } => Ok(vec![Event::RunPaused(RunPaused { reason })]),
@@ -131,6 +131,7 @@ fn after_the_end(
             events.extend(cache::bypass(state, bypass));
             Ok(events)
         }
+        Command::RemoveFiles(removed) => Ok(vec![Event::FilesRemoved(removed)]),
         Command::Vote(_)
         | Command::Migrate(_)
         | Command::Start

@@ -9,11 +9,11 @@ use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
     ApprovalVoted, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
     BranchChosen, CacheBypassed, CacheMissed, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    CodeGenerated, DeadlinePassed, HandlerEnded, HandlerNamed, MapExpanded, MapItemClosed,
-    MapItemStarted, NotificationSent, PlanMigrated, ResultRecorded, RetryScheduled, RoundClosed,
-    RoundStarted, RunCreated, RunDecided, RunEnded, RunFailed, RunPaused, RunQueued, RunReopened,
-    SignalConsumed, SignalReceived, SlotsReleased, StepAdmitted, StepBlocked, StepCopied,
-    StepFailed, StepQueued, StepReady, StepReused, StepSucceeded, StepsRewound,
+    CodeGenerated, DeadlinePassed, FilesRemoved, HandlerEnded, HandlerNamed, MapExpanded,
+    MapItemClosed, MapItemStarted, NotificationSent, PlanMigrated, ResultRecorded, RetryScheduled,
+    RoundClosed, RoundStarted, RunCreated, RunDecided, RunEnded, RunFailed, RunPaused, RunQueued,
+    RunReopened, SignalConsumed, SignalReceived, SlotsReleased, StepAdmitted, StepBlocked,
+    StepCopied, StepFailed, StepQueued, StepReady, StepReused, StepSucceeded, StepsRewound,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -105,6 +105,7 @@ events! {
     13 1 RunTimedOut(Empty): "Its time is over; what runs is stopped.",
     14 1 RunQueued(RunQueued): "It waits for a place in its group.",
     15 1 RunAdmitted(Empty): "It has its place.",
+    16 1 FilesRemoved(FilesRemoved): "The time of files is over; they are being removed, what happened stays.",
 
     10 1 RunDecided(RunDecided): "Its own steps have ended and so is its result; handlers go on.",
 

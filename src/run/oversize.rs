@@ -86,6 +86,7 @@ pub fn instead(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
         | Event::RunPaused(_)
         | Event::RunUnpaused(_)
         | Event::RunReopened(_)
+        | Event::FilesRemoved(_)
         | Event::PlanMigrated(_)
         | Event::RunTimedOut(_)
         | Event::RunQueued(_)

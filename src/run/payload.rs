@@ -8,6 +8,7 @@ mod generate;
 mod handler;
 mod queue;
 mod rerun;
+mod retention;
 mod time;
 
 use indexmap::IndexMap;
@@ -28,6 +29,7 @@ pub use generate::{CodeGenerated, Cost, Feedback, Phase, Reused, TaskText, Usage
 pub use handler::{HandlerEnded, HandlerNamed, NotificationSent, RunDecided, StepFailure};
 pub use queue::{RunQueued, SlotWish, SlotsReleased, StepAdmitted, StepQueued};
 pub use rerun::{CopiedItems, PlanMigrated, RunReopened, StepCopied};
+pub use retention::FilesRemoved;
 pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
 pub use crate::approval::Answer;

@@ -191,6 +191,8 @@ pub struct StepState {
     pub copied_from: Option<(RunId, Seq)>,
     /// What the cache had for it.
     pub look: Look,
+    /// When its files were removed, because their time was over.
+    pub files_removed: Option<Timestamp>,
 }
 
 impl StepState {
@@ -234,6 +236,7 @@ impl StepState {
             former: Vec::new(),
             copied_from: None,
             look: Look::default(),
+            files_removed: None,
         }
     }
 
@@ -323,6 +326,8 @@ pub struct RunState {
     pub reopenings: u32,
     /// Steps that were copied from the run that it was forked from.
     pub(super) copied: u32,
+    /// When its own files were removed, because their time was over.
+    pub files_removed: Option<Timestamp>,
     /// The versions of its plan after the first one.
     pub versions: Vec<PlanMigrated>,
     /// Every question, in order.

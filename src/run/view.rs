@@ -117,6 +117,9 @@ pub fn run_json_with(state: &RunState, reveal: Reveal) -> Value {
         &state.created.labels,
         state.plan.retention.map(format_duration),
     );
+    if let (Some(at), Some(fields)) = (state.files_removed, document.as_object_mut()) {
+        fields.insert("files_removed".to_owned(), json!(at));
+    }
     if let (Some(thread), Some(fields)) = (&state.created.thread, document.as_object_mut()) {
         fields.insert("thread_id".to_owned(), json!(thread.id));
     }
@@ -241,6 +244,9 @@ fn step_json(step: &Step, state: &StepState, reveal: Reveal) -> Value {
     );
     if let Some(fields) = document.as_object_mut() {
         fields.extend(cache_json(state));
+        if let Some(at) = state.files_removed {
+            fields.insert("files_removed".to_owned(), json!(at));
+        }
     }
     if let Some(key) = &state.idempotency_key
         && let Some(fields) = document.as_object_mut()

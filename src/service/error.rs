@@ -390,9 +390,10 @@ impl From<engine::Error> for PythonExecutorError {
     fn from(error: engine::Error) -> Self {
         let detail = Self::of_error(error.code(), &error);
         match error {
-            engine::Error::NoRun(_) | engine::Error::NoEvent { .. } | engine::Error::Refused(_) => {
-                Self::WorkflowError(detail)
-            }
+            engine::Error::NoRun(_)
+            | engine::Error::NoEvent { .. }
+            | engine::Error::FilesRemoved(_)
+            | engine::Error::Refused(_) => Self::WorkflowError(detail),
             engine::Error::Store(_) | engine::Error::Append(_) | engine::Error::Blob(_) => {
                 Self::InfrastructureError(detail)
             }

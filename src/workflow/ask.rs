@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::compiler::Compiler;
+use super::installed::Sort;
 use super::text::Uses;
 use super::yaml::{self, Fields, Kind, Node};
 use super::{keys, quantity};
@@ -30,7 +31,7 @@ impl Compiler<'_, '_> {
             .and_then(|node| self.escalate_to(node, uses));
         let notify = fields
             .get("notify")
-            .map(|node| self.plain_names(node, "a channel"));
+            .map(|node| self.plain_names(node, Sort::Channel));
         let remind = fields.get("remind").map(|node| self.remind(node));
         let report = &mut self.report;
         let mut people = |key| {
@@ -98,7 +99,7 @@ impl Compiler<'_, '_> {
                     .map_or_else(Vec::new, |node| self.text_templates(node, "a name", uses)),
                 roles: fields
                     .get("roles")
-                    .map_or_else(Vec::new, |node| self.plain_names(node, "a role")),
+                    .map_or_else(Vec::new, |node| self.plain_names(node, Sort::Role)),
             }
         };
         let nobody = match &node.kind {
@@ -218,11 +219,11 @@ impl Compiler<'_, '_> {
     }
 
     /// A list of names that are the same in every run.
-    fn plain_names(&mut self, node: &Node, what: &str) -> Vec<String> {
+    fn plain_names(&mut self, node: &Node, sort: Sort) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for name in yaml::texts(&mut self.report, node).unwrap_or_default() {
             if name.trim().is_empty() || name.contains("${{") {
-                let message = format!("`{name}` can't be the name of {what}");
+                let message = format!("`{name}` can't be the name of a {}", sort.word());
                 let help = "it is fixed text of config.yml, without expressions";
                 self.report
                     .error_with(code::BAD_VALUE, node.span, message, help);
@@ -234,6 +235,13 @@ impl Compiler<'_, '_> {
                 );
             } else {
                 names.push(name);
+            }
+        }
+        if let Kind::List(items) = &node.kind {
+            for item in items {
+                if let Some(name) = item.text() {
+                    self.check_installed(sort, name, item.span);
+                }
             }
         }
         names

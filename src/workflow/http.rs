@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::compiler::Compiler;
 use super::draft::Site;
+use super::installed::Sort;
 use super::keys;
 use super::text::Uses;
 use super::yaml::{self, Fields, Kind, Node};
@@ -253,7 +254,9 @@ impl Compiler<'_, '_> {
             );
             return None;
         }
-        Some(NotifyTarget::Channel(name.to_owned()))
+        let name = name.to_owned();
+        self.check_installed(Sort::Channel, &name, node.span);
+        Some(NotifyTarget::Channel(name))
     }
 }
 

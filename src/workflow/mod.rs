@@ -22,6 +22,7 @@ mod field;
 pub mod fmt;
 mod handlers;
 mod http;
+mod installed;
 mod keeping;
 mod keys;
 mod kinds;
@@ -59,6 +60,7 @@ use crate::id::Digest;
 use crate::plan::{Execution, Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
 use child::Setting;
 use compiler::Compiler;
+pub use installed::Installed;
 use yaml::Report;
 
 /// Version of the workflow language that is read.
@@ -73,6 +75,8 @@ pub struct CompileOptions {
     pub default_mode: Option<Mode>,
     /// Where those steps run that name no place; goes before `defaults.python.execution`.
     pub default_execution: Option<Execution>,
+    /// What the installation has that the file may name; none = that is not looked at.
+    pub installed: Option<Installed>,
 }
 
 /// The outcome of a compilation.

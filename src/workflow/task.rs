@@ -1,6 +1,7 @@
 //! `python: {task: …}`: code that a generator writes.
 
 use super::compiler::Compiler;
+use super::installed::Sort;
 use super::text::Uses;
 use super::yaml::{self, Fields, Kind, Node};
 use crate::code;
@@ -61,7 +62,11 @@ impl Compiler<'_, '_> {
         };
         let (user_query, context) = (told("user_query"), told("context"));
         let generator = match fields.get("generator") {
-            Some(node) => Some(yaml::text(&mut self.report, node)?.to_owned()),
+            Some(node) => {
+                let name = yaml::text(&mut self.report, node)?.to_owned();
+                self.check_installed(Sort::Generator, &name, node.span);
+                Some(name)
+            }
             None => None,
         };
         let max_generations = match fields.get("max_generations") {

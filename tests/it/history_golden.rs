@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stepwell::failure::{Failure, FailureKind};
-use stepwell::id::RunId;
+use stepwell::id::{RunId, StepPath};
 use stepwell::plan::Plan;
-use stepwell::run::payload::{Answer, Values};
-use stepwell::run::{Actor, NewRecord, REGISTRY, Record, Recorded, RunState, run_json};
+use stepwell::run::payload::{Answer, FilesRemoved, Values};
+use stepwell::run::{Actor, Command, NewRecord, REGISTRY, Record, Recorded, RunState, run_json};
 
 use crate::crash::product_plans;
 use crate::machine::plan_of;
@@ -67,7 +67,7 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
     unknown.rest(&mut world().voting(|_| None));
     let mut cancelled = unknown.crashed(unknown.history.len());
     cancelled
-        .submit(stepwell::run::Command::Cancel {
+        .submit(Command::Cancel {
             reason: Some("storm".to_owned()),
         })
         .unwrap();
@@ -77,6 +77,17 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
         &json!({}),
     );
     failed.rest(&mut World::new(move |_, _| Ends::Failing(boom())));
+    let mut pruned = Simulation::new(&failed.plan, &json!({}));
+    pruned.rest(&mut World::sampling(1));
+    for steps in [vec![StepPath::new("a")], Vec::new()] {
+        let removed = FilesRemoved {
+            steps,
+            by: "user:ada".to_owned(),
+            why: "kept for 30d after the end of the run".to_owned(),
+        };
+        pruned.submit(Command::RemoveFiles(removed)).unwrap();
+    }
+    stories.push(("pruned".to_owned(), Arc::clone(&pruned.plan), pruned));
     let handled = handled();
     stories.push(("handlers".to_owned(), Arc::clone(&handled.plan), handled));
     stories.push(("rejected".to_owned(), Arc::clone(&troubled), rejected));

@@ -57,12 +57,14 @@ pub(in crate::cli) async fn perform(
     let logs: Vec<Log> = match &arguments.step {
         Some(word) => {
             let (_, step_state) = find::step(&state, word)?;
+            find::files_kept(&state, step_state)?;
             let log = newest(&opened, &state, &step_state.path, step_state)
                 .ok_or_else(|| none(&state, word))?;
             vec![log]
         }
         None => state
             .steps()
+            .filter(|(_, step_state)| step_state.files_removed.is_none())
             .filter_map(|(_, step_state)| newest(&opened, &state, &step_state.path, step_state))
             .collect(),
     };

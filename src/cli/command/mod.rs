@@ -18,6 +18,7 @@ pub(super) mod list;
 pub(super) mod logs;
 pub(super) mod notebook;
 pub(super) mod pause;
+pub(super) mod prune;
 pub(super) mod refusals;
 pub(super) mod reject;
 pub(super) mod request_changes;

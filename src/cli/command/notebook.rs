@@ -34,7 +34,10 @@ pub(in crate::cli) async fn perform(
     let opened = context.open_for_run().await?;
     let state = find::state(&opened, &arguments.run).await?;
     let (path, digest) = match &arguments.step {
-        None => (opened.engine.folder(&state).notebook(), None),
+        None => {
+            find::own_files_kept(&state)?;
+            (opened.engine.folder(&state).notebook(), None)
+        }
         Some(word) => of_step(context, &state, word)?,
     };
     if !path.is_file() && digest.is_none() {
@@ -68,6 +71,7 @@ fn of_step(
     word: &str,
 ) -> Result<(PathBuf, Option<Digest>), Error> {
     let (step, step_state) = find::step(state, word)?;
+    find::files_kept(state, step_state)?;
     let recorded = step_state
         .result
         .as_ref()

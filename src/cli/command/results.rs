@@ -86,6 +86,9 @@ fn of_step(step: &Step, state: &StepState, reveal: Reveal) -> Value {
         "artifacts": result.map(|result| result.artifacts.as_slice()).unwrap_or_default(),
         "notes": result.map(|result| result.notes.as_slice()).unwrap_or_default(),
     });
+    if let (Some(at), Some(fields)) = (state.files_removed, document.as_object_mut()) {
+        fields.insert("files_removed".to_owned(), json!(at));
+    }
     if let (Some(reused), Some(fields)) = (&state.look.reused, document.as_object_mut()) {
         fields.insert("reused_from".to_owned(), reused_json(reused));
     }

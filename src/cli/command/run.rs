@@ -49,6 +49,7 @@ pub(in crate::cli) async fn perform(
     let options = CompileOptions {
         default_mode: arguments.mode,
         default_execution: arguments.execution,
+        ..CompileOptions::default()
     };
     let compiled = compile_with(context, &arguments.file, &options)?;
     context.output.diagnostics(&compiled.warnings);

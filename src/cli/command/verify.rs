@@ -117,7 +117,9 @@ fn referred(state: &RunState) -> Vec<Digest> {
                     .flatten(),
             );
         }
-        if let Some(result) = &step_state.result {
+        if let Some(result) = &step_state.result
+            && step_state.files_removed.is_none()
+        {
             let files = result
                 .figures
                 .iter()

@@ -76,6 +76,7 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
         Event::NotificationSent(sent) => untold(sent),
         Event::RunReopened(reopened) => remark("↺", "the run", &begins_anew(reopened)),
         Event::PlanMigrated(_) => remark("·", "the run", "goes on with another version"),
+        Event::FilesRemoved(_) => remark("·", "the run", "files are removed"),
         Event::RunCreated(created) => remark("·", &created.workflow, "created"),
         Event::RunCancelRequested(_) => remark("·", "the run", "is being cancelled"),
         Event::StepReused(reused) => remark("⟲", reused.step.as_str(), &reused.told()),

@@ -56,7 +56,7 @@ async fn step_notebook(
     step: &Step,
     step_state: &StepState,
 ) -> Option<Value> {
-    if matches!(step.kind, StepKind::Notebook(_)) {
+    if matches!(step.kind, StepKind::Notebook(_)) || step_state.files_removed.is_some() {
         // Its cells are those of the steps that it merged, which stand here already.
         return None;
     }

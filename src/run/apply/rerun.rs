@@ -23,6 +23,7 @@ impl RunState {
             return Err("no step begins anew".to_owned());
         }
         self.ending = None;
+        self.files_removed = None;
         self.cancel = None;
         self.paused = None;
         self.forget_rewinds();
