@@ -71,7 +71,9 @@ impl Engine {
         }
         let (blobs, dry) = (Arc::clone(&self.shared.ports.blobs), pruning.dry);
         let swept = tokio::task::spawn_blocking(move || blobs.remove_all_but(&kept, dry)).await;
-        pruned.blobs = swept.map_err(broken_off)?.map_err(Error::Blob)?;
+        pruned.blobs = swept
+            .map_err(|error| broken_off(&error))?
+            .map_err(Error::Blob)?;
         Ok(pruned)
     }
 
@@ -156,7 +158,7 @@ impl Engine {
             }
             Ok(())
         });
-        let removed = removed.await.map_err(broken_off)?;
+        let removed = removed.await.map_err(|error| broken_off(&error))?;
         removed.map_err(|error| Error::Blob(error.into()))
     }
 
@@ -188,7 +190,7 @@ impl Engine {
     }
 }
 
-fn broken_off(error: JoinError) -> Error {
+fn broken_off(error: &JoinError) -> Error {
     Error::Internal(format!("the removal broke off: {error}"))
 }
 
