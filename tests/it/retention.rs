@@ -37,7 +37,7 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
-        Self::leaving(|step| step.to_owned())
+        Self::leaving(ToOwned::to_owned)
     }
 
     fn leaving(text: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
