@@ -181,3 +181,17 @@ async fn output_keeps_its_bytes_and_threads_are_waited_for() {
         b"\xff\xfe\x00\n"
     );
 }
+
+#[tokio::test]
+async fn a_pool_that_nobody_shut_down_ends_with_the_code() {
+    let rig = Rig::new().await;
+    let code = "import os\nfrom concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor()\n\
+                pool.submit(print, 'done by the pool')\nresults = pool.submit(lambda: 7).result()";
+    let mut job = rig.job(code);
+    // What is still queued is done, as in plain Python.
+    job.timeout = std::time::Duration::from_secs(60);
+    let outcome = rig.executor.execute(job.clone()).await.unwrap();
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    assert_eq!(outcome.results, Some(json!(7)));
+    assert!(read(&job, "stdout.log").contains("done by the pool"));
+}

@@ -12,14 +12,14 @@ use crate::executor_rig::{Rig, failure_of};
 /// `epics` with a value for every channel; `X:SLOW` does not follow.
 const EPICS: &str = r#"
 VALUES = {}
-def caget(pvname): return VALUES.get(pvname, 1.0)
+def caget(pvname, **_): return VALUES.get(pvname, 1.0)
 def caput(pvname, value, **_): return PV(pvname).put(value)
 from .pv import PV
 "#;
 const PV: &str = r#"
 class PV:
     def __init__(self, pvname): self.pvname = pvname
-    def get(self):
+    def get(self, **_):
         import epics
         return epics.VALUES.get(self.pvname, 1.0)
     def put(self, value, **_):
@@ -35,20 +35,21 @@ class PV:
 async fn with_epics(code: &str, change: impl FnOnce(&mut Job)) -> (Outcome, String) {
     let rig = Rig::new().await;
     let mut job = rig.job(code);
-    let modules = [
+    // Before the packages of the interpreter, where the real library may be.
+    let stand_ins = rig.data.path().join("stand-ins");
+    std::fs::create_dir_all(stand_ins.join("epics")).unwrap();
+    for (name, text) in [
         ("epics/__init__.py", EPICS),
         ("epics/pv.py", PV),
         (
             "magnets.py",
             "def ramp(name, value): open('written', 'a').write('ramp')",
         ),
-    ];
-    job.source_folder = Some(rig.data.path().to_owned());
-    job.modules = Some(
-        modules
-            .map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
-            .into(),
-    );
+    ] {
+        std::fs::write(stand_ins.join(name), text).unwrap();
+    }
+    let path = stand_ins.to_str().unwrap().to_owned();
+    job.env.insert("PYTHONPATH".to_owned(), path);
     change(&mut job);
     let outcome = rig.executor.execute(job.clone()).await.unwrap();
     let written = std::fs::read_to_string(job.folder.join("written")).unwrap_or_default();

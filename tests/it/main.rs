@@ -32,6 +32,8 @@ mod cli_rig;
 mod cli_run;
 mod cli_schema;
 mod config;
+mod control_libraries;
+mod control_rig;
 mod crash;
 mod docs_examples;
 mod engine;

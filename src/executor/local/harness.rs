@@ -17,6 +17,7 @@ pub(in crate::executor) const FILES: [(&str, &str); 8] = [
     ("keep.py", include_str!("harness/keep.py")),
     ("guard.py", include_str!("harness/guard.py")),
     ("failure.py", include_str!("harness/failure.py")),
+    ("libraries.py", include_str!("harness/libraries.py")),
     ("modules.py", include_str!("harness/modules.py")),
     ("spawned.py", include_str!("harness/spawned.py")),
 ];

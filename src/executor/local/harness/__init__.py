@@ -348,6 +348,10 @@ def _join_threads():
     """The interpreter waits for threads at its end; their results count, so it is done before they are read."""
     threading = sys.modules.get("threading")
     if threading is not None:
+        # First, as there too: pools that nobody shut down tell their threads to end.
+        last = getattr(threading, "_threading_atexits", [])
+        while last:
+            last.pop()()
         for thread in threading.enumerate():
             if thread is not threading.main_thread() and not thread.daemon:
                 thread.join()

@@ -6,9 +6,9 @@ started, does not hide it. Nothing is imported here that the code did not import
 """
 
 import os
-from _thread import _local
 
 VERIFY_SECONDS = 2.0
+LOOK_AGAIN_SECONDS = 0.05
 PREFIXES = ("ca://", "pva://")
 
 
@@ -18,18 +18,13 @@ class WriteRefused(RuntimeError):
 
 class Guard:
     def __init__(self, options, internal):
+        from contextvars import ContextVar
+
         self.options = options
         self.file = os.path.join(internal, "refused.jsonl")
-        # Of each thread: what one does inside a guarded call says nothing of the others.
-        self.own_thread = _local()
-
-    @property
-    def inside(self):
-        return getattr(self.own_thread, "inside", False)
-
-    @inside.setter
-    def inside(self, value):
-        self.own_thread.inside = value
+        # The channels that the guarded call around this one has been asked about: the functions of a library call each
+        # other. Of each thread and each task, since what one does says nothing of the others.
+        self.asked = ContextVar("stepwell_asked", default=frozenset())
 
     def refuse(self, kind, code, message, hint):
         import json
@@ -44,9 +39,9 @@ class Guard:
 
     # -- what may be written --
 
-    def check(self, call, channel, value, read):
-        """Returns what must be read back, or raises."""
-        channel = plain(channel)
+    def admit(self, write):
+        """Raises unless the value may be written to the channel; leaves in `write` what else must be looked at."""
+        call, channel = write.call, write.channel
         if not self.options["allows_writes"]:
             self.refuse(
                 "safety",
@@ -56,7 +51,7 @@ class Guard:
             )
         limits = self.options["channels"]
         if limits == "none":
-            return None
+            return
         if "unavailable" in limits:
             self.refuse(
                 "limits",
@@ -66,7 +61,8 @@ class Guard:
                 "correct `control_system.write_limits` of config.yml: without limits nothing is written",
             )
         table = limits["table"]
-        limit = find(table["channels"], channel)
+        limit = find(table["channels"], channel, write.any_case)
+        write.verify = table["verify"]
         if limit is None:
             if not table["unlisted"]:
                 self.refuse(
@@ -75,237 +71,140 @@ class Guard:
                     f"{call} would write to {channel!r:.120}, which is not in the list of limits",
                     "add the channel to `control_system.write_limits`, or say `unlisted: allow`",
                 )
-            return table["verify"]
-        self.bounds(call, channel, value, limit, read)
-        return limit["verify"] or table["verify"]
-
-    def bounds(self, call, channel, value, limit, read):
-        def no(what):
+        else:
+            self.bounds(write, limit)
+            write.step = limit["step"]
+            write.verify = limit["verify"] or table["verify"]
+        if write.verify and write.read is None:
             self.refuse(
                 "limits",
                 "channel_limit",
-                f"{call}: {channel!r:.120} {what}",
-                "write a value within the limits of the channel",
+                f"{call}: what it writes can't be read back, and the limits ask for it",
+                "write with a call that can be read back, such as epics.PV.put",
             )
 
-        if limit["read_only"]:
-            no("is never written")
-        least, most, step = limit["min"], limit["max"], limit["step"]
-        if least is None and most is None and step is None:
-            return
-        wanted = numbers(value)
-        if wanted is None:
-            no(f"takes numbers within limits, and {value!r:.80} is none")
-        for number in wanted:
-            if not (number - number == 0.0):
-                no(f"takes finite numbers, not {number}")
-            if least is not None and number < least:
-                no(f"would become {number}, below its least value {least}")
-            if most is not None and number > most:
-                no(f"would become {number}, above its greatest value {most}")
-        if step is not None:
-            now = self.current(read)
-            if now is None or len(now) != len(wanted):
-                no("may change in steps only, and the value that it has can't be read")
-            for number, before in zip(wanted, now):
-                if not abs(number - before) <= step:
-                    no(f"would change from {before} to {number}, by more than its step {step}")
-
-    def current(self, read):
-        if read is None:
-            return None
-        try:
-            return numbers(read())
-        except Exception:
-            return None
-
-    def verify(self, call, channel, value, verify, read):
-        import time
-
-        wanted = numbers(value)
-        until = time.monotonic() + VERIFY_SECONDS
-        while True:
-            found = self.current(read)
-            if found is not None and wanted is not None and len(found) == len(wanted):
-                if all(abs(a - b) <= verify["tolerance"] for a, b in zip(found, wanted)):
-                    return
-            if time.monotonic() >= until:
-                break
-            time.sleep(0.05)
+    def beyond(self, write, what):
         self.refuse(
             "limits",
-            "readback_differs",
-            f"{call} wrote {value!r:.80} to {plain(channel)!r:.120}, which now has {found!r:.80}",
-            "look at the device: somebody else may write to it, or it does not follow",
+            "channel_limit",
+            f"{write.call}: {write.channel!r:.120} {what}",
+            "write a value within the limits of the channel",
         )
+
+    def bounds(self, write, limit):
+        if limit["read_only"]:
+            self.beyond(write, "is never written")
+        least, most = limit["min"], limit["max"]
+        if least is None and most is None and limit["step"] is None:
+            return
+        if write.wanted is None:
+            self.beyond(write, f"takes numbers within limits, and {write.value!r:.80} is none")
+        for number in write.wanted:
+            if not (number - number == 0.0):
+                self.beyond(write, f"takes finite numbers, not {number}")
+            if least is not None and number < least:
+                self.beyond(write, f"would become {number}, below its least value {least}")
+            if most is not None and number > most:
+                self.beyond(write, f"would become {number}, above its greatest value {most}")
+
+    def steps(self, write, now):
+        if now is None or len(now) != len(write.wanted):
+            self.beyond(write, "may change in steps only, and the value that it has can't be read")
+        for number, before in zip(write.wanted, now):
+            if not abs(number - before) <= write.step:
+                self.beyond(write, f"would change from {before} to {number}, by more than its step {write.step}")
+
+    # -- around a call --
+
+    def around(self, writes, function):
+        """What is done around the call of `function`: it yields what is to be called, or to be waited for, and takes
+        what came of it. So it is the same for functions and for coroutines."""
+        for write in writes:
+            self.admit(write)
+        for write in writes:
+            if write.step is not None:
+                self.steps(write, (yield write.current))
+        result = yield function
+        if any(write.verify for write in writes):
+            if hasattr(result, "add_done_callback") and not hasattr(result, "__await__"):
+                yield result.result
+            elif hasattr(result, "__await__"):
+                return self.awaited(writes, result)
+        yield from self.verified(writes)
+        return result
+
+    async def awaited(self, writes, result):
+        result = await result
+        await with_waiting(self.verified(writes))
+        return result
+
+    def verified(self, writes):
+        import time
+
+        for write in writes:
+            until = time.monotonic() + VERIFY_SECONDS
+            while write.verify:
+                found = yield write.current
+                if agree(found, write.wanted, write.verify["tolerance"]):
+                    break
+                if time.monotonic() >= until:
+                    self.refuse(
+                        "limits",
+                        "readback_differs",
+                        f"{write.call} wrote {write.value!r:.80} to {write.channel!r:.120}, which now has {found!r:.80}",
+                        "look at the device: somebody else may write to it, or it does not follow",
+                    )
+                yield None
 
     # -- how libraries are changed --
 
-    def wrap(self, call, function, look):
+    def wrap(self, call, function, look, any_case=False):
         """`look(args, options)` gives pairs of channel and value, and how a channel is read."""
         import functools
         import inspect
 
-        @functools.wraps(function)
-        def guarded(*args, **options):
-            if self.inside:
-                return function(*args, **options)
-            writes, reader = look(args, options)
-            later = []
-            self.inside = True
-            try:
-                for channel, value in writes:
-                    read = reader and (lambda channel=channel: reader(channel))
-                    verify = self.check(call, channel, value, read)
-                    if verify:
-                        later.append((channel, value, verify, read))
-                if later and (reader is None or inspect.iscoroutinefunction(function)):
-                    self.refuse(
-                        "limits",
-                        "channel_limit",
-                        f"{call}: what it writes can't be read back, and the limits ask for it",
-                        "write with a call that can be read back, such as epics.PV.put",
-                    )
-                result = function(*args, **options)
-                for channel, value, verify, read in later:
-                    self.verify(call, channel, value, verify, read)
-                return result
-            finally:
-                self.inside = False
+        def found(args, options):
+            pairs, reader = look(args, options)
+            writes = [Write(call, channel, value, reader, any_case) for channel, value in pairs]
+            return [write for write in writes if write.channel not in self.asked.get()]
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def guarded(*args, **options):
+                writes = found(args, options)
+                token = self.asked.set(self.asked.get().union(write.channel for write in writes))
+                try:
+                    return await with_waiting(self.around(writes, lambda: function(*args, **options)))
+                finally:
+                    self.asked.reset(token)
+
+        else:
+
+            @functools.wraps(function)
+            def guarded(*args, **options):
+                writes = found(args, options)
+                token = self.asked.set(self.asked.get().union(write.channel for write in writes))
+                try:
+                    return at_once(self.around(writes, lambda: function(*args, **options)))
+                finally:
+                    self.asked.reset(token)
 
         return guarded
 
-    def change(self, owner, name, call, look):
+    def change(self, owner, name, call, look, any_case=False):
         function = getattr(owner, name, None)
         if callable(function):
-            setattr(owner, name, self.wrap(call, function, look))
+            setattr(owner, name, self.wrap(call, function, look, any_case))
 
     def actions(self):
         """Module by module, what is changed when it is loaded."""
-        actions = {
-            "epics": self.epics,
-            "epics.pv": self.epics_pv,
-            "epics.ca": self.epics_ca,
-            "p4p.client.thread": self.p4p,
-            "p4p.client.asyncio": self.p4p,
-            "p4p.client.cothread": self.p4p,
-            "p4p.client.raw": self.p4p,
-            "caproto.sync.client": self.caproto_sync,
-            "caproto.threading.client": self.caproto,
-            "caproto.asyncio.client": self.caproto,
-            "pvaccess": self.pvaccess,
-            "tango": self.tango,
-        }
+        from . import libraries
+
+        actions = libraries.actions(self)
         for writer in self.options["writers"]:
             self.own(actions, writer)
         return actions
-
-    def epics(self, module):
-        def look(args, options):
-            return [(pick(args, options, 0, "pvname"), pick(args, options, 1, "value"))], module.caget
-
-        self.change(module, "caput", "epics.caput", look)
-
-        def many(args, options):
-            names = pick(args, options, 0, "pvlist")
-            return list(zip(names, pick(args, options, 1, "values"))), module.caget
-
-        self.change(module, "caput_many", "epics.caput_many", many)
-
-    def epics_pv(self, module):
-        def look(args, options):
-            pv = args[0]
-            return [(pv.pvname, pick(args, options, 1, "value"))], lambda _channel: pv.get()
-
-        self.change(module.PV, "put", "epics.PV.put", look)
-
-    def epics_ca(self, module):
-        def look(args, options):
-            chid = pick(args, options, 0, "chid")
-            return [(module.name(chid), pick(args, options, 1, "value"))], lambda _channel: module.get(chid)
-
-        self.change(module, "put", "epics.ca.put", look)
-
-    def p4p(self, module):
-        def look(args, options):
-            names = pick(args, options, 1, "name")
-            values = pick(args, options, 2, "values" if "values" in options else "builder")
-            if isinstance(names, (str, bytes)):
-                names, values = [names], [values]
-            get = args[0].get
-            return list(zip(names, values)), lambda channel: get(channel)
-
-        self.change(module.Context, "put", "p4p.client.Context.put", look)
-
-        def rpc(args, options):
-            return [(pick(args, options, 1, "name"), pick(args, options, 2, "value"))], None
-
-        self.change(module.Context, "rpc", "p4p.client.Context.rpc", rpc)
-
-    def caproto_sync(self, module):
-        def look(args, options):
-            pair = (pick(args, options, 0, "pv_name"), pick(args, options, 1, "data"))
-            return [pair], lambda channel: module.read(channel).data
-
-        self.change(module, "write", "caproto.sync.client.write", look)
-        self.change(module, "read_write_read", "caproto.sync.client.read_write_read", look)
-
-    def caproto(self, module):
-        def look(args, options):
-            pv = args[0]
-            return [(pv.name, pick(args, options, 1, "data"))], lambda _channel: pv.read().data
-
-        self.change(module.PV, "write", "caproto.PV.write", look)
-        if hasattr(module, "Batch"):
-
-            def batch(args, options):
-                return [(pick(args, options, 1, "pv").name, pick(args, options, 2, "data"))], None
-
-            self.change(module.Batch, "write", "caproto.Batch.write", batch)
-
-    def pvaccess(self, module):
-        def look(args, options):
-            channel = args[0]
-            value = args[1] if len(args) > 1 else next(iter(options.values()), None)
-            return [(channel.getName(), value)], None
-
-        for name in dir(module.Channel):
-            if name.lower().startswith(("put", "asyncput", "parseput", "qput")):
-                self.change(module.Channel, name, f"pvaccess.Channel.{name}", look)
-
-    def tango(self, module):
-        def look(args, options):
-            name = pick(args, options, 1, "attr_name")
-            name = getattr(name, "name", name)
-            read = args[0].read_attribute
-            pair = (f"{args[0].dev_name()}/{name}", pick(args, options, 2, "value"))
-            return [pair], lambda _channel: read(name).value
-
-        proxy = module.DeviceProxy
-        for name in ("write_attribute", "write_read_attribute", "write_attribute_asynch"):
-            self.change(proxy, name, f"tango.DeviceProxy.{name}", look)
-
-        def several(args, options):
-            device = args[0].dev_name()
-            pairs = pick(args, options, 1, "name_val")
-            return [(f"{device}/{name}", value) for name, value in pairs], None
-
-        for name in ("write_attributes", "write_attributes_asynch"):
-            self.change(proxy, name, f"tango.DeviceProxy.{name}", several)
-
-        def command(args, options):
-            name = pick(args, options, 1, "cmd_name")
-            if str(name).lower() in ("state", "status"):
-                return [], None
-            return [(f"{args[0].dev_name()}/{name}", pick(args, options, 2, "cmd_param"))], None
-
-        for name in ("command_inout", "command_inout_asynch"):
-            self.change(proxy, name, f"tango.DeviceProxy.{name}", command)
-
-        def attribute(args, options):
-            return [(args[0].name(), pick(args, options, 1, "value"))], lambda _channel: args[0].read().value
-
-        self.change(module.AttributeProxy, "write", "tango.AttributeProxy.write", attribute)
 
     def own(self, actions, writer):
         """A name of config.yml: `module.function`, `module.Class.method` or `module.Class.attribute=`."""
@@ -348,21 +247,97 @@ def first_two(args, options):
     return [(given[0] if given else "", given[1] if len(given) > 1 else None)], None
 
 
-def pick(args, options, index, name):
-    return args[index] if len(args) > index else options.get(name)
+class Write:
+    """A value that a call is about to write to a channel."""
+
+    def __init__(self, call, channel, value, reader, any_case):
+        self.call = call
+        self.channel = plain(channel)
+        self.value = value
+        self.wanted = numbers(value)
+        # The channel as the code names it: a reader may know it by no other name.
+        self.read = reader and (lambda: reader(channel))
+        self.any_case = any_case
+        self.step = None
+        self.verify = None
+
+    def current(self):
+        return self.read() if self.read else None
+
+
+def at_once(steps):
+    """Goes through the steps, waiting where they wait."""
+    import time
+
+    answer = None
+    while True:
+        try:
+            wanted = steps.send(answer)
+        except StopIteration as end:
+            return end.value
+        if wanted is None:
+            time.sleep(LOOK_AGAIN_SECONDS)
+            answer = None
+        elif is_current(wanted):
+            try:
+                answer = numbers(wanted())
+            except Exception:
+                answer = None
+        else:
+            answer = wanted()
+
+
+async def with_waiting(steps):
+    """The same in a coroutine."""
+    import asyncio
+
+    answer = None
+    while True:
+        try:
+            wanted = steps.send(answer)
+        except StopIteration as end:
+            return end.value
+        if wanted is None:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            answer = None
+        elif is_current(wanted):
+            try:
+                answer = wanted()
+                answer = numbers(await answer if hasattr(answer, "__await__") else answer)
+            except Exception:
+                answer = None
+        else:
+            answer = wanted()
+            if hasattr(answer, "__await__"):
+                answer = await answer
+
+
+def is_current(wanted):
+    """Whether it reads what a channel has now: what fails then is no fault of the code."""
+    return isinstance(getattr(wanted, "__self__", None), Write)
+
+
+def agree(found, wanted, tolerance):
+    if found is None or wanted is None or len(found) != len(wanted):
+        return False
+    return all(abs(a - b) <= tolerance for a, b in zip(found, wanted))
 
 
 def plain(channel):
-    """The channel without what only says how it is reached: `ca://X.VAL` is X."""
+    """The channel without what only says how it is reached: `ca://X.VAL` is X, and so is `X.VAL{"dbnd": …}`."""
     channel = channel.decode() if isinstance(channel, bytes) else str(channel)
     for prefix in PREFIXES:
         if channel.startswith(prefix):
             channel = channel[len(prefix) :]
-    return channel[:-4] if channel.endswith(".VAL") else channel
+    channel = channel.split("{", 1)[0].rstrip("$")
+    return channel[:-4] if channel.endswith(".VAL") else channel.removesuffix(".")
 
 
-def find(channels, channel):
+def find(channels, channel, any_case=False):
     """The limits of a channel: by its name, else by the longest pattern that fits."""
+    if any_case:
+        channel = channel.lower()
+        channels = {name.lower(): limit for name, limit in channels.items()}
     if channel in channels:
         return channels[channel]
     patterns = [name for name in channels if "*" in name or "?" in name]
@@ -381,6 +356,10 @@ def fits(pattern, text):
 
 def numbers(value):
     """The numbers in a value, or None when it has something else."""
+    for name in ("todict", "toDict"):
+        # The structures of p4p and pvaccess.
+        if callable(getattr(value, name, None)):
+            value = getattr(value, name)()
     if isinstance(value, dict):
         value = value.get("value")
     if hasattr(value, "tolist"):
