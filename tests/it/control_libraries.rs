@@ -33,7 +33,9 @@ fn limits() -> ChannelLimits {
         ("test/magnet/1/Current", bounded(Some(5.0), true)),
     ];
     ChannelLimits::Table {
-        channels: channels.map(|(name, limit)| (name.to_owned(), limit)).into(),
+        channels: channels
+            .map(|(name, limit)| (name.to_owned(), limit))
+            .into(),
         unlisted: false,
         verify: None,
     }

@@ -114,7 +114,7 @@ def caproto_channel(guard, module):
 def caproto_sync(guard, module):
     def look(args, options):
         pair = (pick(args, options, 0, "pv_name"), pick(args, options, 1, "data"))
-        return [pair], lambda channel: module.read(channel).data
+        return [pair], lambda channel: module.read(channel, repeater=options.get("repeater", True)).data
 
     guard.change(module, "write", "caproto.sync.client.write", look)
     guard.change(module, "read_write_read", "caproto.sync.client.read_write_read", look)
