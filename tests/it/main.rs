@@ -37,6 +37,7 @@ mod control_rig;
 mod crash;
 mod docs_examples;
 mod engine;
+mod epics;
 mod executor_conformance;
 mod executor_environment;
 mod executor_files;

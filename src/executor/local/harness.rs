@@ -10,7 +10,7 @@ use crate::id::Digest;
 /// Starts the harness: a package in a file, so that its compiled form is kept between attempts.
 pub(in crate::executor) const BOOTSTRAP: &str = "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_harness as h; h.main(sys.argv[2])";
 
-pub(in crate::executor) const FILES: [(&str, &str); 8] = [
+pub(in crate::executor) const FILES: [(&str, &str); 9] = [
     ("__init__.py", include_str!("harness/__init__.py")),
     ("context.py", crate::python::CONTEXT),
     ("encode.py", include_str!("harness/encode.py")),
