@@ -1,8 +1,12 @@
 //! Locks and groups between processes that work in one data folder, and questions of items, with the real program and
 //! `kill -9`.
 
+use std::fs::File;
 use std::process::Child;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::cli_rig::text;
@@ -154,6 +158,50 @@ fn processes_get_their_turn_in_the_order_in_which_they_came() {
     let order: Vec<&String> = turns.iter().map(|(_, _, run)| run).collect();
     assert_eq!(order, runs.iter().rev().collect::<Vec<_>>());
     one_at_a_time(&turns);
+}
+
+/// Every process looks each half second by itself, and at once when it hears of an append.
+const SEVERAL_LOOKS: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_process_that_is_held_up_keeps_its_turn() {
+    let scene = Scene::new();
+    scene.warm_up();
+    let [first, second, third] = [(); 3].map(|()| scene.create("lock.yml", &["pause=1.5"]));
+    let mut holder = resumed(&scene, &first);
+    wait_until("the first holds it", || {
+        scene.noted(&first, "hold", "start") == 1
+    });
+    let line = || std::fs::read_dir(scene.data().join("line")).map_or(0, Iterator::count);
+    let mut second_driver = resumed(&scene, &second);
+    wait_until("the second lines up", || line() == 1);
+    let stopped = Pid::from_raw(i32::try_from(second_driver.id()).unwrap());
+    wait_until("it is held up between two looks", || {
+        kill(stopped, Signal::SIGSTOP).unwrap();
+        let between = File::create(scene.data().join("slots.lock")).unwrap();
+        let between = between.try_lock().is_ok();
+        if !between {
+            kill(stopped, Signal::SIGCONT).unwrap();
+        }
+        between
+    });
+    let mut third_driver = resumed(&scene, &third);
+    wait_until("the third lines up", || line() == 2);
+    assert_eq!(holder.wait().unwrap().code(), Some(0));
+    // Free, and only the third could take it: it must not.
+    std::thread::sleep(SEVERAL_LOOKS);
+    let begun = scene.noted(&third, "hold", "start");
+    kill(stopped, Signal::SIGCONT).unwrap();
+    assert_eq!(begun, 0, "the second came before");
+    for driver in [&mut second_driver, &mut third_driver] {
+        assert_eq!(driver.wait().unwrap().code(), Some(0));
+    }
+    let turns = turns(&scene, "hold");
+    let order: Vec<&String> = turns.iter().map(|(_, _, run)| run).collect();
+    assert_eq!(order, [&first, &second, &third]);
+    one_at_a_time(&turns);
+    scene.verify();
+    scene.nobody_panicked();
 }
 
 #[test]
