@@ -113,7 +113,10 @@ impl Place {
     #[must_use]
     pub fn executor(&self, config: &Config) -> Routed {
         Routed::new(
-            Arc::new(self.local_executor()),
+            Arc::new(
+                self.local_executor()
+                    .warm(config.execution.local.warm.clone()),
+            ),
             Arc::new(self.container_executor(config)),
         )
     }

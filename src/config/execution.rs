@@ -6,9 +6,10 @@ use indexmap::IndexMap;
 
 use super::container::Container;
 use super::protection::{self, Gateway, Isolation, Writable};
-use super::{Config, container, place, select};
+use super::{Config, container, place, select, warm};
 use crate::approval::ModePolicy;
 use crate::code;
+use crate::executor::local::WarmOptions;
 use crate::plan::{Execution as Method, Mode, Network, SelectRule};
 use crate::workflow::quantity;
 use crate::workflow::yaml::{self, Keys, Kind, Node, Report};
@@ -106,6 +107,8 @@ pub struct Local {
     pub execution_timeout: Duration,
     /// `isolation`, `hide`: how far code is kept apart.
     pub isolation: Isolation,
+    /// `warm`: interpreters that have imported the libraries already.
+    pub warm: WarmOptions,
 }
 
 impl Default for Local {
@@ -114,6 +117,7 @@ impl Default for Local {
             python_env_path: None,
             execution_timeout: TIMEOUT_DEFAULT,
             isolation: Isolation::default(),
+            warm: WarmOptions::default(),
         }
     }
 }
@@ -161,7 +165,13 @@ const EPICS: Keys = Keys {
 
 const LOCAL: Keys = Keys {
     what: "`local`",
-    now: &["python_env_path", "execution_timeout", "isolation", "hide"],
+    now: &[
+        "python_env_path",
+        "execution_timeout",
+        "isolation",
+        "hide",
+        "warm",
+    ],
     later: &[],
 };
 
@@ -299,6 +309,9 @@ fn read_local(report: &mut Report<'_>, node: &Node, local: &mut Local) {
         .filter(|path| !path.is_empty())
         .map(str::to_owned);
     protection::isolation(report, fields, &mut local.isolation);
+    if let Some(node) = fields.get("warm") {
+        local.warm = warm::read(report, node);
+    }
     let timeout = fields.get("execution_timeout");
     if let Some(timeout) = timeout.and_then(|node| seconds(report, node)) {
         local.execution_timeout = timeout;

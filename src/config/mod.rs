@@ -17,6 +17,7 @@ mod people;
 mod place;
 mod protection;
 mod select;
+mod warm;
 
 pub use container::Container;
 pub use control::WriteLimits;

@@ -61,6 +61,7 @@ fn empty(status: OutcomeStatus) -> Outcome {
         usage: Usage::default(),
         python: "3.0.0".to_owned(),
         isolation: Isolation::default(),
+        start: None,
     }
 }
 

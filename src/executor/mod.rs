@@ -27,7 +27,7 @@ pub use routed::Routed;
 
 use crate::failure::Failure;
 pub use crate::python::outcome::{
-    Isolation, Layer, Outcome, OutcomeStatus, OutputFile, StreamFile, Usage,
+    Isolation, Layer, Outcome, OutcomeStatus, OutputFile, Start, StreamFile, Usage,
 };
 use crate::redact::Redactor;
 use crate::time::BoxFuture;

@@ -32,6 +32,22 @@ pub struct Outcome {
     /// What kept the code apart from the rest of the machine.
     #[serde(default)]
     pub isolation: Isolation,
+    /// How the interpreter came to be; absent where there is one way only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+}
+
+/// How the interpreter of an attempt came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// It was forked from one that had imported the libraries already.
+    Warm,
+    /// It was started anew.
+    Fresh {
+        /// Why, although there are warm ones.
+        reason: String,
+    },
 }
 
 /// What kept the code of an attempt apart from the rest of the machine.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stepwell::approval::{CodeApproval, GlobalMode};
 use stepwell::config::{Config, load};
+use stepwell::executor::local::WarmOptions;
 use stepwell::plan::Mode;
 use stepwell::python::analysis::{Capability, Pack, Setting, Severity, Target};
 use stepwell::transport::{Channel, MailTls};
@@ -478,4 +479,29 @@ fn limits_of_channels_are_read_from_here_and_from_a_file_and_fail_closed() {
             "{table:?}"
         );
     }
+}
+
+#[test]
+fn warm_interpreters_are_switched_counted_and_bounded() {
+    let warm = |text: &str| {
+        let text = format!("execution: {{local: {{warm: {text}}}}}");
+        good(&text).execution.local.warm
+    };
+    assert!(warm("true").enabled);
+    assert!(!warm("false").enabled);
+    let all = warm("{from: 1, wait: 2s, parents: 3, forks: 4, memory: 5MiB, idle: 6m}");
+    let expected = WarmOptions {
+        enabled: true,
+        from: 1,
+        patience: Duration::from_secs(2),
+        parents_max: 3,
+        forks_max: 4,
+        memory_max: 5 << 20,
+        idle: Duration::from_secs(360),
+    };
+    assert_eq!(all, expected);
+    assert_eq!(
+        faults("execution: {local: {warm: {parents: 0, whenever: 1}}}").len(),
+        2
+    );
 }

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use stepwell::executor::jupyter::{JupyterExecutor, Shared};
 use stepwell::executor::local::LocalExecutor;
 use stepwell::executor::{
-    Environment, EnvironmentSpec, Executor, Job, Limits, Outcome, OutcomeStatus,
+    Environment, EnvironmentSpec, Executor, Job, Limits, Outcome, OutcomeStatus, Start,
 };
 use stepwell::plan::Mode;
 
-use crate::executor_rig::{Rig, appears, failure_of, options};
+use crate::executor_rig::{Rig, appears, at_once, failure_of, options};
 use crate::jupyter_rig::{self, Program};
 
 /// An executor of whatever sort, and jobs for it.
@@ -29,15 +29,27 @@ struct Bench {
 impl Bench {
     /// On this machine, with the Python that the kernels have.
     async fn local() -> Self {
+        Self::on_this_machine("local", |executor| executor).await
+    }
+
+    /// On this machine, forked from interpreters that have imported the libraries.
+    async fn warm() -> Self {
+        Self::on_this_machine("warm", |executor| executor.warm(at_once())).await
+    }
+
+    async fn on_this_machine(
+        name: &'static str,
+        made: impl Fn(LocalExecutor) -> LocalExecutor,
+    ) -> Self {
         let rig = Rig::new().await;
-        let executor = Arc::new(LocalExecutor::new(options(rig.data.path())));
+        let executor = Arc::new(made(LocalExecutor::new(options(rig.data.path()))));
         let spec = EnvironmentSpec {
             python: std::env::var_os("STEPWELL_TEST_PYTHON").map(PathBuf::from),
             ..EnvironmentSpec::default()
         };
         let environment = executor.prepare(&spec, &|_| {}).await.unwrap();
         Self {
-            name: "local",
+            name,
             rig,
             executor,
             environment,
@@ -78,7 +90,7 @@ impl Bench {
 
     /// Every sort that is there.
     async fn all() -> Vec<Self> {
-        let mut benches = vec![Self::local().await];
+        let mut benches = vec![Self::local().await, Self::warm().await];
         benches.extend(Self::container(Program::Server, false).await);
         benches.extend(Self::container(Program::Server, true).await);
         benches.extend(Self::container(Program::Gateway, false).await);
@@ -100,10 +112,16 @@ impl Bench {
     }
 
     async fn run(&self, job: Job) -> Outcome {
-        self.executor
+        let warm = self.name == "warm" && job.secrets.is_empty();
+        let outcome = self
+            .executor
             .execute(job)
             .await
-            .unwrap_or_else(|failure| panic!("{}: {failure:#?}", self.name))
+            .unwrap_or_else(|failure| panic!("{}: {failure:#?}", self.name));
+        if warm {
+            assert_eq!(outcome.start, Some(Start::Warm));
+        }
+        outcome
     }
 }
 

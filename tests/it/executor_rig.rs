@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stepwell::executor::local::{LocalExecutor, Options};
+use stepwell::executor::local::{LocalExecutor, Options, WarmOptions};
 use stepwell::executor::{
     Environment, EnvironmentSpec, Executor as _, Job, JobSecrets, Limits, NanPolicy, Outcome,
     OutcomeStatus, Protection,
@@ -38,10 +38,34 @@ pub(crate) fn options(data: &Path) -> Options {
     }
 }
 
+/// Whether everything is to run in warm interpreters: `STEPWELL_TEST_WARM`.
+pub(crate) fn is_warm() -> bool {
+    std::env::var_os("STEPWELL_TEST_WARM").is_some()
+}
+
+/// Parents with the first step of their kind, and patience until they are there.
+pub(crate) fn at_once() -> WarmOptions {
+    WarmOptions {
+        from: 1,
+        patience: Duration::from_secs(60),
+        ..WarmOptions::default()
+    }
+}
+
+/// An executor as the tests are to have it.
+pub(crate) fn executor(data: &Path) -> LocalExecutor {
+    let executor = LocalExecutor::new(options(data));
+    if is_warm() {
+        executor.warm(at_once())
+    } else {
+        executor
+    }
+}
+
 impl Rig {
     pub(crate) async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let executor = LocalExecutor::new(options(data.path()));
+        let executor = executor(data.path());
         let environment = executor
             .prepare(&EnvironmentSpec::default(), &|_| {})
             .await
@@ -58,7 +82,7 @@ impl Rig {
     pub(crate) fn shared() -> Self {
         Self {
             data: tempfile::tempdir().unwrap(),
-            executor: LocalExecutor::new(options(&Self::shared_data())),
+            executor: executor(&Self::shared_data()),
             environment: Environment {
                 digest: Digest::of(b""),
                 interpreter: PathBuf::new(),

@@ -48,6 +48,7 @@ mod executor_processes;
 mod executor_results;
 mod executor_rig;
 mod executor_science;
+mod executor_warm;
 mod expression_oracle;
 mod flow;
 mod generator_engine;

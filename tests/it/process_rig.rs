@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::cli_rig::{Place, text};
+use crate::executor_rig;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,10 +52,15 @@ impl Scene {
             place.write(name, &fs::read_to_string(&path).unwrap());
         }
         // The ledger lies outside of every attempt.
-        place.write(
-            "config.yml",
-            "engine: {steps_at_once: 4}\nexecution: {modes: {read_only: {writable: [.]}}}\n",
+        let warm = if executor_rig::is_warm() {
+            "{from: 1, wait: 60s}"
+        } else {
+            "false"
+        };
+        let config = format!(
+            "engine: {{steps_at_once: 4}}\nexecution:\n  modes: {{read_only: {{writable: [.]}}}}\n  local: {{warm: {warm}}}\n"
         );
+        place.write("config.yml", &config);
         Self { place }
     }
 

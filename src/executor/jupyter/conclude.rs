@@ -91,6 +91,7 @@ pub(super) fn conclude(
         usage: end.usage,
         python: end.begun.unwrap_or_default(),
         isolation: isolation(),
+        start: None,
     }
 }
 
@@ -149,6 +150,7 @@ pub(super) fn stopped(stop: Stop, job: Option<&Job>, note: Option<&str>) -> Outc
         usage: Usage::default(),
         python: String::new(),
         isolation: Isolation::default(),
+        start: None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
@@ -12,6 +13,7 @@ use tokio::sync::OnceCell;
 use super::folder::{Folder, Order, create, read_at_most};
 use super::sandbox::{self, Offered};
 use super::surroundings::{self, Places};
+use super::warm::{Kind, Pool, WarmOptions, World};
 use super::{clean, harness, recover};
 use crate::code;
 use crate::executor::environment::Environments;
@@ -43,6 +45,7 @@ pub struct LocalExecutor {
     options: Options,
     environments: Environments,
     offered: OnceCell<Offered>,
+    warm: Option<Arc<Pool>>,
 }
 
 impl LocalExecutor {
@@ -54,24 +57,38 @@ impl LocalExecutor {
             options,
             environments,
             offered: OnceCell::new(),
+            warm: None,
         }
+    }
+
+    /// The same with warm interpreters.
+    #[must_use]
+    pub fn warm(mut self, options: WarmOptions) -> Self {
+        let world = World {
+            program: self.options.stepwell_binary.clone(),
+            data: self.options.data.clone(),
+            inherited: self.options.inherited.clone(),
+        };
+        self.warm = options.enabled.then(|| Pool::new(options, world));
+        self
     }
 
     async fn run(&self, job: Job) -> Result<Outcome, Failure> {
         let folder = Folder::new(job.folder.clone());
         let secrets = job.secrets.clone();
         let offered = self.offered().await.clone();
+        let kind = self.warm.is_some().then(|| Kind::of(&job));
         self.write(&folder, job, offered)
             .map_err(|error| folder_failure(&folder, &error))?;
         let status = self
-            .supervise(&folder, &secrets)
+            .see_through(&folder, &secrets, kind)
             .await
             .map_err(|error| spawn_failure(&error))?;
         let outcome = folder
             .outcome()
             .map_err(|error| folder_failure(&folder, &error))?;
         let Some(outcome) = outcome else {
-            return Err(lost(&folder, status).await);
+            return Err(lost(&folder, &status).await);
         };
         match outcome.status {
             OutcomeStatus::Failed(failure) if failure.code == code::SPAWN_FAILED.as_str() => {
@@ -142,12 +159,39 @@ impl LocalExecutor {
         })
     }
 
+    /// Has the attempt run, warm or fresh, to the end of its supervisor; how that ended.
+    async fn see_through(
+        &self,
+        folder: &Folder,
+        secrets: &JobSecrets,
+        kind: Option<Result<Kind, String>>,
+    ) -> io::Result<String> {
+        let warm = match (&self.warm, kind) {
+            (Some(pool), Some(Ok(kind))) => Some(pool.run(&kind, folder).await),
+            (_, Some(Err(unfit))) => Some(Err(unfit)),
+            (None, Some(Ok(_))) | (_, None) => None,
+        };
+        let reason = match warm {
+            Some(Ok(())) => return Ok("forked from a warm interpreter".to_owned()),
+            Some(Err(reason)) => Some(reason),
+            None => None,
+        };
+        let status = self.supervise(folder, secrets, reason).await?;
+        Ok(status.to_string())
+    }
+
     /// Starts the supervisor and waits for its end. Dropped, it leaves the supervisor at work.
-    async fn supervise(&self, folder: &Folder, secrets: &JobSecrets) -> io::Result<ExitStatus> {
+    async fn supervise(
+        &self,
+        folder: &Folder,
+        secrets: &JobSecrets,
+        reason: Option<String>,
+    ) -> io::Result<ExitStatus> {
         let log = create(&folder.internal("supervisor.log"))?;
         let mut child = tokio::process::Command::new(&self.options.stepwell_binary)
             .arg("__supervise")
             .arg(folder.root())
+            .args(reason.iter().flat_map(|reason| ["fresh", reason]))
             .env_clear()
             .envs(surroundings::passed(&self.options.inherited))
             .env("STEPWELL_MARK", folder.mark())
@@ -265,7 +309,7 @@ fn spawn_failure(error: &io::Error) -> Failure {
 }
 
 /// The supervisor ended without an outcome: killed, or unable to write it. What is left of the attempt is ended.
-async fn lost(folder: &Folder, status: ExitStatus) -> Failure {
+async fn lost(folder: &Folder, status: &str) -> Failure {
     let said = read_at_most(&folder.internal("supervisor.log"), SAID_BYTES_MAX).unwrap_or_default();
     let said = String::from_utf8_lossy(&said);
     let code = if said.contains("os error 28") {

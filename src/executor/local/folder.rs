@@ -80,10 +80,13 @@ impl Folder {
         self.root.join(INNER).join(name)
     }
 
+    /// Length of [`Folder::mark`].
+    pub(in crate::executor) const MARK_LEN: usize = 32;
+
     /// The word that marks every process of this attempt, in its environment.
     pub(in crate::executor) fn mark(&self) -> String {
         let digest = Digest::of(self.root.as_os_str().as_encoded_bytes());
-        digest.hex().chars().take(32).collect()
+        digest.hex().chars().take(Self::MARK_LEN).collect()
     }
 
     /// Makes the folder for temporary files. In the system's folder somebody else may have taken the name: then

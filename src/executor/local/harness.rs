@@ -7,10 +7,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::id::Digest;
 
+/// How every interpreter is started.
+pub(super) const FLAGS: [&str; 3] = ["-s", "-X", "faulthandler"];
+
 /// Starts the harness: a package in a file, so that its compiled form is kept between attempts.
 pub(in crate::executor) const BOOTSTRAP: &str = "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_harness as h; h.main(sys.argv[2])";
 
-pub(in crate::executor) const FILES: [(&str, &str); 9] = [
+/// Starts a parent of warm interpreters.
+pub(super) const WARM_BOOTSTRAP: &str = "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_harness.warm as w; w.parent(sys.argv[2:])";
+
+pub(in crate::executor) const FILES: [(&str, &str); 10] = [
     ("__init__.py", include_str!("harness/__init__.py")),
     ("context.py", crate::python::CONTEXT),
     ("encode.py", include_str!("harness/encode.py")),
@@ -20,6 +26,7 @@ pub(in crate::executor) const FILES: [(&str, &str); 9] = [
     ("libraries.py", include_str!("harness/libraries.py")),
     ("modules.py", include_str!("harness/modules.py")),
     ("spawned.py", include_str!("harness/spawned.py")),
+    ("warm.py", include_str!("harness/warm.py")),
 ];
 
 /// Installs the harness below `tools`, and returns the folder to be put on the import path.

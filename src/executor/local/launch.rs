@@ -51,7 +51,9 @@ fn prepare(folder: &Folder, supervisor: Option<Pid>) -> io::Result<Command> {
     // The supervisor blocks the signals that it reads as a file; the interpreter wants them delivered.
     SigSet::all().thread_unblock()?;
     let order = folder.order()?;
-    limit(&order.job.limits)?;
+    for (resource, wanted) in bounds(&order.job.limits) {
+        lower(resource, wanted)?;
+    }
     let entered = sandbox::enter(folder, &order)?;
     // Standard input is the supervisor's ear until the interpreter begins.
     write(io::stdin(), &serde_json::to_vec(&entered)?)?;
@@ -60,7 +62,8 @@ fn prepare(folder: &Folder, supervisor: Option<Pid>) -> io::Result<Command> {
     }
     let mut command = Command::new(&order.job.environment.interpreter);
     command
-        .args(["-s", "-X", "faulthandler", "-c", harness::BOOTSTRAP])
+        .args(harness::FLAGS)
+        .args(["-c", harness::BOOTSTRAP])
         .arg(&order.tools)
         .arg(folder.root())
         .stdin(Stdio::null())
@@ -68,21 +71,22 @@ fn prepare(folder: &Folder, supervisor: Option<Pid>) -> io::Result<Command> {
     Ok(command)
 }
 
-fn limit(limits: &Limits) -> io::Result<()> {
-    lower(Resource::RLIMIT_CORE, 0)?;
-    lower(Resource::RLIMIT_NOFILE, limits.open_files_max)?;
-    lower(Resource::RLIMIT_FSIZE, limits.artifact_bytes_max)?;
+/// What the system keeps for each process of its own.
+pub(super) fn bounds(limits: &Limits) -> Vec<(Resource, u64)> {
+    let mut bounds = vec![
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_NOFILE, limits.open_files_max),
+        (Resource::RLIMIT_FSIZE, limits.artifact_bytes_max),
+    ];
     if let Some(bytes) = limits.memory_bytes {
-        lower(Resource::RLIMIT_AS, bytes)?;
+        bounds.push((Resource::RLIMIT_AS, bytes));
     }
     if let Some(time) = limits.cpu_time {
         // The last resort: the supervisor adds up all processes and looks earlier.
-        lower(
-            Resource::RLIMIT_CPU,
-            time.as_secs().saturating_add(CPU_MORE_SECONDS),
-        )?;
+        let seconds = time.as_secs().saturating_add(CPU_MORE_SECONDS);
+        bounds.push((Resource::RLIMIT_CPU, seconds));
     }
-    Ok(())
+    bounds
 }
 
 /// Sets both limits; never above what this process may have.

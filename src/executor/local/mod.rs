@@ -20,6 +20,7 @@ mod stream;
 mod supervise;
 mod surroundings;
 mod tree;
+mod warm;
 mod watch;
 
 use std::ffi::OsStr;
@@ -30,6 +31,7 @@ pub use executor::{LocalExecutor, Options};
 pub use launch::launch;
 pub use sandbox::probe;
 pub use supervise::supervise;
+pub use warm::WarmOptions;
 
 /// Whether this program has asked what it was started for.
 static ASKED: AtomicBool = AtomicBool::new(false);

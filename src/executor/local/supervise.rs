@@ -19,6 +19,7 @@ use super::descriptors::close_inherited;
 use super::folder::{Folder, Order, read_at_most};
 use super::held_back::held_back;
 use super::sandbox::Entered;
+use super::warm::Origin;
 use super::watch::{Ended, Watch};
 use crate::code;
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
@@ -37,13 +38,17 @@ const MASKS_FACTOR: u64 = 4;
 /// Longest version of Python or error of the launcher, in bytes.
 const WORD_BYTES_MAX: u64 = 4_000;
 
-/// `__supervise FOLDER`: runs the attempt of the folder to its end and writes `outcome.json`.
+/// `__supervise FOLDER`: runs the attempt of the folder to its end and writes `outcome.json`. What follows says how the
+/// interpreter comes to be: see [`Origin`].
 #[must_use]
 pub fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(folder) = args.next() else {
         return ExitCode::from(2);
     };
-    match run(&Folder::new(folder)) {
+    let Some(origin) = Origin::read(args) else {
+        return ExitCode::from(2);
+    };
+    match run(&Folder::new(folder), origin) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error is a file of the attempt; when that can't be written, the exit status is left.
@@ -53,17 +58,18 @@ pub fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(folder: &Folder) -> io::Result<()> {
+fn run(folder: &Folder, origin: Origin) -> io::Result<()> {
     close_inherited();
     // Fails only for the leader of a group, which is what it is for.
     let _already_leader = setsid();
     umask(FileMode::from_bits_truncate(0o077));
     prctl::set_child_subreaper(true)?;
     let _lock = folder.lock()?;
-    if folder.has("abandoned") || folder.has("started") {
+    if folder.has("abandoned") || folder.has("started") || origin.is_overtaken(folder) {
         // Somebody has already told the engine what became of this attempt: it must not begin any more.
         return Ok(());
     }
+    origin.say_taken();
     let order = folder.order()?;
     let secrets = read_secrets(&order)?;
     let redactor = Redactor::new(&secrets.values).map_err(io::Error::other)?;
@@ -75,7 +81,7 @@ fn run(folder: &Folder) -> io::Result<()> {
     folder.put("started", order.job.mode == Mode::WriteAccess)?;
     let started = Instant::now();
     let own = folder.inner_identity()?;
-    let outcome = match Watch::start(folder, &order, (&secrets, &redactor), control) {
+    let outcome = match Watch::start(folder, &order, (&secrets, &redactor), (control, origin)) {
         Ok(watch) => {
             let ended = watch.finish()?;
             if folder.inner_identity().ok() == Some(own) {
@@ -120,6 +126,7 @@ fn tampered(folder: &Folder, redactor: &Redactor, ended: Ended, elapsed: Duratio
         isolation: Isolation {
             layers: ended.entered.layers,
         },
+        start: ended.start,
         ..failed(failure)
     }
 }
@@ -201,6 +208,7 @@ fn conclude(
         isolation: Isolation {
             layers: ended.entered.layers,
         },
+        start: ended.start,
     }
 }
 
@@ -327,5 +335,6 @@ fn empty(status: OutcomeStatus) -> Outcome {
         usage: Usage::default(),
         python: String::new(),
         isolation: Isolation::default(),
+        start: None,
     }
 }

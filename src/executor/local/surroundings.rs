@@ -22,6 +22,14 @@ const PASSED_PREFIXES: [&str; 7] = [
     "VECLIB_",
 ];
 
+/// How many threads libraries of linear algebra start when they are imported.
+const ONE_THREAD: [&str; 4] = [
+    "OPENBLAS_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+];
+
 /// What marks every process of an attempt.
 const MARK: &str = "STEPWELL_MARK";
 /// The folder of the attempt.
@@ -57,22 +65,10 @@ pub(super) fn of(
     places: &Places<'_>,
 ) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let mut env = passed(inherited);
-    env.entry("LANG".to_owned())
-        .or_insert_with(|| "C.UTF-8".to_owned());
-    let temporary = text(places.temporary);
+    let mut env = basis(inherited, places);
     let mut set = |name: &str, value: String| {
         env.insert(name.to_owned(), value);
     };
-    set("HOME", temporary.clone());
-    set("TMPDIR", temporary);
-    set("MPLBACKEND", "Agg".to_owned());
-    set("MPLCONFIGDIR", text(places.matplotlib));
-    // Text is UTF-8 whatever the machine's locale says, and each line is in the log when it was printed.
-    set("PYTHONUTF8", "1".to_owned());
-    set("PYTHONUNBUFFERED", "1".to_owned());
-    // The order of sets is part of what a run repeats.
-    set("PYTHONHASHSEED", "0".to_owned());
     set("STEPWELL_RUN_ID", job.run.to_string());
     set("STEPWELL_STEP", job.step.to_string());
     set("STEPWELL_MODE", job.mode.to_string());
@@ -87,6 +83,45 @@ pub(super) fn of(
     set(MARK, folder.mark());
     set(FOLDER, text(folder.root()));
     env.into_iter().collect()
+}
+
+/// What the environment of every interpreter begins with.
+fn basis(inherited: &BTreeMap<String, String>, places: &Places<'_>) -> BTreeMap<String, String> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut env = passed(inherited);
+    env.entry("LANG".to_owned())
+        .or_insert_with(|| "C.UTF-8".to_owned());
+    let mut set = |name: &str, value: String| {
+        env.insert(name.to_owned(), value);
+    };
+    set("HOME", text(places.temporary));
+    set("TMPDIR", text(places.temporary));
+    set("MPLBACKEND", "Agg".to_owned());
+    set("MPLCONFIGDIR", text(places.matplotlib));
+    // Text is UTF-8 whatever the machine's locale says, and each line is in the log when it was printed.
+    set("PYTHONUTF8", "1".to_owned());
+    set("PYTHONUNBUFFERED", "1".to_owned());
+    // The order of sets is part of what a run repeats.
+    set("PYTHONHASHSEED", "0".to_owned());
+    env
+}
+
+/// The environment of an interpreter that others are forked from: what libraries read when they are imported, one
+/// thread for each of them, and room for the mark of the attempt.
+pub(super) fn of_parent(
+    inherited: &BTreeMap<String, String>,
+    matplotlib: &Path,
+) -> BTreeMap<String, String> {
+    let places = Places {
+        temporary: matplotlib,
+        matplotlib,
+    };
+    let mut env = basis(inherited, &places);
+    for name in ONE_THREAD {
+        env.insert(name.to_owned(), "1".to_owned());
+    }
+    env.insert(MARK.to_owned(), "0".repeat(Folder::MARK_LEN));
+    env
 }
 
 /// Variables that hold secrets, which go before those of [`of`]; what marks the attempt stays ours.

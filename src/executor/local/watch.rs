@@ -1,7 +1,7 @@
 //! The supervisor's loop: one thread, one poll over the clock, the signals, the door and both streams.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, PipeWriter, Read};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -21,8 +21,9 @@ use super::sandbox::Entered;
 use super::stream::Stream;
 use super::surroundings;
 use super::tree;
+use super::warm::{Origin, Streams};
 use crate::executor::verdict::{Exit, Limit, Stop};
-use crate::executor::{JobSecrets, StreamFile};
+use crate::executor::{JobSecrets, Start, StreamFile};
 use crate::redact::Redactor;
 
 /// From the interrupt to the request to end: time for `finally:` blocks and for collecting figures.
@@ -47,6 +48,7 @@ pub(super) struct Ended {
     pub stderr: StreamFile,
     pub stream_fault: Option<io::Error>,
     pub entered: Entered,
+    pub start: Option<Start>,
 }
 
 /// How far stopping has gone.
@@ -60,7 +62,6 @@ enum Stage {
 
 /// A running attempt.
 pub(super) struct Watch {
-    main: Pid,
     exit: Option<Exit>,
     stop: Option<Stop>,
     stage: Stage,
@@ -72,8 +73,15 @@ pub(super) struct Watch {
     stdout: Stream,
     stderr: Stream,
     notes: Vec<String>,
-    entered: Entered,
+    begun: Begun,
     meter: Option<Meter>,
+}
+
+/// The process that runs the code, or is about to.
+struct Begun {
+    main: Pid,
+    entered: Entered,
+    start: Option<Start>,
 }
 
 impl Watch {
@@ -81,7 +89,7 @@ impl Watch {
         folder: &Folder,
         order: &Order,
         (secrets, redactor): (&JobSecrets, &Redactor),
-        control: File,
+        (control, origin): (File, Origin),
     ) -> io::Result<Self> {
         let mut signals = SigSet::empty();
         for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {
@@ -96,26 +104,10 @@ impl Watch {
         let (out_max, err_max) = (limits.stdout_bytes_max, limits.stderr_bytes_max);
         let stdout = Stream::new(folder, "stdout.log", out_reader, (out_max, redactor))?;
         let stderr = Stream::new(folder, "stderr.log", err_reader, (err_max, redactor))?;
-        let secret = surroundings::secret(&secrets.env);
-        let (ear, said) = io::pipe()?;
-        // The very program that runs here, even when its file was replaced by an upgrade since.
-        let child = Command::new("/proc/self/exe")
-            .arg0("stepwell")
-            .arg("__launch")
-            .arg(folder.root())
-            .arg(Pid::this().to_string())
-            .env_clear()
-            .envs(order.env.iter().map(|(name, value)| (name, value)))
-            .envs(secret)
-            .stdin(Stdio::from(said))
-            .stdout(out_writer)
-            .stderr(err_writer)
-            .spawn()?;
-        let main = i32::try_from(child.id()).map_err(io::Error::other)?;
-        let entered = entered(ear);
+        let writers = (out_writer, err_writer);
+        let begun = begin(folder, order, (secrets, origin), writers)?;
         let folders = vec![folder.root().to_owned(), order.temporary.clone()];
         Ok(Self {
-            main: Pid::from_raw(main),
             exit: None,
             stop: None,
             stage: Stage::Running,
@@ -127,7 +119,7 @@ impl Watch {
             stdout,
             stderr,
             notes: Vec::new(),
-            entered,
+            begun,
             meter: Meter::new(limits, folders),
         })
     }
@@ -161,7 +153,8 @@ impl Watch {
             stdout,
             stderr,
             stream_fault: out_fault.or(err_fault),
-            entered: self.entered,
+            entered: self.begun.entered,
+            start: self.begun.start,
         })
     }
 
@@ -219,10 +212,10 @@ impl Watch {
     fn reap(&mut self) -> io::Result<()> {
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, status)) if pid == self.main => {
+                Ok(WaitStatus::Exited(pid, status)) if pid == self.begun.main => {
                     self.exit = Some(Exit::Status(status));
                 }
-                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.main => {
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.begun.main => {
                     self.exit = Some(Exit::Signal(signal as i32));
                 }
                 Ok(WaitStatus::StillAlive) => return Ok(()),
@@ -243,7 +236,7 @@ impl Watch {
         (self.stage, self.due) = match self.stage {
             Stage::Running => {
                 // The interpreter alone: it is for the code to end its own helpers.
-                tree::signal_all(&[self.main], Signal::SIGINT);
+                tree::signal_all(&[self.begun.main], Signal::SIGINT);
                 (Stage::Interrupted, Some(now + INTERRUPT_GRACE))
             }
             Stage::Interrupted => {
@@ -285,6 +278,67 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// Lets a process that was forked from a warm interpreter begin; or starts a fresh one, when there is none or it can't.
+fn begin(
+    folder: &Folder,
+    order: &Order,
+    (secrets, origin): (&JobSecrets, Origin),
+    (stdout, stderr): (PipeWriter, PipeWriter),
+) -> io::Result<Begun> {
+    let reason = match origin {
+        Origin::Fresh(reason) => reason,
+        Origin::Warm(twin) => {
+            let main = twin.pid();
+            match twin.begin(folder, order, &Streams::new(&stdout, &stderr)) {
+                Ok(entered) => {
+                    return Ok(Begun {
+                        main,
+                        entered,
+                        start: Some(Start::Warm),
+                    });
+                }
+                Err(reason) => {
+                    // It has run nothing yet, and won't.
+                    let _gone = kill(main, Signal::SIGKILL);
+                    let _gone = waitpid(main, None);
+                    Some(reason)
+                }
+            }
+        }
+    };
+    let (main, entered) = fresh(folder, order, secrets, (stdout, stderr))?;
+    Ok(Begun {
+        main,
+        entered,
+        start: reason.map(|reason| Start::Fresh { reason }),
+    })
+}
+
+/// A new interpreter.
+fn fresh(
+    folder: &Folder,
+    order: &Order,
+    secrets: &JobSecrets,
+    (stdout, stderr): (PipeWriter, PipeWriter),
+) -> io::Result<(Pid, Entered)> {
+    let (ear, said) = io::pipe()?;
+    // The very program that runs here, even when its file was replaced by an upgrade since.
+    let child = Command::new("/proc/self/exe")
+        .arg0("stepwell")
+        .arg("__launch")
+        .arg(folder.root())
+        .arg(Pid::this().to_string())
+        .env_clear()
+        .envs(order.env.iter().map(|(name, value)| (name, value)))
+        .envs(surroundings::secret(&secrets.env))
+        .stdin(Stdio::from(said))
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()?;
+    let main = i32::try_from(child.id()).map_err(io::Error::other)?;
+    Ok((Pid::from_raw(main), entered(ear)))
 }
 
 /// What the process says of its walls, until it becomes the interpreter. One that died has said nothing.

@@ -247,6 +247,11 @@ class Hooks:
         }
         self.actions.update(guard.Guard(attempt.options["guard"], attempt.internal).actions())
 
+    def catch_up(self):
+        """Changes what is loaded already: a warm interpreter was forked with it."""
+        for name in [name for name in self.actions if name in sys.modules]:
+            self.actions.pop(name)(sys.modules[name])
+
     def find_spec(self, name, path=None, target=None):
         action = self.actions.pop(name, None)
         if action is None:
@@ -366,6 +371,11 @@ def _flush():
 
 
 def main(folder):
+    sys.exit(run(folder))
+
+
+def run(folder):
+    """Runs the attempt; returns the status for the end of the interpreter."""
     attempt = Attempt(folder)
     with open(os.path.join(attempt.internal, "begun"), "w") as file:
         file.write(".".join(map(str, sys.version_info[:3])))
@@ -378,7 +388,9 @@ def main(folder):
     source = None if attempt.options["copies"] else attempt.options["source_folder"]
     sys.path.extend(entry for entry in (source, folder, ours) if entry)
     attempt.find_modules()
-    sys.meta_path.insert(0, Hooks(attempt))
+    hooks = Hooks(attempt)
+    sys.meta_path.insert(0, hooks)
+    hooks.catch_up()
     module = attempt.main_module()
     sys.modules["__main__"] = module
     end = _run(attempt, module)
@@ -391,4 +403,4 @@ def main(folder):
     refused = attempt.collect_results(module, succeeded)
     _flush()
     attempt.report(end, refused)
-    sys.exit(0 if succeeded and refused is None else 1)
+    return 0 if succeeded and refused is None else 1

@@ -5,6 +5,7 @@
 
 mod calls;
 mod files;
+mod other;
 mod probe;
 mod report;
 mod space;
@@ -16,6 +17,7 @@ use nix::sys::prctl;
 pub use probe::probe;
 
 pub(super) use files::real;
+pub(super) use other::Walls;
 pub(super) use probe::Offered;
 pub(super) use report::Entered;
 

@@ -1,0 +1,320 @@
+"""The parent of warm interpreters. It imports what steps of one kind import, computes nothing, and forks two processes
+for each of them: the first becomes the supervisor (our program), the second is its child, goes behind the walls that
+the supervisor has prepared, and runs the code. No code of a step ever runs in the parent.
+
+`parent(names)` is started by the engine with a socket as its standard output. docs/adr/016-warm-interpreters.md has
+what is forked with it, what is not, and why.
+"""
+
+import _signal
+import _socket
+import ctypes
+import gc
+import json
+import os
+import resource
+import struct
+import sys
+
+import stepwell_harness
+
+ORDER_BYTES_MAX = 256 * 1024
+SYSTEM = ctypes.CDLL(None, use_errno=True)
+SYSTEM.syscall.restype = ctypes.c_long
+MARK = b"STEPWELL_MARK="
+# What most steps import, or the harness for them: small, and without threads.
+USUAL = ("collections", "dataclasses", "datetime", "functools", "importlib.util", "math", "pathlib", "random", "re")
+USUAL += ("stepwell_harness.failure",)
+# Libraries of threads whose state is not whole after a fork, or not known to be.
+UNSAFE = ("libgomp", "libiomp", "libomp", "libmkl", "libtbb")
+BLAS = ("openblas_set_num_threads", "openblas_set_num_threads64_")
+BLAS += tuple("scipy_" + name for name in BLAS)
+BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
+SECCOMP_MODE_FILTER = 2
+
+
+def call(name, *args):
+    """A call of the system by its number or its name in the C library; raises what went wrong."""
+    if isinstance(name, int):
+        args, name = (ctypes.c_long(name), *args), "syscall"
+    if getattr(SYSTEM, name)(*args) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+# -- the parent -------------------------------------------------------------------------------------------------
+
+
+def parent(names):
+    close_inherited()
+    control = _socket.socket(fileno=os.dup(1))
+    os.dup2(2, 1)
+    os.setsid()
+    _end_with_engine(control, True)
+    sys.path[:] = [entry for entry in sys.path if entry]
+    reason = _load(names)
+    if reason is None:
+        threads, mark = _set_threads(), _mark_place()
+        gc.collect()
+        gc.freeze()
+    _end_with_engine(control, False)
+    control.send(json.dumps({"refused": reason}).encode())
+    # Children are not waited for: supervisors tell the engine about their end themselves.
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)
+    while reason is None:
+        text, extra, _, _ = control.recvmsg(ORDER_BYTES_MAX, _socket.CMSG_SPACE(4))
+        if not text:
+            break
+        ears = [struct.unpack("i", data[:4])[0] for _, _, data in extra]
+        # Nothing of the order is read before the fork: the parent forgets what it never had.
+        if os.fork() == 0:
+            _first(control, ears, text, (threads, mark))
+        text = extra = None
+        for ear in ears:
+            os.close(ear)
+
+
+def close_inherited():
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass
+
+
+def _end_with_engine(control, on):
+    """While libraries are imported nobody reads the socket: when the engine dies, the system ends this process."""
+    import fcntl
+
+    fd = control.fileno()
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_ASYNC
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags | (os.O_ASYNC if on else 0))
+    try:
+        if not control.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT):
+            os._exit(0)
+    except BlockingIOError:
+        pass
+
+
+def _load(names):
+    """Imports the names; returns why this process can't be a parent, or None."""
+    for name in (*USUAL, *names):
+        try:
+            __import__(name)
+        except Exception:
+            # The code that imports it gets to know why.
+            pass
+    tasks = len(os.listdir("/proc/self/task"))
+    if tasks != 1:
+        return f"{' and '.join(names)} started {tasks - 1} threads when imported, and threads don't survive a fork"
+    with open("/proc/self/maps") as file:
+        maps = file.read()
+    for name in UNSAFE:
+        if "/" + name in maps:
+            return f"{' and '.join(names)} came with {name}, which is not safe to be forked"
+    return None
+
+
+def _set_threads():
+    """How the libraries of linear algebra that are loaded are told their number of threads: here they have one."""
+    with open("/proc/self/maps") as file:
+        files = {line.split(None, 5)[-1].strip() for line in file if "openblas" in line}
+    found = []
+    for path in sorted(files):
+        try:
+            library = ctypes.CDLL(path)
+        except OSError:
+            continue
+        found += [getattr(library, name) for name in BLAS if hasattr(library, name)]
+    return found
+
+
+def _mark_place():
+    """Where the environment that others see of this process has the mark of the attempt."""
+    with open("/proc/self/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    start, end = int(fields[47]), int(fields[48])
+    return start + ctypes.string_at(start, end - start).index(MARK) + len(MARK)
+
+
+# -- the first process of a pair --------------------------------------------------------------------------------
+
+
+def _first(control, ears, text, prepared):
+    """Forks the one that runs the code, and becomes its supervisor."""
+    try:
+        control.close()
+        order = json.loads(text)
+        for signal in (_signal.SIGCHLD, _signal.SIGPIPE, _signal.SIGXFSZ):
+            _signal.signal(signal, _signal.SIG_DFL)
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        me = os.getpid()
+        child = os.fork()
+        if child == 0:
+            ours.close()
+            for ear in ears:
+                os.close(ear)
+            _second(theirs, me, order["mark"], prepared)
+        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        for fd, place in ((ours.fileno(), 0), (ears[0], 1), (log, 2)):
+            os.dup2(fd, place)
+        os.chdir(order["folder"])
+        os.execve(order["program"], [*order["arguments"], str(child)], order["env"])
+    finally:
+        # The engine hears the end of its socket, and starts the step in the usual way.
+        os._exit(1)
+
+
+# -- the second one ---------------------------------------------------------------------------------------------
+
+
+def _second(socket, supervisor, mark, prepared):
+    """Goes behind the walls and runs the code, when the supervisor says so."""
+    try:
+        call("prctl", PR_SET_PDEATHSIG, _signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != supervisor:
+            os._exit(1)
+        threads, place = prepared
+        ctypes.memmove(place, mark.encode(), len(mark))
+        for signal in (_signal.SIGPIPE, _signal.SIGXFSZ):
+            _signal.signal(signal, _signal.SIG_IGN)
+        os.setsid()
+        fds, order = _order(socket)
+        try:
+            _enter(order, fds)
+        except BaseException as error:
+            socket.sendall(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+            os._exit(1)
+        socket.sendall(b"{}\n")
+        if socket.recv(1) != b"g":
+            os._exit(1)
+        _settle(order, fds, threads)
+        socket.close()
+    except BaseException:
+        os._exit(1)
+    _run(order["folder"])
+
+
+def _order(socket):
+    """What the supervisor wants: its two streams, the rules for files, and the rest as a document."""
+    head, extra, _, _ = socket.recvmsg(8, _socket.CMSG_SPACE(3 * 4))
+    fds = []
+    for _, _, data in extra:
+        fds += [fd for (fd,) in struct.iter_unpack("i", data[: len(data) // 4 * 4])]
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    left, parts = struct.unpack("<Q", head)[0], []
+    while left:
+        part = socket.recv(min(left, 1 << 20))
+        if not part:
+            os._exit(1)
+        parts.append(part)
+        left -= len(part)
+    return fds, json.loads(b"".join(parts))
+
+
+def _enter(order, fds):
+    """Enters the walls, in the order of the launcher. Raises when one of them can't be entered."""
+    for name, wanted in order["limits"]:
+        which = getattr(resource, "RLIMIT_" + name)
+        hard = resource.getrlimit(which)[1]
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(which, (value, value))
+    if order["no_new_privileges"]:
+        call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if order["namespaces"] is not None:
+        user, group = os.getuid(), os.getgid()
+        call("unshare", order["namespaces"])
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{user} {user} 1"),
+            ("gid_map", f"{group} {group} 1"),
+        ):
+            with open("/proc/self/" + name, "w") as file:
+                file.write(text)
+        if order["processes"] is not None:
+            resource.setrlimit(resource.RLIMIT_NPROC, (order["processes"], order["processes"]))
+    if order["landlock"] is not None:
+        call(order["landlock"], ctypes.c_long(fds[2]), ctypes.c_long(0))
+    for program in order["seccomp"]:
+        program = bytes.fromhex(program)
+        filters = ctypes.create_string_buffer(program, len(program))
+        head = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(filters))
+        head = ctypes.create_string_buffer(head, len(head))
+        call("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, head, 0, 0)
+
+
+def _settle(order, fds, threads):
+    """Becomes what a new interpreter in the folder would be."""
+    os.dup2(fds[0], 1)
+    os.dup2(fds[1], 2)
+    for fd in fds:
+        os.close(fd)
+    os.umask(0o077)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv[:] = order["arguments"]
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None
+    if threads:
+        given = [os.environ[name] for name in BLAS_VARIABLES if os.environ.get(name, "").isdecimal()]
+        count = int(given[0]) if given else len(os.sched_getaffinity(0))
+        for set_threads in threads:
+            set_threads(max(count, 1))
+
+
+def _run(folder):
+    known = set(sys.modules)
+    try:
+        status = stepwell_harness.run(folder)
+    except KeyboardInterrupt:
+        sys.excepthook(*sys.exc_info())
+        stepwell_harness._flush()
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+        os.kill(os.getpid(), _signal.SIGINT)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    _leave(status, known)
+
+
+def _leave(status, known):
+    """The end of an interpreter, without taking the libraries apart that it was forked with, which takes longer than
+    most steps: threads are waited for, what was registered for the end runs, and objects of the code go as they would."""
+    for name, end in (("threading", "_shutdown"), ("atexit", "_run_exitfuncs")):
+        if name == "atexit" or name in sys.modules:
+            try:
+                getattr(__import__(name), end)()
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+    stepwell_harness._flush()
+    # The newest first, as the interpreter does it.
+    later = [name for name in sys.modules if name not in known]
+    own = [sys.modules["__main__"]] + [sys.modules[name] for name in reversed(later)]
+    for module in own:
+        names = getattr(module, "__dict__", None)
+        if module is not None and isinstance(names, dict) and _is_own(module):
+            for name in sorted(names, key=lambda name: not name.startswith("_")):
+                if name not in ("__builtins__", "__name__"):
+                    names[name] = None
+    gc.collect()
+    stepwell_harness._flush()
+    # Through the C library, for what compiled libraries do at the end; nothing of Python runs any more.
+    ctypes.PyDLL(None).exit(status)
+
+
+def _is_own(module):
+    """Whether it is code of the step: its file, or a module beside the workflow. Libraries stay as they are."""
+    file = getattr(module, "__file__", None) or ""
+    if getattr(module, "__name__", "") == "__main__":
+        return True
+    installed = "site-packages" in file or "dist-packages" in file or file.startswith(os.path.dirname(os.__file__))
+    return bool(file) and not installed and not file.startswith(os.path.dirname(__file__))

@@ -1,0 +1,208 @@
+//! One parent: started, heard when it is ready, asked to fork.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
+};
+use nix::unistd::Pid;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{UnixDatagram, UnixStream};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+
+use super::World;
+use super::kind::Kind;
+use crate::executor::local::folder::Folder;
+use crate::executor::local::{harness, surroundings};
+
+/// Longest time to import everything.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a parent may take to end once nobody wants it.
+const END_GRACE: Duration = Duration::from_secs(5);
+/// What is kept of what a parent prints, in bytes.
+const SAID_BYTES_MAX: u64 = 4_000;
+/// Longest first message of a parent.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// A running parent. Dropped, it ends when it has done what it was asked for.
+#[derive(Debug)]
+pub(super) struct Parent {
+    control: UnixDatagram,
+    pid: u32,
+    /// Attempts that were forked from it.
+    pub forks: u32,
+    /// Dropped with it: whoever waits for its end then waits no longer than a moment.
+    _wanted: oneshot::Sender<()>,
+}
+
+/// What a parent says when it has imported everything.
+#[derive(Deserialize)]
+struct Said {
+    refused: Option<String>,
+}
+
+impl Parent {
+    /// Starts one; the error says why there is none.
+    pub(super) async fn start(world: &World, kind: &Kind) -> Result<Self, String> {
+        let starting = Self::begin(world, kind).map_err(|error| error.to_string())?;
+        let (parent, mut child) = starting;
+        let mut message = vec![0; MESSAGE_BYTES_MAX];
+        let heard = tokio::time::timeout(START_TIMEOUT, parent.control.recv(&mut message)).await;
+        let said: Option<Said> = match heard {
+            Ok(Ok(len)) => message
+                .get(..len)
+                .and_then(|text| serde_json::from_slice(text).ok()),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let Some(said) = said else {
+            let _gone = child.start_kill();
+            let mut printed = String::new();
+            if let Some(stderr) = child.stderr.take() {
+                // What it printed last is what went wrong.
+                let _not_text = stderr
+                    .take(SAID_BYTES_MAX)
+                    .read_to_string(&mut printed)
+                    .await;
+            }
+            let last = printed.lines().last().unwrap_or("it said nothing");
+            return Err(format!("it ended while it was started: {last}"));
+        };
+        if let Some(reason) = said.refused {
+            return Err(reason);
+        }
+        let (wanted, unwanted) = oneshot::channel();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a task of the executor's own: whose parent ends must be waited for"
+        )]
+        tokio::spawn(reap(child, unwanted));
+        Ok(Self {
+            _wanted: wanted,
+            ..parent
+        })
+    }
+
+    fn begin(world: &World, kind: &Kind) -> io::Result<(Self, Child)> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )?;
+        let matplotlib = world.matplotlib(kind.environment);
+        std::fs::create_dir_all(&matplotlib)?;
+        let tools = harness::install(&world.tools())?;
+        let child = Command::new(&kind.interpreter)
+            .args(harness::FLAGS)
+            .args(["-c", harness::WARM_BOOTSTRAP])
+            .arg(&tools)
+            .args(&kind.modules)
+            .env_clear()
+            .envs(surroundings::of_parent(&world.inherited, &matplotlib))
+            .current_dir(&tools)
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(theirs))
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let ours = std::os::unix::net::UnixDatagram::from(ours);
+        ours.set_nonblocking(true)?;
+        let parent = Self {
+            control: UnixDatagram::from_std(ours)?,
+            pid: child.id().unwrap_or_default(),
+            forks: 0,
+            _wanted: oneshot::channel().0,
+        };
+        Ok((parent, child))
+    }
+
+    /// Asks for the pair of processes of an attempt. The end of the stream is the end of its supervisor; its first byte
+    /// says that the attempt has one.
+    pub(super) fn fork(&mut self, world: &World, folder: &Folder) -> io::Result<UnixStream> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut env = surroundings::passed(&world.inherited);
+        env.insert("STEPWELL_MARK".to_owned(), folder.mark());
+        let order = json!({
+            "folder": text(folder.root()),
+            "log": text(&folder.internal("supervisor.log")),
+            "mark": folder.mark(),
+            "program": text(&world.program),
+            "arguments": [text(&world.program), "__supervise".to_owned(), text(folder.root()), "warm".to_owned()],
+            "env": env,
+        })
+        .to_string();
+        let fds = [theirs.as_raw_fd()];
+        let sent = sendmsg::<()>(
+            self.control.as_raw_fd(),
+            &[IoSlice::new(order.as_bytes())],
+            &[ControlMessage::ScmRights(&fds)],
+            MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
+            None,
+        )?;
+        if sent != order.len() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.forks += 1;
+        drop(OwnedFd::from(theirs));
+        ours.set_nonblocking(true)?;
+        UnixStream::from_std(ours)
+    }
+
+    /// Ends it at once, whatever it does.
+    pub(super) fn end(&self) {
+        // Its number is its own until `reap` has waited for it, and that is what drops `_wanted`'s other side.
+        if let Some(pid) = i32::try_from(self.pid)
+            .ok()
+            .filter(|_| !self._wanted.is_closed())
+        {
+            let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    /// Bytes of memory that it has.
+    pub(super) fn memory(&self) -> u64 {
+        const PAGE_BYTES: u64 = 4096;
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.pid));
+        let resident = statm.ok().and_then(|text| {
+            text.split_whitespace()
+                .nth(1)
+                .and_then(|pages| pages.parse::<u64>().ok())
+        });
+        resident.unwrap_or(0).saturating_mul(PAGE_BYTES)
+    }
+}
+
+/// Waits for the end of a parent; one that nobody wants any more has a moment for it.
+async fn reap(mut child: Child, unwanted: oneshot::Receiver<()>) {
+    // Nobody reads what libraries print when they are imported, but they may print it.
+    let mut stderr = child.stderr.take();
+    let drain = async {
+        if let Some(stderr) = &mut stderr {
+            let _gone = tokio::io::copy(stderr, &mut tokio::io::sink()).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let ended = async {
+        tokio::select! {
+            _ended = child.wait() => {}
+            _dropped = unwanted => {
+                if tokio::time::timeout(END_GRACE, child.wait()).await.is_err() {
+                    let _gone = child.kill().await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = drain => {}
+    }
+}
