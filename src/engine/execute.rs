@@ -129,7 +129,7 @@ fn effect_class(mode: Mode) -> EffectClass {
 pub(super) fn note(shared: &Shared, state: &RunState, step_state: &StepState, text: &str) {
     shared.tell(Progress::Note(Note {
         run: state.run,
-        step: step_state.path.clone(),
+        step: Some(step_state.path.clone()),
         text: text.to_owned(),
     }));
 }

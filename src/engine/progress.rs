@@ -17,13 +17,21 @@ pub enum Progress {
     Note(Note),
 }
 
+impl Note {
+    /// Who or what it is about, in words.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        self.step.as_ref().map_or("the run", StepPath::as_str)
+    }
+}
+
 /// A line for people, for example of an environment being built.
 #[derive(Debug, Clone)]
 pub struct Note {
     /// The run.
     pub run: RunId,
-    /// The step.
-    pub step: StepPath,
+    /// The step; none = the run itself.
+    pub step: Option<StepPath>,
     /// The line.
     pub text: String,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::options::blocking;
+use super::progress::{Note, Progress};
 use super::queue::{LINE_FOLDER, Ticket};
 use super::task::Driver;
 use super::{Engine, Error, Shared};
@@ -32,6 +33,7 @@ pub(super) async fn acquire(
     };
     let now = shared.ports.clock.now();
     let mut ticket = shared.queue.enter(&slots.wishes, now);
+    let mut told = Told::default();
     loop {
         let released = shared.queue.released();
         match attempt(driver, state, (step, slots), &mut ticket).await {
@@ -46,6 +48,7 @@ pub(super) async fn acquire(
                 });
             }
             Ok(Attempt::Full) => {}
+            Ok(Attempt::Held { key, by }) => told.tell(shared, (state.run, step), &key, by).await,
             Err(error) => tracing::warn!(run = %state.run, %error, "the groups can't be looked at"),
         }
         let again = shared.ports.clock.now().plus(LOOK_AGAIN);
@@ -59,7 +62,50 @@ pub(super) async fn acquire(
 enum Attempt {
     Taken,
     Full,
+    /// Another run has it.
+    Held {
+        key: String,
+        by: RunId,
+    },
     Refused(String),
+}
+
+/// How many looks lie between two at the process of whoever holds what is waited for.
+const LOOKS_PER_DRIVER: u32 = 20;
+
+/// What people were told of who is waited for.
+#[derive(Default)]
+struct Told {
+    text: String,
+    looks: u32,
+}
+
+impl Told {
+    /// Says who has it; and when nobody drives that run, how to let it go on: else one could wait for ever.
+    async fn tell(
+        &mut self,
+        shared: &Arc<Shared>,
+        (run, step): (RunId, Option<&StepPath>),
+        key: &str,
+        by: RunId,
+    ) {
+        self.looks += 1;
+        if self.looks % LOOKS_PER_DRIVER != 1 {
+            return;
+        }
+        let what = key.replacen(':', " ", 1);
+        let mut text = format!("waits for {what}, which run {} holds", by.short());
+        // Taken for an instant only: a run that somebody drives does not give it.
+        if shared.ports.store.lease(by).await.is_ok() {
+            let resume = format!("; nobody drives that run: `stepwell resume {}`", by.short());
+            text.push_str(&resume);
+        }
+        if text != self.text {
+            let step = step.cloned();
+            self.text.clone_from(&text);
+            shared.tell(Progress::Note(Note { run, step, text }));
+        }
+    }
 }
 
 async fn attempt(
@@ -97,7 +143,11 @@ async fn attempt(
         } else {
             wish.when_full
         } {
-            WhenFull::Queue => return Ok(Attempt::Full),
+            WhenFull::Queue => {
+                let key = wish.key.clone();
+                let first = held.first().copied();
+                return Ok(first.map_or(Attempt::Full, |by| Attempt::Held { key, by }));
+            }
             WhenFull::CancelNew => {
                 let name = wish.key.trim_start_matches("group:");
                 return Ok(Attempt::Refused(format!("the group `{name}` is full")));

@@ -110,6 +110,36 @@ fn a_killed_engine_keeps_its_place_as_long_as_its_step_may_run_and_the_next_gets
 }
 
 #[test]
+fn who_waits_for_a_run_that_nobody_drives_is_told_which_one() {
+    let scene = Scene::new();
+    scene.warm_up();
+    for file in ["lock.yml", "group.yml"] {
+        let [first, second] = [(); 2].map(|()| scene.create(file, &["pause=2"]));
+        let mut holder = resumed(&scene, &first);
+        wait_until("the first holds it", || {
+            scene.noted(&first, "hold", "start") == 1
+        });
+        assert!(kill_command(&mut holder));
+        let log = scene.data().join("second.log");
+        let mut next = scene
+            .place
+            .command(&["resume", &second])
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let short = &first[first.len() - 8..];
+        let hint = format!("nobody drives that run: `stepwell resume {short}`");
+        wait_until("it says so", || {
+            std::fs::read_to_string(&log).unwrap().contains(&hint)
+        });
+        scene.place.json(0, &["resume", &first]);
+        assert_eq!(next.wait().unwrap().code(), Some(0));
+        one_at_a_time(&turns(&scene, "hold"));
+    }
+    scene.nobody_panicked();
+}
+
+#[test]
 fn a_killed_engine_that_only_waited_stands_in_nobodys_way() {
     let scene = Scene::new();
     scene.warm_up();

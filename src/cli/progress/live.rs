@@ -34,8 +34,11 @@ impl Live {
     pub(super) fn take(&mut self, message: &Progress) {
         match message {
             Progress::Note(note) => {
-                let key = (note.run, note.step.clone());
-                let text = format!("{}: {}", note.step, line(&note.text));
+                let text = format!("{}: {}", note.about(), line(&note.text));
+                let Some(step) = note.step.clone() else {
+                    return self.say("·", &text, None);
+                };
+                let key = (note.run, step);
                 match self.running.get(&key) {
                     Some((bar, _)) => bar.set_message(text),
                     None => self.prepare(key, text),

@@ -26,7 +26,12 @@ impl Plain {
     pub(super) fn take(&mut self, message: &Progress) {
         match message {
             Progress::Note(note) => {
-                let text = format!("{} · {}: {}", note.run.short(), note.step, line(&note.text));
+                let text = format!(
+                    "{} · {}: {}",
+                    note.run.short(),
+                    note.about(),
+                    line(&note.text)
+                );
                 self.output.remark(&text);
             }
             Progress::Event { run, recorded } => {
