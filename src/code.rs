@@ -243,6 +243,7 @@ codes! {
     ALREADY_DECIDED = "already_decided",
     APPROVAL_CHANGED = "approval_changed",
     FORM_INVALID = "form_invalid",
+    EDIT_REFUSED = "edit_refused",
     COMMENT_MISSING = "comment_missing",
     NOT_A_REVIEWER = "not_a_reviewer",
     SELF_APPROVAL = "self_approval",

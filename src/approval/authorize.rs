@@ -21,6 +21,8 @@ pub struct Asked<'a> {
     pub rules: &'a Rules,
     /// Who started the run, if a person did.
     pub starter: Option<&'a str>,
+    /// Who changed the code that it is about, if a person did.
+    pub editor: Option<&'a str>,
     /// Whether it was escalated.
     pub escalated: bool,
     /// How often changes may still be asked for; `None` = this question can't be sent back.
@@ -44,6 +46,12 @@ pub enum Denied {
         /// Who wanted to answer.
         person: String,
     },
+    /// Who changed the code may not approve it.
+    #[error("{person} changed this code, and somebody else must say yes to it")]
+    OwnEdit {
+        /// Who wanted to answer.
+        person: String,
+    },
     /// Nothing can be made anew.
     #[error("changes can't be asked for here: {reason}")]
     NoChanges {
@@ -61,7 +69,7 @@ impl Denied {
     pub fn code(&self) -> Code {
         match self {
             Self::NotAReviewer { .. } | Self::Nobody => code::NOT_A_REVIEWER,
-            Self::SelfApproval { .. } => code::SELF_APPROVAL,
+            Self::SelfApproval { .. } | Self::OwnEdit { .. } => code::SELF_APPROVAL,
             Self::NoChanges { .. } => code::NO_CHANGES_HERE,
         }
     }
@@ -77,6 +85,7 @@ impl Denied {
             Self::SelfApproval { .. } => {
                 "ask somebody else; `stepwell cancel` stops the run without an answer"
             }
+            Self::OwnEdit { .. } => "ask somebody else; you may say no, or change it again",
             Self::NoChanges { .. } => "answer with yes or no",
         }
     }
@@ -98,6 +107,12 @@ pub fn authorize(asked: &Asked<'_>, voter: Voter<'_>, answer: Answer) -> Result<
     }
     if !asked.rules.allow_self && asked.starter == Some(voter.name) {
         return Err(Denied::SelfApproval {
+            person: voter.name.to_owned(),
+        });
+    }
+    let own_edit = asked.editor == Some(voter.name) && answer == Answer::Approve;
+    if !asked.rules.allow_self && own_edit {
+        return Err(Denied::OwnEdit {
             person: voter.name.to_owned(),
         });
     }

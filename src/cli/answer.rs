@@ -22,10 +22,10 @@ pub(super) struct Question {
     pub(super) id: String,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
-    comment: Option<String>,
+    pub(super) comment: Option<String>,
     /// A value of the question's form
     #[arg(long, value_name = "NAME=VALUE")]
-    form: Vec<String>,
+    pub(super) form: Vec<String>,
     /// Answer all open questions of the run below this step, each on its own
     #[arg(long, value_name = "STEP")]
     pub(super) group: Option<String>,
@@ -35,6 +35,18 @@ pub(super) struct Question {
     /// Drive the run on in the foreground afterwards
     #[arg(long)]
     pub(super) resume: bool,
+}
+
+impl Question {
+    /// Who answers, and on whose keyboard when that is somebody else's.
+    pub(super) fn speaker(&self) -> (String, Option<String>) {
+        let typist = person::name();
+        let named = self.speak_for.as_deref().map(str::trim);
+        match named.filter(|name| *name != typist) {
+            Some(person) => (person.to_owned(), Some(typist)),
+            None => (typist, None),
+        }
+    }
 }
 
 /// Records the answer; with `--resume`, drives the run on.
@@ -82,16 +94,14 @@ pub(super) fn vote(
     answer: Answer,
 ) -> Result<Vote, Error> {
     let asked = state.approvals.get(approval);
-    let typist = person::name();
-    let named = question.speak_for.as_deref().map(str::trim);
-    let speaks_for = named.filter(|name| *name != typist).map(str::to_owned);
+    let (person, typed_by) = question.speaker();
     let form = asked.map_or_else(|| Ok(Values::new()), |asked| values(asked, &question.form))?;
     Ok(Vote {
         approval: approval.clone(),
-        person: speaks_for.clone().unwrap_or_else(|| typist.clone()),
+        person,
         // The engine knows them.
         roles: Vec::new(),
-        typed_by: speaks_for.map(|_| typist),
+        typed_by,
         answer,
         form,
         comment: question.comment.clone(),

@@ -219,6 +219,7 @@ impl From<Refusal> for Error {
             ),
             Refusal::UnknownSignal { .. } => (Exit::Usage, explained(refusal.code())),
             Refusal::BadSignal { .. } => (Exit::Usage, explained(refusal.code())),
+            Refusal::NotEditable(_) => (Exit::Failed, explained(refusal.code())),
             Refusal::CommentMissing => (
                 Exit::Usage,
                 "say why with --comment \"…\"; the author will read it".to_owned(),

@@ -11,6 +11,7 @@ mod command;
 mod compile;
 mod confirm;
 mod drive;
+mod edit;
 mod error;
 mod exit;
 mod find;

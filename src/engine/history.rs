@@ -102,7 +102,7 @@ impl History {
     }
 
     async fn submit_once(&mut self, command: Command, actor: &Actor) -> Result<(), Error> {
-        if matches!(command, Command::Vote(_)) {
+        if matches!(command, Command::Vote(_) | Command::Edit(_)) {
             // What is due by the clock goes before an answer that comes now: an answer that comes too late
             // is late whether or not somebody was up when the time was over.
             self.advance().await?;
@@ -202,6 +202,17 @@ impl History {
             self.fold(batch, events, moment, &Actor::Engine)?;
         }
         Ok(())
+    }
+
+    /// The state as it would be after these events and what follows from them; nothing is written.
+    pub(super) fn preview(&self, events: Vec<Event>) -> Result<RunState, Error> {
+        let mut state = RunState::clone(&self.state);
+        let moment = self.shared.moment();
+        for event in events {
+            let next = recorded(&self.shared, state.seq + 1, event, moment, &Actor::Engine);
+            state.apply(&next)?;
+        }
+        Ok(state)
     }
 
     /// Folds events before they are written: what can't follow is never appended. After an error of the

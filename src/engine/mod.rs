@@ -11,6 +11,7 @@ mod child;
 mod collect;
 mod commit;
 mod drive;
+mod edit;
 mod error;
 mod execute;
 mod files;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, broadcast};
 
+pub use edit::Edit;
 pub use error::Error;
 pub use folder::RunFolder;
 pub use options::{ModeEnvironment, Options, Placement, Ports, Protections, Variables};
@@ -362,6 +364,9 @@ impl Engine {
     fn with_roles(&self, mut command: Command) -> Command {
         if let Command::Vote(vote) = &mut command {
             vote.roles = self.roles_of(&vote.person);
+        }
+        if let Command::Edit(edited) = &mut command {
+            edited.roles = self.roles_of(&edited.person);
         }
         command
     }

@@ -255,10 +255,11 @@ fn keeping(found: &BTreeMap<String, Found>, channels: &BTreeMap<String, Channel>
 
 /// Fields of an event that hold text for people: a text, or a list of texts. What stands neither here nor in [`DATA`]
 /// is an id, a digest, a time, a kind or a name that the fold needs, and is never touched, whatever it spells.
-const TEXT: [&str; 22] = [
+const TEXT: [&str; 24] = [
     "cause",
     "comment",
     "condition",
+    "diff",
     "description",
     "environment_text",
     "evidence",
@@ -271,6 +272,7 @@ const TEXT: [&str; 22] = [
     "snippet",
     "text",
     "title",
+    "told",
     "traceback",
     "warnings",
     "why",

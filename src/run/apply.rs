@@ -3,6 +3,7 @@
 mod attempt;
 mod cache;
 mod child;
+mod edit;
 mod flow;
 mod generate;
 mod handler;
@@ -212,6 +213,7 @@ impl RunState {
             Event::AttemptOutcomeUnknown(unknown) => self.attempt_unknown(unknown, at),
             Event::RetryScheduled(retry) => self.retry_scheduled(retry),
             Event::ResultRecorded(result) => self.result_recorded(result),
+            Event::CodeEdited(edited) => self.code_edited(edited),
             Event::CodeGenerated(generated) => self.code_generated(generated, recorded),
             Event::AnalysisReported(report) => self.analysed(report),
             Event::ApprovalRequested(request) => self.asked(request, at),

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::payload::{
     AnalysisReported, Answer, AttemptStarted, CacheBypassed, CacheMissed, ChildRunClosed,
-    ChildRunStarted, ChildRunWaiting, CodeGenerated, FilesRemoved, NotificationSent, PlanMigrated,
-    ResultRecorded, StepReused, Values,
+    ChildRunStarted, ChildRunWaiting, CodeEdited, CodeGenerated, FilesRemoved, NotificationSent,
+    PlanMigrated, ResultRecorded, StepReused, Values,
 };
 use super::record::Seq;
 use super::state::RunState;
@@ -57,6 +57,8 @@ pub enum Command {
     },
     /// Answer a question.
     Vote(Vote),
+    /// Change the code that a question is about.
+    Edit(Box<CodeEdited>),
     /// Code was written for a step, or taken from an earlier run.
     Generated(CodeGenerated),
     /// The analysis of a step's code is there, with the policy's decision.
@@ -251,6 +253,9 @@ pub enum Refusal {
     /// A no needs a reason.
     #[error("a rejection, or a wish for changes, needs a comment")]
     CommentMissing,
+    /// The code can't be changed like this.
+    #[error("the code was not changed: {0}")]
+    NotEditable(String),
     /// This person may not give this answer.
     #[error("{0}")]
     NotAllowed(Denied),
@@ -271,6 +276,7 @@ impl Refusal {
             Self::Form { .. } => code::FORM_INVALID,
             Self::UnknownSignal { .. } => code::UNKNOWN_SIGNAL,
             Self::BadSignal { .. } => code::BAD_SIGNAL,
+            Self::NotEditable(_) => code::EDIT_REFUSED,
             Self::CommentMissing => code::COMMENT_MISSING,
             Self::NotAllowed(denied) => denied.code(),
         }

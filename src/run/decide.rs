@@ -3,6 +3,7 @@
 
 mod cache;
 mod child;
+mod edit;
 mod queue;
 mod signal;
 mod vote;
@@ -58,6 +59,7 @@ pub fn decide(state: &RunState, command: Command) -> Result<Vec<Event>, Refusal>
         Command::Unpause => Ok(vec![Event::RunUnpaused(Empty {})]),
         Command::Signal { name, payload, key } => signal::decide(state, name, payload, key),
         Command::Vote(vote) => vote::decide(state, vote),
+        Command::Edit(edited) => edit::decide(state, *edited),
         Command::Analysed(report) => analysed(state, report),
         Command::Generated(generated) => generated_code(state, generated),
         Command::Reused(reused) => cache::reused(state, *reused),
@@ -132,7 +134,9 @@ fn after_the_end(
             Ok(events)
         }
         Command::RemoveFiles(removed) => Ok(vec![Event::FilesRemoved(removed)]),
+        Command::Edit(edited) if edit::is_recorded(state, &edited) => Ok(Vec::new()),
         Command::Vote(_)
+        | Command::Edit(_)
         | Command::Migrate(_)
         | Command::Start
         | Command::Cancel { .. }
@@ -255,6 +259,11 @@ fn open_attempt<'a>(
 fn analysed(state: &RunState, report: AnalysisReported) -> Result<Vec<Event>, Refusal> {
     let (_, step_state) = find(state, &report.step)?;
     expect(&report.step, step_state, &[StepStatus::Ready])?;
+    let edit = step_state.edit.as_ref();
+    if edit.is_some_and(|edit| edit.code != report.code) {
+        let why = format!("a person changed the code of step `{}` since", report.step);
+        return Err(Refusal::Stale(why));
+    }
     Ok(vec![Event::AnalysisReported(report)])
 }
 

@@ -9,11 +9,12 @@ use super::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
     ApprovalVoted, AttemptEnded, AttemptFailed, AttemptOutcomeUnknown, AttemptStarted,
     BranchChosen, CacheBypassed, CacheMissed, ChildRunClosed, ChildRunStarted, ChildRunWaiting,
-    CodeGenerated, DeadlinePassed, FilesRemoved, HandlerEnded, HandlerNamed, MapExpanded,
-    MapItemClosed, MapItemStarted, NotificationSent, PlanMigrated, ResultRecorded, RetryScheduled,
-    RoundClosed, RoundStarted, RunCreated, RunDecided, RunEnded, RunFailed, RunPaused, RunQueued,
-    RunReopened, SignalConsumed, SignalReceived, SlotsReleased, StepAdmitted, StepBlocked,
-    StepCopied, StepFailed, StepQueued, StepReady, StepReused, StepSucceeded, StepsRewound,
+    CodeEdited, CodeGenerated, DeadlinePassed, FilesRemoved, HandlerEnded, HandlerNamed,
+    MapExpanded, MapItemClosed, MapItemStarted, NotificationSent, PlanMigrated, ResultRecorded,
+    RetryScheduled, RoundClosed, RoundStarted, RunCreated, RunDecided, RunEnded, RunFailed,
+    RunPaused, RunQueued, RunReopened, SignalConsumed, SignalReceived, SlotsReleased, StepAdmitted,
+    StepBlocked, StepCopied, StepFailed, StepQueued, StepReady, StepReused, StepSucceeded,
+    StepsRewound,
 };
 use super::record::{Actor, NewRecord, Record};
 use crate::id::StepPath;
@@ -134,6 +135,8 @@ events! {
     44 1 RetryScheduled(RetryScheduled): "Another attempt will begin at a fixed time.",
 
     45 1 CodeGenerated(CodeGenerated): "Code was written for a step, or taken from an earlier run.",
+
+    46 1 CodeEdited(Box<CodeEdited>): "A person changed code that was asked about; it is looked at and asked about anew.",
 
     60 1 AnalysisReported(AnalysisReported): "The code was analysed and the policy asked.",
 

@@ -267,6 +267,12 @@ fn sentence(told: &Told) -> String {
         "ApprovalVoted" => voted(told),
         "ApprovalClosed" => format!("the question is {} by {}", shown("/outcome"), shown("/by")),
         "CodeGenerated" => written(told),
+        "CodeEdited" => format!(
+            "{} changed the code {} to {}",
+            shown("/person"),
+            short(told.text("/base")),
+            short(told.text("/code"))
+        ),
         "AttemptStarted" if told.text("/phase") == "generate" => format!(
             "attempt {} began: `{}` is asked for code",
             shown("/attempt"),

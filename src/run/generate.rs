@@ -76,8 +76,9 @@ impl StepState {
     /// The code that the step runs, once there is some.
     #[must_use]
     pub fn code(&self, python: &PythonStep) -> Option<Digest> {
-        python
-            .code()
+        let edited = self.edit.as_ref().map(|edit| edit.code);
+        edited
+            .or_else(|| python.code())
             .or_else(|| self.generation().and_then(|newest| newest.record.code))
     }
 

@@ -100,6 +100,7 @@ pub fn instead(event: &Event, bytes: usize, limit: usize) -> Option<Event> {
         | Event::StepAdmitted(_)
         | Event::DeadlinePassed(_)
         | Event::StepCopied(_)
+        | Event::CodeEdited(_)
         | Event::CacheMissed(_)
         | Event::CacheBypassed(_)
         | Event::SlotsReleased(_)

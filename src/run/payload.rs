@@ -3,6 +3,7 @@
 mod approval;
 mod cache;
 mod child;
+mod edit;
 mod flow;
 mod generate;
 mod handler;
@@ -21,6 +22,7 @@ pub use approval::{
 };
 pub use cache::{Bypass, CacheBypassed, CacheMissed, Miss, NotReused, Parts, StepReused};
 pub use child::{ChildRunClosed, ChildRunStarted, ChildRunWaiting};
+pub use edit::CodeEdited;
 pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
 };

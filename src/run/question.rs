@@ -184,6 +184,15 @@ impl ApprovalState {
     }
 }
 
+/// Whether the code that a question is about was changed by a person since: nobody's yes is for it any more.
+#[must_use]
+pub(super) fn was_edited(state: &RunState, asked: &ApprovalState) -> bool {
+    let request = &asked.request;
+    let edits = state.step(&request.step).map(|(_, step)| &step.edits);
+    let mut edits = edits.into_iter().flatten();
+    edits.any(|edit| edit.approval == request.approval)
+}
+
 /// Whether this person may give this answer to this question now.
 ///
 /// # Errors
@@ -198,6 +207,7 @@ pub fn may_answer(
     let question = Asked {
         rules: &request.rules,
         starter: state.starter.as_deref(),
+        editor: request.edited_by.as_deref(),
         escalated: asked.escalated.is_some(),
         changes_left: request.changes.as_ref().map(|_| request.changes_left),
     };

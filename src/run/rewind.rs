@@ -154,12 +154,15 @@ impl StepState {
         let generated_from = self.kept_from();
         let generations = std::mem::take(&mut self.generations);
         let children = std::mem::take(&mut self.children);
+        // They are history: the step begins anew with the code that it was given first.
+        let edits = std::mem::take(&mut self.edits);
         let attempts = std::mem::take(&mut self.attempts);
         *self = Self {
             counted_from: attempts.len(),
             attempts,
             generations,
             generated_from,
+            edits,
             task: self.task.take(),
             children,
             questions: self.questions,

@@ -21,8 +21,8 @@ use super::frame::{Frame, NodeId, Stop};
 use super::generate::Generation;
 use super::handler::HandlerState;
 use super::payload::{
-    AnalysisReported, BranchChosen, CacheBypassed, ChildRunWaiting, PlanMigrated, ResultRecorded,
-    RetryScheduled, RunCreated, RunDecided, RunPaused, TaskText, Trigger, Values,
+    AnalysisReported, BranchChosen, CacheBypassed, ChildRunWaiting, CodeEdited, PlanMigrated,
+    ResultRecorded, RetryScheduled, RunCreated, RunDecided, RunPaused, TaskText, Trigger, Values,
 };
 use super::question::{ApprovalState, Questions};
 use super::record::Seq;
@@ -141,6 +141,10 @@ pub struct StepState {
     pub generations: Vec<Generation>,
     /// Generations before this one belong to an earlier life of the step.
     pub(super) generated_from: usize,
+    /// Every time that a person changed its code, in order.
+    pub edits: Vec<Arc<CodeEdited>>,
+    /// The newest of them, as long as the step runs that code.
+    pub edit: Option<Arc<CodeEdited>>,
     /// The newest analysis of its code.
     pub analysis: Option<AnalysisReported>,
     /// Whether a person approved exactly what that analysis saw.
@@ -211,6 +215,8 @@ impl StepState {
             task: None,
             generations: Vec::new(),
             generated_from: 0,
+            edits: Vec::new(),
+            edit: None,
             analysis: None,
             code_approved: false,
             attempts: Vec::new(),

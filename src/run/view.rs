@@ -350,6 +350,24 @@ fn answers(request: &ApprovalRequested) -> Vec<Answer> {
         .collect()
 }
 
+/// Who changed the code that is asked about, and how.
+fn edited_json(step_state: Option<&StepState>, request: &ApprovalRequested) -> Option<Value> {
+    let by = request.edited_by.as_ref()?;
+    let edit = step_state?
+        .edit
+        .as_ref()
+        .filter(|edit| edit.person == *by)?;
+    Some(json!({
+        "person": edit.person,
+        "typed_by": edit.typed_by,
+        "approval_id": edit.approval,
+        "base": edit.base,
+        "code": edit.code,
+        "diff": edit.diff,
+        "comment": edit.comment,
+    }))
+}
+
 /// What bounds the code, in words by name.
 fn bounds_json(analysis: &AnalysisReported) -> Value {
     let bounds = analysis.bounds.iter();
@@ -403,6 +421,7 @@ pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
         "requested_at": asked.requested_at,
         "mode": analysis.map(|analysis| analysis.mode),
         "code": analysis.map(|analysis| analysis.code),
+        "edited": edited_json(step_state, request),
         "generated": written.map(|written| json!({
             "generator": written.generator,
             "model": written.model,

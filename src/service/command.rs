@@ -31,6 +31,14 @@ pub struct Resume {
     /// Values of the question's form.
     #[serde(default, skip_serializing_if = "Values::is_empty")]
     pub form: Values,
+    /// The code as the person wants it, instead of what is asked about: it is looked at and asked about anew, and this
+    /// answer counts as a yes to it where that person may approve what she changed.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        alias = "edited_code"
+    )]
+    pub code: Option<String>,
     /// Digest of what the person was shown: refused when it is not what is asked now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_digest: Option<Digest>,
@@ -41,6 +49,14 @@ impl Command {
     #[must_use]
     pub fn approve() -> Self {
         Self::answer(true, None)
+    }
+
+    /// Yes, with this code instead of what is asked about.
+    #[must_use]
+    pub fn approve_with(code: impl Into<String>) -> Self {
+        let mut command = Self::approve();
+        command.resume.code = Some(code.into());
+        command
     }
 
     /// No, and why.
@@ -57,6 +73,7 @@ impl Command {
                 person: None,
                 reason,
                 form: Values::new(),
+                code: None,
                 subject_digest: None,
             },
         }

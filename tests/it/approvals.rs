@@ -117,6 +117,7 @@ fn rule_10_one_function_says_who_may_answer() {
             (Answer::RequestChanges, None),
         ] {
             let asked = Asked {
+                editor: None,
                 rules,
                 starter: *starter,
                 escalated: *escalated,

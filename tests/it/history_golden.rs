@@ -97,6 +97,9 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
     for (name, run) in crate::rerun::stories() {
         stories.push((name.to_owned(), Arc::clone(&run.plan), run));
     }
+    for (name, run) in crate::edits::stories() {
+        stories.push((name.to_owned(), Arc::clone(&run.plan), run));
+    }
     for (name, run) in crate::cache::stories() {
         stories.push((name.to_owned(), Arc::clone(&run.plan), run));
     }

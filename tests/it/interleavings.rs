@@ -2,7 +2,7 @@
 //! that the world may choose, and the machine stays legal and alive.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,18 +10,19 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::json;
+use stepwell::approval::Verdict;
 use stepwell::code;
 use stepwell::failure::{Failure, FailureKind};
-use stepwell::id::StepPath;
+use stepwell::id::{Digest, StepPath};
 use stepwell::plan::{Plan, StepKind, WaitOn};
-use stepwell::run::payload::{Answer, ChildRunWaiting, EffectClass, Values};
+use stepwell::run::payload::{Answer, ChildRunWaiting, Closed, EffectClass, Values};
 use stepwell::run::{
     ApprovalState, Command, Effect, Event, Recorded, RunStatus, StepStatus, Vote, effects,
     may_have_begun,
 };
 
 use crate::inner_runs::compiled_with;
-use crate::simulator::{Adopted, Ends, PEOPLE, Simulation, World, child_ended, sample, vote};
+use crate::simulator::{Adopted, Ends, PEOPLE, Simulation, World, child_ended, edit, sample, vote};
 
 const PY: &str = "python: {code: 'results = {}'}";
 const CHILD: &str = "version: 1\nname: child\nsteps: [{id: a, set: {v: 1}}]\noutputs: {v: '${{ steps.a.outputs.v }}'}\n";
@@ -276,6 +277,7 @@ impl Chance {
             25 => self.child_tells(which),
             26 => self.stale(which),
             27 | 28 => self.crashes(),
+            30 => self.edits(which),
             29 if which.is_multiple_of(4) => {
                 let again = Command::Reopen {
                     from: Vec::new(),
@@ -339,6 +341,21 @@ impl Chance {
         let person = PEOPLE[which % PEOPLE.len()];
         let says = says(asked, person, answers[which / 3 % answers.len()]);
         let _ = self.run.submit(Command::Vote(says));
+    }
+
+    /// Somebody changes the code that is asked about, or wants to.
+    fn edits(&mut self, which: usize) {
+        let open: Vec<ApprovalState> = self.run.state.approvals.values().cloned().collect();
+        let Some(asked) = open.get(open.len().wrapping_sub(1 + which % 3)) else {
+            return;
+        };
+        let person = PEOPLE[which % PEOPLE.len()];
+        let code = format!("results = {{'edit': {}}}\n", which % 4);
+        let mut edited = edit(&self.run.state, asked, person, code.as_bytes());
+        if which.is_multiple_of(5) {
+            edited.says_yes_to = Digest::of(b"other surroundings");
+        }
+        let _ = self.run.submit(Command::Edit(Box::new(edited)));
     }
 
     fn passes(&mut self, which: usize) {
@@ -498,6 +515,10 @@ fn keeps_its_promises(history: &[Recorded], plan: &Plan) -> Result<(), String> {
     let mut begun: BTreeMap<StepPath, u32> = BTreeMap::new();
     let mut succeeded: BTreeMap<StepPath, bool> = BTreeMap::new();
     let mut asked: BTreeMap<_, StepPath> = BTreeMap::new();
+    let mut digests = BTreeMap::new();
+    // The newest look at the code of each step, code that a person changed, and what people said yes to.
+    let (mut looked, mut changed) = (BTreeMap::new(), BTreeMap::new());
+    let mut yes = BTreeSet::new();
     let forgive = |begun: &mut BTreeMap<StepPath, u32>, paths: &[StepPath]| {
         begun.retain(|step, _| {
             !paths.iter().any(|path| {
@@ -511,6 +532,7 @@ fn keeps_its_promises(history: &[Recorded], plan: &Plan) -> Result<(), String> {
             event if stepwell::engine::ends_run(event) => terminal += 1,
             Event::RunReopened(again) => {
                 terminal -= 1;
+                changed.clear();
                 // A person named them, and was told of the writes.
                 forgive(&mut begun, &again.steps);
                 succeeded.retain(|step, _| !again.steps.contains(step));
@@ -519,11 +541,13 @@ fn keeps_its_promises(history: &[Recorded], plan: &Plan) -> Result<(), String> {
             }
             Event::ApprovalRequested(request) => {
                 asked.insert(request.approval.clone(), request.step.clone());
+                digests.insert(request.approval.clone(), request.subject_digest);
             }
             Event::ApprovalVoted(voted) => {
                 begun.remove(&asked[&voted.approval]);
             }
             Event::StepsRewound(rewound) => {
+                changed.clear();
                 forgive(&mut begun, &rewound.steps);
                 let paths = &rewound.steps;
                 succeeded.retain(|step, _| {
@@ -535,10 +559,37 @@ fn keeps_its_promises(history: &[Recorded], plan: &Plan) -> Result<(), String> {
             Event::AttemptFailed(failed) if !may_have_begun(&failed.failure) => {
                 begun.remove(&failed.step);
             }
+            Event::ApprovalClosed(closed) if closed.outcome == Closed::Approved => {
+                let digest = digests[&closed.approval];
+                yes.insert((asked[&closed.approval].clone(), digest));
+            }
+            Event::AnalysisReported(report) => {
+                if changed
+                    .get(&report.step)
+                    .is_some_and(|code| *code != report.code)
+                {
+                    return Err(format!("{}: changed code was not looked at", report.step));
+                }
+                looked.insert(report.step.clone(), report.clone());
+            }
+            Event::CodeEdited(edited) => {
+                changed.insert(edited.step.clone(), edited.code);
+                looked.remove(&edited.step);
+            }
             Event::StepSucceeded(ended) => {
                 succeeded.insert(ended.step.clone(), true);
             }
             Event::AttemptStarted(started) => {
+                if let Some(subject) = started.subject {
+                    let Some(report) = looked.get(&started.step) else {
+                        return Err(format!("{} runs code that nobody looked at", started.step));
+                    };
+                    let may = report.decision.verdict == Verdict::Pass
+                        || yes.contains(&(started.step.clone(), subject));
+                    if !may || report.subject != subject {
+                        return Err(format!("{} runs code without a yes", started.step));
+                    }
+                }
                 if succeeded.contains_key(&started.step) {
                     return Err(format!("{} begins after its success", started.step));
                 }
@@ -612,6 +663,7 @@ fn random_orders_reach_every_kind_of_event_that_they_are_to_try() {
         "BranchChosen",
         "ChildRunClosed",
         "ChildRunWaiting",
+        "CodeEdited",
         "DeadlinePassed",
         "HandlerEnded",
         "HandlerTimedOut",

@@ -36,6 +36,7 @@ mod control_libraries;
 mod control_rig;
 mod crash;
 mod docs_examples;
+mod edits;
 mod engine;
 mod epics;
 mod executor_conformance;

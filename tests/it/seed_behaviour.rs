@@ -22,7 +22,7 @@
 //! | children saw every secret of the engine | `children_see_no_secrets_of_the_engine` |
 //! | two executions blocked each other | `two_calls_run_side_by_side` |
 //! | two contexts of one type lost one | `service::another_component_reads_what_it_knows` |
-//! | edited code was ignored | `rerun_cli` (`fork --code`); an answer carries no code |
+//! | edited code was ignored | `edited_code_is_what_runs`, `edits`, `rerun_cli` (`fork --code`) |
 //! | approved code was ignored | `approved_code_is_what_runs_and_is_analysed_all_the_same` |
 //! | resume in a new process was a `KeyError` | `service::a_write_waits_over_a_restart_and_runs_once_when_it_is_approved`, `cli_exec` |
 //! | a no looked like a crash | `service::a_no_is_an_outcome_of_its_own` |
@@ -366,6 +366,43 @@ async fn an_approval_is_for_one_run_only() {
                 .unwrap(),
         );
     }
+}
+
+#[tokio::test]
+async fn edited_code_is_what_runs() {
+    let bench = Bench::new().await;
+    let config = RunnableConfig::thread("edited").execution_mode("readwrite");
+    let outcome = bench
+        .service
+        .invoke(request("w", "results = 1"), &config)
+        .await;
+    let asked = outcome.unwrap().waiting().unwrap().approvals[0].clone();
+    let refused = bench
+        .service
+        .invoke(Command::approve_with("results = ("), &config)
+        .await;
+    assert_eq!(refused.unwrap_err().code(), "edit_refused");
+    let edited: Command =
+        serde_json::from_value(json!({"resume": {"approved": true, "code": "results = 2"}}))
+            .unwrap();
+    let result = completed(bench.service.invoke(edited.clone(), &config).await.unwrap());
+    assert_eq!(result.execution_result.results, json!(2));
+    assert_eq!(result.generated_code, "results = 2");
+    // The same answer again is the same answer, also by the name of the question.
+    for again in [edited.clone(), edited.to(asked.approval_id)] {
+        let again = completed(bench.service.invoke(again, &config).await.unwrap());
+        assert_eq!(again.execution_result.results, json!(2));
+    }
+    // The very code that is asked about, handed back, is a plain yes.
+    let config = RunnableConfig::thread("as it was").execution_mode("readwrite");
+    let outcome = bench
+        .service
+        .invoke(request("w", "results = 1"), &config)
+        .await;
+    assert!(outcome.unwrap().waiting().is_some());
+    let same = Command::approve_with("results = 1");
+    let result = completed(bench.service.invoke(same, &config).await.unwrap());
+    assert_eq!(result.execution_result.results, json!(1));
 }
 
 #[tokio::test]

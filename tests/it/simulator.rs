@@ -12,8 +12,8 @@ use stepwell::python::analysis::{RuleSet, analyze};
 use stepwell::python::outcome::Isolation;
 use stepwell::run::payload::{
     AnalysisReported, Answer, AttemptStarted, CacheMissed, ChildRunClosed, ChildRunStarted,
-    ChildRunWaiting, CodeGenerated, EffectClass, Feedback, Miss, NotificationSent, Parts, Phase,
-    PlanMigrated, ResultRecorded, RunCreated, StepReused, Trigger, Usage, Values,
+    ChildRunWaiting, CodeEdited, CodeGenerated, EffectClass, Feedback, Miss, NotificationSent,
+    Parts, Phase, PlanMigrated, ResultRecorded, RunCreated, StepReused, Trigger, Usage, Values,
 };
 use stepwell::run::{
     Actor, ApprovalState, Command, Effect, Event, Moment, Recorded, Refusal, RunState, RunStatus,
@@ -50,6 +50,8 @@ pub(crate) struct World {
     python: Box<Python>,
     voter: Box<Voter>,
     pub(crate) verdict: fn(&Step) -> Verdict,
+    /// Whether people may approve what they started or changed.
+    pub(crate) allow_self: bool,
     pub(crate) adopted: Adopted,
     /// Steps that fail by the address of the step, items included.
     pub(crate) item_fails: Option<Box<Breaks>>,
@@ -72,6 +74,7 @@ impl World {
                 StepKind::Python(python) if python.mode == Mode::WriteAccess => Verdict::Ask,
                 _ => Verdict::Pass,
             },
+            allow_self: true,
             adopted: Adopted::LostStarted,
             item_fails: None,
             ledger: BTreeMap::new(),
@@ -486,7 +489,6 @@ impl Simulation {
         let StepKind::Python(python) = &step.kind else {
             panic!("{path} is no Python step")
         };
-        let seen = serde_json::to_vec(&state.inputs).unwrap();
         let code = state.code(python).unwrap();
         AnalysisReported {
             step: path.clone(),
@@ -501,13 +503,16 @@ impl Simulation {
             },
             environment: Digest::of(b"environment"),
             environment_text: "test".to_owned(),
-            subject: Digest::of(&[code.as_bytes().as_slice(), &seen].concat()),
+            subject: subject(code, &state.inputs),
             covered: Covered::new(),
             bounds: Bounds::default(),
             changed: Changed::default(),
             reuse: None,
             reviewers: None,
-            rules: Rules::default(),
+            rules: Rules {
+                allow_self: world.allow_self,
+                ..Rules::default()
+            },
             notebook: None,
         }
     }
@@ -568,6 +573,38 @@ impl Simulation {
 
     pub(crate) fn status_of(&self, step: &str) -> &'static str {
         self.state.step_with_id(step).unwrap().1.status.as_str()
+    }
+}
+
+/// What a yes to code is bound to here.
+pub(crate) fn subject(code: Digest, inputs: &Values) -> Digest {
+    let seen = serde_json::to_vec(inputs).unwrap();
+    Digest::of(&[code.as_bytes().as_slice(), &seen].concat())
+}
+
+/// A change of the code that a question is about.
+pub(crate) fn edit(
+    state: &RunState,
+    asked: &ApprovalState,
+    person: &str,
+    code: &[u8],
+) -> CodeEdited {
+    let step = asked.request.step.clone();
+    let found = state.step(&step).unwrap().1;
+    let base = found.analysis.as_ref().map(|analysis| analysis.code);
+    let code = Digest::of(code);
+    CodeEdited {
+        says_yes_to: subject(code, &found.inputs),
+        step,
+        approval: asked.request.approval.clone(),
+        person: person.to_owned(),
+        roles: Vec::new(),
+        typed_by: None,
+        subject_digest: asked.request.subject_digest,
+        base: base.unwrap_or(Digest::of(b"")),
+        code,
+        diff: "-a\n+b\n".to_owned(),
+        comment: None,
     }
 }
 

@@ -123,7 +123,8 @@ fn request(context: &Context, arguments: Arguments) -> Result<PythonExecutionReq
     })
 }
 
-fn code(context: &Context, file: &Path) -> Result<String, Error> {
+/// Code of a file, or of standard input.
+pub(in crate::cli) fn code(context: &Context, file: &Path) -> Result<String, Error> {
     let bytes = if file == Path::new("-") {
         let mut bytes = Vec::new();
         let input = std::io::stdin().lock();

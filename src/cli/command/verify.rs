@@ -117,6 +117,8 @@ fn referred(state: &RunState) -> Vec<Digest> {
                     .flatten(),
             );
         }
+        let edits = step_state.edits.iter();
+        digests.extend(edits.flat_map(|edit| [edit.base, edit.code]));
         if let Some(result) = &step_state.result
             && step_state.files_removed.is_none()
         {

@@ -100,6 +100,10 @@ pub(super) fn said(event: &Event) -> Option<Said<'_>> {
             let delay = elapsed(Duration::from_millis(retry.delay_ms));
             remark("·", retry.step.as_str(), &format!("tried again in {delay}"))
         }
+        Event::CodeEdited(edited) => {
+            let said = format!("{} changed the code", line(&edited.person));
+            remark("·", edited.step.as_str(), &said)
+        }
         Event::CodeGenerated(generated) => Some(written(generated)),
         Event::AnalysisReported(report) => verdict(report),
         Event::ApprovalRequested(asked) => remark("?", asked.step.as_str(), &asked.title),

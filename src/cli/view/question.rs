@@ -35,6 +35,7 @@ pub(in crate::cli) fn text(frame: &Frame<'_>, asked: &ApprovalState) -> String {
         if let Some(record) = written_of(frame, request) {
             text.push_str(&written::text(frame, record));
         }
+        text.push_str(&edit(frame, request));
         text.push_str(&change(frame, request, analysis));
     }
     if !request.form.is_empty() {
@@ -191,6 +192,25 @@ fn code(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisRepor
     text
 }
 
+/// What a person changed since the code was asked about before.
+fn edit(frame: &Frame<'_>, request: &ApprovalRequested) -> String {
+    let step = frame.state.step(&request.step).map(|(_, step)| step);
+    let edit = step.and_then(|step| step.edit.as_ref());
+    let Some(edit) = edit.filter(|edit| request.edited_by.as_ref() == Some(&edit.person)) else {
+        return String::new();
+    };
+    let why = edit
+        .comment
+        .as_deref()
+        .map_or_else(String::new, |text| format!(": {}", line(text)));
+    format!(
+        "  edited    by {} since it was asked as {}{why}\n{}",
+        line(&edit.person),
+        edit.approval,
+        indented(&safe(&edit.diff), INDENT + 2)
+    )
+}
+
 /// What is different from the code of this step that was approved last.
 fn change(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisReported) -> String {
     let Some(before) = frame.approved(&request.step) else {
@@ -281,6 +301,10 @@ fn commands(frame: &Frame<'_>, asked: &ApprovalState) -> String {
         }
     } else {
         let _infallible = writeln!(text, "    {}", frame.settings.command(&yes));
+    }
+    if request.subject == Subject::Code {
+        let edit = format!("approve {} --edit FILE{by} --resume", request.approval);
+        let _infallible = writeln!(text, "    {}", frame.settings.command(&edit));
     }
     let _infallible = writeln!(text, "    {}", frame.settings.command(&no));
     if request.changes.is_some() && request.changes_left > 0 {

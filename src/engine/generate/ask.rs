@@ -98,7 +98,9 @@ async fn previous(place: &Place<'_>) -> Option<Previous> {
         return None;
     }
     let newest = place.step_state.generations.last()?;
-    let code = match newest.record.code {
+    // What failed is the code that ran: a person may have changed it.
+    let edited = place.step_state.edit.as_ref().map(|edit| edit.code);
+    let code = match edited.or(newest.record.code) {
         Some(digest) => place.shared.ports.get_blob(digest).await.ok(),
         None => None,
     };

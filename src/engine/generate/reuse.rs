@@ -127,6 +127,8 @@ pub(in crate::engine) async fn remember(
         .task()
         .is_some_and(|task| task.reuse == Reuse::Approved);
     let written = step_state.generation().map(|newest| &newest.record);
+    // Code that a person changed is not what the generator wrote.
+    let wanted = wanted && step_state.edit.is_none();
     let Some(code) = written
         .filter(|written| wanted && written.reused.is_none())
         .and_then(|written| written.code)

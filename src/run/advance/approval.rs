@@ -114,5 +114,6 @@ fn ask(
         changes_left: approval
             .max_changes
             .saturating_sub(step_state.changes_asked),
+        edited_by: None,
     })])
 }

@@ -232,5 +232,6 @@ fn unknown_question(
         expires_at: None,
         changes: None,
         changes_left: 0,
+        edited_by: None,
     }
 }

@@ -13,7 +13,8 @@ use crate::run::decide::next_approval;
 use crate::run::event::Event;
 use crate::run::generate::{Standing, standing};
 use crate::run::payload::{
-    AnalysisReported, ApprovalRequested, CacheMissed, Closed, Miss, Parts, Subject, Values,
+    AnalysisReported, ApprovalRequested, CacheMissed, Closed, CodeEdited, Miss, Parts, Subject,
+    Values,
 };
 use crate::run::retry::Moment;
 use crate::run::state::{RunState, StepState};
@@ -123,9 +124,12 @@ fn asks(
 }
 
 /// Why the code is asked about, after what changed since it was asked about before.
-fn reason(analysis: &AnalysisReported) -> String {
+fn reason(step_state: &StepState, analysis: &AnalysisReported) -> String {
     let decision = &analysis.decision;
-    let why = format!("{} ({})", decision.reason, decision.rule);
+    let mut why = format!("{} ({})", decision.reason, decision.rule);
+    if let Some(edit) = edit_of(step_state) {
+        why = format!("{} changed the code. {why}", edit.person);
+    }
     if analysis.changed.is_empty() {
         return why;
     }
@@ -151,7 +155,7 @@ fn code_question(
             "Run the code of step `{}` in mode {}?",
             step_state.path, analysis.mode
         ),
-        reason: reason(analysis),
+        reason: reason(step_state, analysis),
         reviewers: analysis.reviewers.clone(),
         form: indexmap::IndexMap::new(),
         show: Values::new(),
@@ -162,5 +166,15 @@ fn code_question(
         expires_at: expires_at(&analysis.rules, now),
         changes_left: if changes.is_some() { left } else { 0 },
         changes,
+        edited_by: edit_of(step_state).map(|edit| edit.person.clone()),
     }
+}
+
+/// The change of a person that the newest analysis is about.
+fn edit_of(step_state: &StepState) -> Option<&CodeEdited> {
+    let analysed = step_state.analysis.as_ref()?.code;
+    step_state
+        .edit
+        .as_deref()
+        .filter(|edit| edit.code == analysed)
 }

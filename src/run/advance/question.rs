@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use crate::approval::Rules;
+use crate::approval::{Rules, Voter};
 use crate::code;
 use crate::expression::format_duration;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::OnTimeout;
 use crate::run::event::Event;
 use crate::run::payload::{
-    Answer, ApprovalClosed, ApprovalEscalated, ApprovalReminded, Closed, StepBlocked, StepFailed,
+    Answer, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalVoted, Closed, CodeEdited,
+    StepBlocked, StepFailed, Subject, Values,
 };
-use crate::run::question::ApprovalState;
+use crate::run::question::{ApprovalState, may_answer};
 use crate::run::state::{RunState, StepState};
 use crate::time::Timestamp;
 
@@ -41,8 +42,19 @@ pub(super) fn tend(state: &RunState, step: &StepState, now: Timestamp) -> Vec<Ev
     let Some(asked) = open(state, step) else {
         return Vec::new();
     };
+    let id = &asked.request.approval;
+    if let Some(edit) = step.edits.iter().find(|edit| edit.approval == *id) {
+        return vec![closed(asked, Closed::Superseded, &edit.person)];
+    }
     if let Some((outcome, by)) = asked.decided() {
         return vec![closed(asked, outcome, by)];
+    }
+    if let Some(yes) = step
+        .edit
+        .as_deref()
+        .and_then(|edit| own_yes(state, edit, asked))
+    {
+        return vec![yes];
     }
     if asked.expires_at().is_some_and(|due| due <= now) {
         let rules = &asked.request.rules;
@@ -68,6 +80,32 @@ pub(super) fn tend(state: &RunState, step: &StepState, now: Timestamp) -> Vec<Ev
         })];
     }
     Vec::new()
+}
+
+/// The yes of whoever changed the code, where it counts: for exactly what was looked at when it was changed, and only
+/// when the rules of the question let that person approve it.
+fn own_yes(state: &RunState, edit: &CodeEdited, asked: &ApprovalState) -> Option<Event> {
+    let request = &asked.request;
+    let same = request.subject == Subject::Code && request.subject_digest == edit.says_yes_to;
+    // Whoever has answered since has thought again.
+    if !same || asked.answer_of(&edit.person).is_some() {
+        return None;
+    }
+    let voter = Voter {
+        name: &edit.person,
+        roles: &edit.roles,
+    };
+    may_answer(state, asked, voter, Answer::Approve).ok()?;
+    Some(Event::ApprovalVoted(ApprovalVoted {
+        approval: request.approval.clone(),
+        person: edit.person.clone(),
+        roles: edit.roles.clone(),
+        typed_by: edit.typed_by.clone(),
+        answer: Answer::Approve,
+        subject_digest: request.subject_digest,
+        form: Values::new(),
+        comment: edit.comment.clone(),
+    }))
 }
 
 fn closed(asked: &ApprovalState, outcome: Closed, by: &str) -> Event {

@@ -50,6 +50,8 @@ impl RunState {
         state.status = StepStatus::Ready;
         state.analysis = None;
         state.code_approved = false;
+        // What a person changed was the code before.
+        state.edit = None;
         // Whether there is an earlier result was asked about other code.
         state.look = Look::default();
         state.generations.push(Generation {

@@ -135,10 +135,19 @@ impl RunState {
             let known = place_of(old, frame.body, step.path.as_str())
                 .and_then(|place| frame.steps.get(place));
             let state = match known {
-                Some(state) => StepState {
-                    node,
-                    ..state.as_ref().clone()
-                },
+                Some(state) => {
+                    let given = |plan: &Plan| {
+                        let position = plan.steps.position(&step.path)?;
+                        plan.steps.get(position)?.kind.as_python()?.code()
+                    };
+                    let state = state.as_ref().clone();
+                    StepState {
+                        node,
+                        // Other code of the author's goes before what a person made of the code before.
+                        edit: state.edit.filter(|_| given(old) == given(new)),
+                        ..state
+                    }
+                }
                 None => {
                     let (prefix, cut) = self.prefix(&frame.kind, frame.owner);
                     let rest = step.path.as_str().get(cut..).unwrap_or_default();

@@ -10,12 +10,22 @@ use crate::run::payload::{
     AnalysisReported, ApprovalClosed, ApprovalEscalated, ApprovalReminded, ApprovalRequested,
     ApprovalVoted, BranchChosen, Closed, Subject,
 };
-use crate::run::question::{ApprovalState, may_answer};
-use crate::run::state::{RunState, StepStatus};
+use crate::run::question::{ApprovalState, may_answer, was_edited};
+use crate::run::state::{RunState, StepState, StepStatus};
 use crate::time::Timestamp;
 
 impl RunState {
     pub(super) fn analysed(&mut self, report: &AnalysisReported) -> Applied {
+        let node = self.expect(&report.step, &[StepStatus::Ready])?.node;
+        let edited = |(_, state): (_, &StepState)| state.edit.as_ref().map(|edit| edit.code);
+        // What is known of the code before a person changed it says nothing of the changed code.
+        if self
+            .node(node)
+            .and_then(edited)
+            .is_some_and(|code| code != report.code)
+        {
+            return Err(format!("`{}` has other code now", report.step));
+        }
         let state = self.expect(&report.step, &[StepStatus::Ready])?;
         let same = state
             .analysis
@@ -46,7 +56,7 @@ impl RunState {
         if approval.decided().is_some() {
             return Err(format!("{} is decided", vote.approval));
         }
-        if approval.request.subject_digest != vote.subject_digest {
+        if approval.request.subject_digest != vote.subject_digest || was_edited(self, approval) {
             return Err(format!("{} is about something else", vote.approval));
         }
         let voter = Voter {
@@ -60,7 +70,7 @@ impl RunState {
         Ok(())
     }
 
-    fn open_question(&self, id: &ApprovalId) -> Result<&ApprovalState, String> {
+    pub(super) fn open_question(&self, id: &ApprovalId) -> Result<&ApprovalState, String> {
         match self.approvals.get(id) {
             None => Err(format!("{id} was never asked")),
             Some(asked) if asked.closed.is_some() => Err(format!("{id} is decided already")),

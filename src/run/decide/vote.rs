@@ -7,7 +7,7 @@ use crate::run::command::{Refusal, Vote};
 use crate::run::event::Event;
 use crate::run::frame::Stop;
 use crate::run::payload::{ApprovalClosed, ApprovalVoted, Closed, Subject, Values};
-use crate::run::question::{ApprovalState, may_answer};
+use crate::run::question::{ApprovalState, may_answer, was_edited};
 use crate::run::state::RunState;
 
 /// Whether the question was decided already.
@@ -23,6 +23,9 @@ pub(super) fn decide(state: &RunState, vote: Vote) -> Result<Vec<Event>, Refusal
         return Err(Refusal::UnknownApproval(vote.approval));
     };
     let request = &asked.request;
+    if was_edited(state, asked) {
+        return Err(Refusal::Changed);
+    }
     let closed = asked.closed.as_ref();
     let closed = closed.map(|(outcome, by, _)| (*outcome, by.as_str()));
     if let Some((outcome, by)) = closed.or_else(|| asked.decided()) {

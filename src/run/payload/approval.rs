@@ -66,6 +66,9 @@ pub struct ApprovalRequested {
     /// How often changes may still be asked for.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub changes_left: u32,
+    /// Who changed the code that it is about, if a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_by: Option<String>,
 }
 
 #[expect(
