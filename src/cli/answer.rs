@@ -139,7 +139,7 @@ fn told(context: &Context, after: &RunState, vote: &Vote, driver: Option<&str>) 
                 "{}\nnothing goes on by itself; continue with\n  {command}",
                 recorded(after, vote)
             ),
-            (None, None) => format!("{}\nthe run is {}", recorded(after, vote), status.as_str()),
+            (None, None) => format!("{}\nthe run {}", recorded(after, vote), group::told_run(status)),
         },
     );
 }

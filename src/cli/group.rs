@@ -1,17 +1,19 @@
 //! One answer to many questions: those of the items of a foreach, each recorded on its own.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde_json::{Value, json};
 
 use super::answer::{self, Question, next, recorded};
 use super::error::Error;
 use super::open::Opened;
-use super::view::text::line;
+use super::view::text::{line, quoted};
 use super::{Context, Exit, drive, find};
 use crate::code::{self, Code};
 use crate::id::ApprovalId;
 use crate::plan::Field;
 use crate::run::payload::Answer;
-use crate::run::{ApprovalState, RunState};
+use crate::run::{ApprovalState, RunState, RunStatus};
 
 /// What became of one question of the group.
 struct Answered {
@@ -63,13 +65,64 @@ pub(super) async fn answer(
     })
 }
 
+/// The open questions in the order of the steps: the items of a foreach as they stand in its list.
+pub(super) fn in_order(state: &RunState) -> Vec<&ApprovalState> {
+    let places: HashMap<&str, usize> = state
+        .steps()
+        .enumerate()
+        .map(|(place, (_, step))| (step.path.as_str(), place))
+        .collect();
+    let mut open: Vec<&ApprovalState> = state.open_approvals().collect();
+    let place = |asked: &&ApprovalState| places.get(asked.request.step.as_str()).copied();
+    open.sort_by_key(|asked| place(asked).unwrap_or(usize::MAX));
+    open
+}
+
+/// How to answer the questions of all items of a foreach at once, where more than one is open.
+pub(super) fn hints(context: &Context, state: &RunState) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for asked in state.open_approvals() {
+        if let Some((step, _)) = asked.request.step.as_str().split_once('[') {
+            *counts.entry(step).or_default() += 1;
+        }
+    }
+    let several = counts.into_iter().filter(|(_, count)| *count > 1);
+    let command = |step: &str| {
+        let words = format!("approve {} --group {}", state.run.short(), quoted(step));
+        context.settings.command(&words)
+    };
+    several
+        .map(|(step, count)| {
+            format!(
+                "the {count} questions of `{}` at once:\n  {}\n",
+                line(step),
+                command(step)
+            )
+        })
+        .collect()
+}
+
+/// A status as the end of a sentence: "the run …".
+pub(super) fn told_run(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Pending => "has not begun",
+        RunStatus::Running => "is running",
+        RunStatus::Waiting => "waits",
+        RunStatus::Paused => "is paused",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::Rejected => "was rejected",
+        RunStatus::Cancelled => "was cancelled",
+    }
+}
+
 /// The open questions at the step or inside it.
 fn questions(state: &RunState, word: &str) -> Result<Vec<(ApprovalId, String)>, Error> {
     let inside = |asked: &&ApprovalState| {
         let rest = asked.request.step.as_str().strip_prefix(word);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
     };
-    let found: Vec<&ApprovalState> = state.open_approvals().filter(inside).collect();
+    let found: Vec<&ApprovalState> = in_order(state).into_iter().filter(inside).collect();
     let Some(first) = found.first() else {
         let message = format!(
             "the run {} has no open question at `{}`",
@@ -158,7 +211,7 @@ fn tell(context: &Context, state: &RunState, all: &[Answered]) {
                 Some(command) => {
                     format!("nothing goes on by itself; continue with\n  {command}")
                 }
-                None => format!("the run is {}", state.status().as_str()),
+                None => format!("the run {}", told_run(state.status())),
             });
             lines.join("\n")
         },

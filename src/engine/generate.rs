@@ -87,7 +87,7 @@ pub(super) async fn generate(
         return Some(Command::Generated(found));
     }
     let allowed = chosen(&place).await;
-    let (name, entry) = match allowed {
+    let (name, entry, _turn) = match allowed {
         Ok(found) => found,
         Err(failure) => {
             let step = path.clone();
@@ -118,12 +118,21 @@ pub(super) async fn generate(
     })
 }
 
-/// The generator of the step, when it may be called.
-async fn chosen(place: &Place<'_>) -> Result<(String, Entry), Failure> {
+/// The turn of whoever calls a generator that has a budget.
+type Turn<'a> = Option<tokio::sync::MutexGuard<'a, ()>>;
+
+/// The generator of the step, when it may be called. One with a budget is called by one step at a time: what a call
+/// costs is known when it has ended, and two that begin together would both find the budget unspent.
+async fn chosen<'a>(place: &Place<'a>) -> Result<(String, Entry, Turn<'a>), Failure> {
     let generators = &place.shared.options.generators;
     let (name, entry) = generators.find(place.task.generator.as_deref())?;
+    let turn = if entry.budget.is_none() {
+        None
+    } else {
+        Some(place.shared.paying.lock().await)
+    };
     ledger::check(place, name, entry).await?;
-    Ok((name.to_owned(), entry.clone()))
+    Ok((name.to_owned(), entry.clone(), turn))
 }
 
 /// Asks, and keeps what comes back before anything speaks of it.

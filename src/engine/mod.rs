@@ -81,6 +81,8 @@ struct Shared {
     queue: Queue,
     /// Where kept results are.
     index: Index,
+    /// Held from the look at a budget until what the call cost is noted: two calls never pass it side by side.
+    paying: tokio::sync::Mutex<()>,
 }
 
 /// A run to be created.
@@ -116,6 +118,7 @@ impl Engine {
                 plans: Plans::default(),
                 queue: Queue::default(),
                 index,
+                paying: tokio::sync::Mutex::default(),
             }),
         }
     }

@@ -108,6 +108,12 @@ pub struct Source {
     pub file: String,
     /// Digest of its bytes; the bytes are a blob.
     pub digest: Digest,
+    /// The mode that was said beside it, for steps that name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Where steps run that name no place, as it was said beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<Execution>,
 }
 
 impl Plan {

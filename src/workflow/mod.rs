@@ -132,6 +132,8 @@ fn compile_one(file: &str, text: &[u8], setting: Setting<'_>) -> Compilation {
             source: Source {
                 file: file.to_owned(),
                 digest,
+                mode: compiler.setting.options.default_mode,
+                execution: compiler.setting.options.default_execution,
             },
             inputs: head.inputs,
             timeout: head.timeout,

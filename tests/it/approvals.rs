@@ -749,6 +749,9 @@ fn the_questions_of_all_items_are_answered_at_once() {
          - id: ask\n          approval: {title: \"Item ${{ item }}?\", form: {scale: {type: float}}}\n",
     );
     place.json(3, &["run", "many.yml"]);
+    let shown = place.run(&["approvals", "@last"]).out;
+    let hint = shown.find("the 3 questions of `per` at once:\n  stepwell approve ");
+    assert!(hint.is_some() && shown.contains(" --group per"), "{shown}");
     let all = ["approve", "@last", "--group", "per", "--form", "scale=0.5"];
     let answered = place.json(0, &all);
     let answered = answered["answered"].as_array().unwrap();

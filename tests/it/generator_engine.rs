@@ -377,6 +377,16 @@ async fn a_budget_stops_before_the_call() {
         (FailureKind::Limits, "generation_budget")
     );
     assert_eq!(generator.asked().len(), 1);
+
+    // Two steps at once are two calls one after the other.
+    let two = "steps:\n  - id: one\n    needs: []\n    python: {task: make something, generator: main}\n  \
+               - id: two\n    needs: []\n    python: {task: make something else, generator: main}\n    \
+               on_failure: continue\n";
+    let before = generator.asked().len();
+    let engine = rig.engine_with(&works(), costly(per_run));
+    let run = create(&engine, &compiled(two), json!({})).await;
+    engine.drive(run).await.unwrap();
+    assert_eq!(generator.asked().len(), before + 1);
     let per_month = Budget {
         per_run: None,
         per_month: Some(0.5),
@@ -384,7 +394,11 @@ async fn a_budget_stops_before_the_call() {
     let engine = rig.engine_with(&works(), costly(per_month));
     let run = create(&engine, &compiled(TASK), json!({})).await;
     assert_eq!(engine.drive(run).await.unwrap().status(), RunStatus::Failed);
-    assert_eq!(generator.asked().len(), 1, "what another run cost counts");
+    assert_eq!(
+        generator.asked().len(),
+        before + 1,
+        "what another run cost counts"
+    );
 }
 
 /// Everything asks.

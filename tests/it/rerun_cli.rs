@@ -121,6 +121,28 @@ fn a_fork_with_another_input_copies_what_it_should_and_only_that() {
 }
 
 #[test]
+fn what_was_said_at_the_start_holds_for_the_new_version() {
+    let place = Place::new();
+    place.python("later", "    needs: [ask]\n", "results = {'n': 1}");
+    let file = std::fs::read_to_string(place.path("later.yml")).unwrap();
+    let asks = "steps:\n  - id: ask\n    approval: {title: Go on?}\n";
+    place.write("later.yml", &file.replace("steps:\n", asks));
+    let args = ["run", "later.yml", "--mode", "write_access"];
+    let first = place.json(3, &args);
+    let run = text(&first["run_id"]);
+    let again = std::fs::read_to_string(place.path("later.yml")).unwrap();
+    place.write("later.yml", &again.replace("{'n': 1}", "{'n': 2}"));
+    place.json(3, &["resume", run, "--with-version"]);
+    place.json(3, &["approve", run, "--resume"]);
+    let asked = place.json(0, &["approvals", run]);
+    assert_eq!(asked["approvals"][0]["mode"], "write_access");
+    assert_eq!(
+        place.json(0, &["approve", run, "--resume"])["outputs"],
+        json!({"n": 2})
+    );
+}
+
+#[test]
 fn a_waiting_run_goes_on_with_another_version_or_says_why_not() {
     let place = Place::new();
     let first = place.json(3, &["run", "asks.yml"]);

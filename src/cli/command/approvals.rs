@@ -7,7 +7,7 @@ use super::super::error::Error;
 use super::super::open::Opened;
 use super::super::view::panel::You;
 use super::super::view::{Frame, question};
-use super::super::{Context, Exit, find};
+use super::super::{Context, Exit, find, group};
 use crate::run::{ApprovalState, RunState, RunStatus, approval_json};
 
 /// Show the open questions, of one run or of all
@@ -35,15 +35,16 @@ pub(in crate::cli) async fn perform(
     for state in &states {
         let frame = Frame::load(context, &opened, state).await;
         documents.extend(
-            state
-                .open_approvals()
+            group::in_order(state)
+                .into_iter()
                 .map(|asked| document(&frame, asked, &you)),
         );
         texts.extend(
-            state
-                .open_approvals()
+            group::in_order(state)
+                .into_iter()
                 .map(|asked| question::text(&frame, asked)),
         );
+        texts.extend(group::hints(context, state));
     }
     if context.output.is_json() {
         context.output.document(&json!({"approvals": documents}));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::super::bypass::Bypass;
-use super::super::compile::compile;
+use super::super::compile::compile_with;
 use super::super::error::Error;
 use super::super::open::Opened;
 use super::super::progress::Watcher;
@@ -18,6 +18,7 @@ use super::super::view::outcome;
 use super::super::{Context, Exit, confirm, drive, find, person};
 use crate::id::RunId;
 use crate::run::{Command, Refusal, RunState, compare_plans, run_json};
+use crate::workflow::CompileOptions;
 use crate::{code, engine, store};
 
 /// Runs that are driven at the same time; their Python steps share the engine's slots.
@@ -108,7 +109,13 @@ async fn migrate(
         return Err(Refusal::Ended { status }.into());
     }
     let recorded = recorded_file(&state);
-    let compiled = compile(context, file.unwrap_or(&recorded), None)?;
+    // What was said when the run was started holds for its new version too.
+    let options = CompileOptions {
+        default_mode: state.plan.source.mode,
+        default_execution: state.plan.source.execution,
+        ..CompileOptions::default()
+    };
+    let compiled = compile_with(context, file.unwrap_or(&recorded), &options)?;
     context.output.diagnostics(&compiled.warnings);
     let compared = compare_plans(&state, &compiled.plan);
     confirm::list(context, "what is different", &compared.changes);

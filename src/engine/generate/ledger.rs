@@ -40,7 +40,11 @@ pub(super) async fn check(place: &Place<'_>, name: &str, entry: &Entry) -> Resul
     let price = entry.price.as_ref();
     let currency = price.map_or("USD", |price| price.currency.as_str());
     if let Some(limit) = entry.budget.per_run {
-        let spent = in_run(place.state, name, currency);
+        let (file, run, of_money) = (file(place, name), place.state.run, currency.to_owned());
+        let noted = blocking(move || Ok(lines(&file, &of_money))).await;
+        let noted = noted.map_err(|error| unknown(&error))?;
+        let noted = noted.iter().filter(|line| line.run == run);
+        let spent = in_run(place.state, name, currency, noted);
         within(name, "in this run", spent, limit, currency)?;
     }
     if let Some(limit) = entry.budget.per_month {
@@ -69,18 +73,38 @@ fn unknown(error: &Error) -> Failure {
     Failure::new(FailureKind::Infrastructure, error.code(), message)
 }
 
-fn in_run(state: &RunState, name: &str, currency: &str) -> f64 {
+/// The sum of a run: of its history, and of calls that are noted and not in it yet, since they ended after it was read.
+fn in_run<'a>(
+    state: &RunState,
+    name: &str,
+    currency: &str,
+    noted: impl Iterator<Item = &'a Line>,
+) -> f64 {
     let generations = state.steps().flat_map(|(_, step)| &step.generations);
-    generations
-        .filter(|generation| generation.record.generator == name)
-        .filter_map(|generation| generation.record.cost.as_ref())
-        .filter(|cost| cost.currency == currency)
-        .map(|cost| cost.amount)
-        .sum()
+    let records = generations.map(|generation| &generation.record);
+    let mut counted = HashSet::new();
+    let mut sum = 0.0;
+    for record in records.filter(|record| record.generator == name) {
+        let cost = record.cost.as_ref();
+        if let Some(cost) = cost.filter(|cost| cost.currency == currency) {
+            counted.insert((record.step.clone(), record.attempt.unwrap_or_default()));
+            sum += cost.amount;
+        }
+    }
+    for line in noted {
+        if counted.insert((line.step.clone(), line.attempt)) {
+            sum += line.amount;
+        }
+    }
+    sum
 }
 
 /// The sum of a file. A call that was noted twice, since an engine died in between, counts once.
 fn in_month(file: &Path, currency: &str) -> f64 {
+    lines(file, currency).iter().map(|line| line.amount).sum()
+}
+
+fn lines(file: &Path, currency: &str) -> Vec<Line> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let mut seen = HashSet::new();
     let lines = text.lines();
@@ -88,8 +112,7 @@ fn in_month(file: &Path, currency: &str) -> f64 {
     lines
         .filter(|line| line.currency == currency)
         .filter(|line| seen.insert((line.run, line.step.clone(), line.attempt)))
-        .map(|line| line.amount)
-        .sum()
+        .collect()
 }
 
 /// Notes what a call cost. A note that can't be written is no reason to throw the answer away.
