@@ -6,11 +6,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stepwell::artifact::Blobs;
 use stepwell::engine::{Engine, NewRun, Options, Ports};
-use stepwell::executor::local::{self, LocalExecutor};
+use stepwell::executor::local::{self, LocalExecutor, WarmOptions};
 use stepwell::id::{Digest, RunId};
 use stepwell::plan::Plan;
 use stepwell::run::{Actor, RunState, RunStatus};
@@ -77,6 +77,15 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(python: Option<PathBuf>) -> Self {
+        Self::with(python, false)
+    }
+
+    /// One that has warm interpreters from the first step on.
+    pub(crate) fn warm(python: PathBuf) -> Self {
+        Self::with(Some(python), true)
+    }
+
+    fn with(python: Option<PathBuf>, warm: bool) -> Self {
         let data = folder();
         let (store, syncs) = store(data.path());
         let inherited: BTreeMap<String, String> = std::env::vars_os()
@@ -86,6 +95,12 @@ impl Rig {
             stepwell_binary: PathBuf::from(env!("CARGO_BIN_EXE_stepwell")),
             data: data.path().to_owned(),
             inherited,
+        })
+        .warm(WarmOptions {
+            enabled: warm,
+            from: 1,
+            patience: Duration::from_secs(60),
+            ..WarmOptions::default()
         });
         let ports = Ports {
             store: Arc::new(store),
