@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{AccessFlags, Pid, access};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-use super::{About, Answer, CodeGenerator, Request};
+use super::{About, Answer, CodeGenerator, Found, Request};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
@@ -274,5 +274,33 @@ impl CodeGenerator for CommandGenerator {
 
     fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
         Box::pin(self.answer(request))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Found, Failure>> {
+        let found = self.program().ok_or_else(|| {
+            let program = self.settings.command.first().map_or("", String::as_str);
+            let message = format!("the program {program:?} is not there, or can't be run");
+            Failure::new(FailureKind::Configuration, code::GENERATOR_COMMAND, message)
+                .hint("`command` of the generator in config.yml names it; it is looked for on PATH")
+        });
+        let found = found.map(|path| Found::sure(format!("the program {}", path.display())));
+        Box::pin(std::future::ready(found))
+    }
+}
+
+impl CommandGenerator {
+    /// Where the program is.
+    fn program(&self) -> Option<PathBuf> {
+        let program = self.settings.command.first()?;
+        let path = self.variables.0.get("PATH").map_or("", String::as_str);
+        let folders = if program.contains('/') {
+            vec![PathBuf::new()]
+        } else {
+            std::env::split_paths(path).collect()
+        };
+        folders
+            .into_iter()
+            .map(|folder| folder.join(program))
+            .find(|path| access(path, AccessFlags::X_OK).is_ok() && path.is_file())
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use super::{About, Answer, CodeGenerator, Request};
+use super::{About, Answer, CodeGenerator, Found, Request};
 use crate::failure::Failure;
 use crate::time::BoxFuture;
 
@@ -55,5 +55,9 @@ impl CodeGenerator for FakeGenerator {
         asked.push(request.clone());
         let answer = (self.script)(&request);
         Box::pin(async move { answer })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Found, Failure>> {
+        Box::pin(std::future::ready(Ok(Found::sure("a fake"))))
     }
 }

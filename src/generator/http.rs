@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::key::{Environment, Key, KeySource};
-use super::wire::{Dialect, Sampling};
-use super::{About, Answer, CodeGenerator, Request, fault};
+use super::wire::{self, Dialect, Sampling};
+use super::{About, Answer, CodeGenerator, Found, Request, fault};
 use crate::failure::Failure;
 use crate::time::BoxFuture;
 use crate::transport::{self, Response, Transport, address};
+
+/// Longest time of a look.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What config.yml says of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +138,49 @@ impl HttpGenerator {
             })
     }
 
+    /// Asks which models there are: no token is spent, and a key is tried.
+    async fn look(&self) -> Result<Found, Failure> {
+        let settings = &self.settings;
+        let key = match &settings.api_key {
+            Some(source) => Some(source.find(&self.environment).await?),
+            None => None,
+        };
+        let sent = transport::Request {
+            method: "GET".to_owned(),
+            url: format!("{}{}", settings.base_url, settings.dialect.models()),
+            headers: settings.dialect.headers(key.as_ref().map(Key::reveal)),
+            body: None,
+            timeout: PROBE_TIMEOUT,
+        };
+        let shown = address::shown(&sent.url);
+        let with_key = if key.is_some() { ", with the key" } else { "" };
+        let response = self.transport.request(sent).await?;
+        if matches!(response.status, 404 | 405 | 501) {
+            let text = format!(
+                "{shown} answers{with_key}, and lists no models: the name can't be checked"
+            );
+            return Ok(Found::doubtful(text));
+        }
+        if !response.is_success() {
+            return Err(without_key(fault::of(&response, &shown), key.as_ref()));
+        }
+        let names = wire::models(&response.value());
+        let model = &settings.model;
+        // Ollama says `name:latest` of what is called `name`.
+        let listed = |name: &String| name == model || name.strip_suffix(":latest") == Some(model);
+        Ok(if names.iter().any(listed) {
+            Found::sure(format!(
+                "{shown} answers{with_key}, and has the model {model}"
+            ))
+        } else {
+            let few: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
+            let few = few.join(", ");
+            Found::doubtful(format!(
+                "{shown} answers{with_key}, and does not list the model {model}; it lists {few}"
+            ))
+        })
+    }
+
     fn read(
         &self,
         response: &Response,
@@ -180,5 +226,9 @@ impl CodeGenerator for HttpGenerator {
 
     fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
         Box::pin(self.ask(request))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Found, Failure>> {
+        Box::pin(self.look())
     }
 }

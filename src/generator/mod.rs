@@ -36,6 +36,38 @@ pub trait CodeGenerator: Send + Sync + Debug {
     /// Asks once. `Err` means that there is no answer. Dropping the future gives up; the other side may charge all
     /// the same.
     fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>>;
+
+    /// Finds out whether it can be asked, without asking for code: it costs nothing.
+    fn probe(&self) -> BoxFuture<'_, Result<Found, Failure>>;
+}
+
+/// What a look at a generator found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// In words.
+    pub text: String,
+    /// Whether there is room for doubt.
+    pub doubtful: bool,
+}
+
+impl Found {
+    /// Beyond doubt.
+    #[must_use]
+    pub fn sure(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            doubtful: false,
+        }
+    }
+
+    /// Perhaps not.
+    #[must_use]
+    pub fn doubtful(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            doubtful: true,
+        }
+    }
 }
 
 /// What a generator is.

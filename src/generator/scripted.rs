@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use super::{About, Answer, CodeGenerator, Request};
+use super::{About, Answer, CodeGenerator, Found, Request};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
@@ -27,13 +27,17 @@ impl ScriptedGenerator {
         Self { file }
     }
 
-    async fn answer(&self, request: Request) -> Result<Answer, Failure> {
+    async fn text(&self) -> Result<String, Failure> {
         let file = self.file.clone();
         let read = tokio::task::spawn_blocking(move || read(&file)).await;
         let text = read.unwrap_or_else(|error| Err(error.to_string()));
         let shown = self.file.display();
-        let text =
-            text.map_err(|why| missing(format!("the answers in {shown} can't be read: {why}")))?;
+        text.map_err(|why| missing(format!("the answers in {shown} can't be read: {why}")))
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Failure> {
+        let text = self.text().await?;
+        let shown = self.file.display();
         let digest = request.prompt.digest().to_string();
         let (step, number) = (&request.step, request.number);
         let wanted = [
@@ -107,6 +111,16 @@ impl CodeGenerator for ScriptedGenerator {
 
     fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
         Box::pin(self.answer(request))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Found, Failure>> {
+        Box::pin(async {
+            self.text().await?;
+            Ok(Found::sure(format!(
+                "the answers in {}",
+                self.file.display()
+            )))
+        })
     }
 }
 

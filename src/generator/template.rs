@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::extract::CODE_BYTES_MAX;
-use super::{About, Answer, CodeGenerator, Request};
+use super::{About, Answer, CodeGenerator, Found, Request};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
@@ -26,14 +26,18 @@ impl TemplateGenerator {
         Self { file }
     }
 
-    async fn answer(&self, request: Request) -> Result<Answer, Failure> {
+    async fn text(&self) -> Result<String, Failure> {
         let file = self.file.clone();
         let read = tokio::task::spawn_blocking(move || read(&file)).await;
         let read = read.unwrap_or_else(|error| Err(error.to_string()));
-        let template = read.map_err(|why| {
+        read.map_err(|why| {
             let message = format!("the template {} can't be read: {why}", self.file.display());
             Failure::new(FailureKind::Configuration, code::GENERATOR_SCRIPT, message)
-        })?;
+        })
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Failure> {
+        let template = self.text().await?;
         let text = filled(&template, &request.facts.to_string());
         Ok(Answer {
             raw: text.clone(),
@@ -92,6 +96,16 @@ impl CodeGenerator for TemplateGenerator {
 
     fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
         Box::pin(self.answer(request))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Found, Failure>> {
+        Box::pin(async {
+            self.text().await?;
+            Ok(Found::sure(format!(
+                "the template in {}",
+                self.file.display()
+            )))
+        })
     }
 }
 

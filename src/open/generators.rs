@@ -18,7 +18,7 @@ const SCRATCH: &str = "generators/work";
 
 impl Place {
     /// The generators of the configuration. Nothing is asked and no file is read yet.
-    pub(super) fn generators(&self, config: &Config, transport: &Arc<dyn Transport>) -> Generators {
+    pub(crate) fn generators(&self, config: &Config, transport: &Arc<dyn Transport>) -> Generators {
         let made = config.generators.by_name.iter().map(|(name, settings)| {
             let entry = Entry {
                 generator: self.generator(settings, transport),

@@ -44,7 +44,7 @@ impl Place {
     }
 
     /// The limits of channels. Those that can't be read are not none: then nothing may be written.
-    fn channel_limits(&self, config: &Config) -> ChannelLimits {
+    pub(crate) fn channel_limits(&self, config: &Config) -> ChannelLimits {
         let Some(limits) = &config.write_limits else {
             return ChannelLimits::None;
         };

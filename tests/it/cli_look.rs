@@ -438,6 +438,81 @@ fn doctor_looks_at_limits_secrets_and_notebooks() {
 }
 
 #[test]
+fn doctor_looks_at_generators_gateways_and_limits_of_channels() {
+    let place = Place::new();
+    let checks = |code: i32, name: &str| -> Vec<(String, String)> {
+        let doctor = place.json(code, &["doctor"]);
+        let checks = doctor["checks"].as_array().unwrap().iter();
+        let named = checks.filter(|check| check["name"] == name);
+        named
+            .map(|check| {
+                let of = |key: &str| text(&check[key]).to_owned();
+                (of("status"), of("message"))
+            })
+            .collect()
+    };
+    assert!(checks(0, "generators")[0].1.contains("none set up"));
+    assert!(checks(0, "channel limits")[0].1.contains("none"));
+    assert!(checks(0, "gateways").is_empty());
+
+    // A list of models, and a port where nobody is.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = server.local_addr().unwrap();
+    let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = gone.local_addr().unwrap().port();
+    drop(gone);
+    std::thread::spawn(move || {
+        for stream in server.incoming().flatten() {
+            answer(stream, r#"{"data": [{"id": "small"}, {"id": "large"}]}"#);
+        }
+    });
+    place.write("answers.md", "## 1\nresults = 1\n");
+    place.write(
+        "config.yml",
+        &format!(
+            "generators:\n  a_here: {{provider: openai, base_url: \"http://{base}/v1\", model: small}}\n  \
+             b_other: {{provider: ollama, base_url: \"http://{base}\", model: tiny}}\n  \
+             c_key: {{provider: anthropic, base_url: \"http://{base}/v1\", model: small, api_key: {{env: NOBODY_SETS_THIS}}}}\n  \
+             d_script: {{provider: scripted, file: answers.md}}\n  \
+             e_program: {{provider: command, command: [no-such-program-4711]}}\n\
+             default_generator: a_here\n\
+             execution: {{modes: {{read_only: {{gateway: {{address: 127.0.0.1, port: {port}}}}}}}}}\n\
+             control_system: {{write_limits: {{file: gone.yml}}}}\n"
+        ),
+    );
+    let found = checks(1, "generators");
+    let expected = [
+        ("ok", "has the model small"),
+        (
+            "warn",
+            "does not list the model tiny; it lists small, large",
+        ),
+        ("warn", "generator_key_missing"),
+        ("ok", "answers.md"),
+        ("warn", "generator_command"),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for ((status, message), (health, piece)) in found.iter().zip(expected) {
+        assert!(status == health && message.contains(piece), "{found:#?}");
+    }
+    let gateways = checks(1, "gateways");
+    assert_eq!(gateways[0].0, "fail", "{gateways:?}");
+    assert_eq!(checks(1, "channel limits")[0].0, "fail");
+}
+
+/// Answers one request with a document.
+fn answer(mut stream: std::net::TcpStream, body: &str) {
+    use std::io::{Read as _, Write as _};
+    let mut buffer = [0; 4096];
+    let _read = stream.read(&mut buffer);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let _sent = stream.write_all((head + body).as_bytes());
+}
+
+#[test]
 fn the_configuration_in_force_is_shown_without_values_of_the_environment() {
     let place = Place::new();
     let shown = place.json(0, &["config", "show"]);

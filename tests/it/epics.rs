@@ -142,6 +142,15 @@ fn a_set_point_is_written_after_a_yes_and_within_its_limits() {
     assert_eq!(machine.has("MAG:CUR:SET"), 2.5);
     assert_eq!(machine.has("MAG:CUR:RBV"), 2.5);
 
+    let doctor = machine.json(0, &["doctor"]);
+    let checks = doctor["checks"].as_array().unwrap().iter();
+    let gateways: Vec<&Value> = checks.filter(|one| one["name"] == "gateways").collect();
+    assert_eq!(gateways.len(), 2, "{doctor:#}");
+    for gateway in gateways {
+        let message = text(&gateway["message"]);
+        assert!(message.contains("has 2 of 2 channels"), "{gateway}");
+    }
+
     // A yes does not lift the limits: above the greatest value, more than one step at once.
     for target in ["target_um=-200", "target_um=-99"] {
         let ended = machine.approved(1, &[target]);

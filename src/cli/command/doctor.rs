@@ -2,6 +2,8 @@
 
 mod check;
 mod containers;
+mod control;
+mod generators;
 mod limits;
 mod machine;
 mod notebooks;
@@ -32,6 +34,8 @@ pub(in crate::cli) async fn perform(
     checks.extend(machine::isolation(context).await);
     checks.extend(machine::environments(context));
     checks.extend(containers::containers(context).await);
+    checks.extend(control::control(context).await);
+    checks.extend(generators::generators(context).await);
     checks.extend(runs::store(context).await);
     let failed = checks.iter().any(|check| check.health == Health::Fail);
     context.output.result(

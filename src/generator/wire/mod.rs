@@ -65,6 +65,15 @@ impl Dialect {
         }
     }
 
+    /// Where the list of its models is, behind the base address.
+    #[must_use]
+    pub fn models(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::OpenAiResponses | Self::Anthropic => "/models",
+            Self::Ollama => "/api/tags",
+        }
+    }
+
     /// The header fields of a request.
     #[must_use]
     pub fn headers(self, key: Option<&str>) -> Vec<(String, String)> {
@@ -235,4 +244,17 @@ fn stop(word: &str, complete: &[&str], length: &[&str], refused: &[&str]) -> Sto
     } else {
         Stop::Other(word.to_owned())
     }
+}
+
+/// The names in a list of models.
+#[must_use]
+pub fn models(list: &Value) -> Vec<String> {
+    let rows = ["data", "models"]
+        .iter()
+        .filter_map(|key| list.get(key)?.as_array());
+    let names = rows.flatten().filter_map(|row| {
+        let name = ["id", "model", "name"].iter().find_map(|key| row.get(key));
+        name?.as_str().map(str::to_owned)
+    });
+    names.collect()
 }

@@ -197,13 +197,8 @@ pub(super) async fn python(context: &Context) -> Vec<Check> {
     };
     let mut checks = vec![match executor.identify(&spec).await {
         Ok(identity) => {
-            let first = identity
-                .description
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            Check::ok("python", first)
+            let lines: Vec<&str> = identity.description.lines().take(2).collect();
+            Check::ok("python", lines.join("; "))
         }
         Err(failure) => {
             let check = Check::fail("python", failure.message);
