@@ -64,7 +64,7 @@ fn with(generator: &Arc<FakeGenerator>) -> impl FnOnce(&mut Options) + use<> {
 }
 
 fn writes() -> Arc<FakeGenerator> {
-    Arc::new(fenced("results = {'slope': 1.0}"))
+    Arc::new(fenced("results = {'slope': context.rows[0]}"))
 }
 
 #[tokio::test]
@@ -76,7 +76,10 @@ async fn code_is_written_recorded_and_run_and_values_are_never_told() {
     let run = create(&engine, &compiled(TASK), json!({})).await;
     let state = engine.drive(run).await.unwrap();
     assert_eq!(state.status(), RunStatus::Succeeded);
-    assert_eq!(executor.started()[0].code, "results = {'slope': 1.0}\n");
+    assert_eq!(
+        executor.started()[0].code,
+        "results = {'slope': context.rows[0]}\n"
+    );
     let asked = generator.asked();
     assert_eq!(asked.len(), 1);
     let prompt = &asked[0].prompt.user;
@@ -142,7 +145,10 @@ async fn a_failure_of_the_code_goes_back_with_its_traceback_and_the_third_try_is
         second.contains("KeyError: 'rows'") && second.contains("line 1 of fit.py"),
         "{second}"
     );
-    assert!(second.contains("results = {'slope': 1.0}"), "{second}");
+    assert!(
+        second.contains("results = {'slope': context.rows[0]}"),
+        "{second}"
+    );
     assert!(asked[2].fresh && !asked[2].prompt.user.contains("KeyError"));
     let (_, step) = state.step_with_id("fit").unwrap();
     let told: Vec<Feedback> = step
@@ -189,7 +195,7 @@ async fn what_a_policy_or_a_guard_refused_is_never_written_anew() {
     }
     let rig = Rig::new(MemoryStore::new());
     let generator = Arc::new(fenced(
-        "import epics\nepics.caput('X', 1)\nresults = {'slope': 1.0}",
+        "import epics\nepics.caput('X', 1)\nresults = {'slope': context.rows[0]}",
     ));
     let engine = rig.engine_with(&works(), with(&generator));
     let run = create(&engine, &compiled(TASK), json!({})).await;
@@ -240,11 +246,20 @@ async fn answers_without_usable_code_are_answered_and_unreadable_code_is_fed_bac
             "generation_cut_off",
         ),
         (
-            "```python\nprint(1)\n```",
+            "```python\nprint(context.rows)\n```",
             Stop::End,
             "generation_no_results",
         ),
-        ("```python\nresults = (\n```", Stop::End, "code_unreadable"),
+        (
+            "```python\nresults = {'slope': 2.0}\n```",
+            Stop::End,
+            "generation_no_inputs",
+        ),
+        (
+            "```python\nresults = (context.rows\n```",
+            Stop::End,
+            "code_unreadable",
+        ),
     ];
     for (text, stop, word) in answers {
         let first = AtomicUsize::new(0);
@@ -254,7 +269,7 @@ async fn answers_without_usable_code_are_answered_and_unreadable_code_is_fed_bac
                 text: if bad {
                     text
                 } else {
-                    "```python\nresults = {'slope': 1.0}\n```"
+                    "```python\nresults = {'slope': context.rows[0]}\n```"
                 }
                 .to_owned(),
                 stop: if bad { stop.clone() } else { Stop::End },
@@ -287,7 +302,7 @@ async fn a_busy_model_is_waited_for_by_a_timer_of_the_log_and_one_without_money_
     let counter = Arc::clone(&calls);
     let generator = Arc::new(FakeGenerator::new(move |_| {
         if counter.fetch_add(1, Ordering::SeqCst) > 0 {
-            let text = "```python\nresults = {'slope': 1.0}\n```".to_owned();
+            let text = "```python\nresults = {'slope': context.rows[0]}\n```".to_owned();
             return Ok(Answer {
                 text,
                 ..Answer::default()
@@ -337,7 +352,7 @@ async fn a_budget_stops_before_the_call() {
     let rig = Rig::new(MemoryStore::new());
     let generator = Arc::new(FakeGenerator::new(|_| {
         Ok(Answer {
-            text: "```python\nresults = {'slope': 1.0}\n```".to_owned(),
+            text: "```python\nresults = {'slope': context.rows[0]}\n```".to_owned(),
             input_tokens: Some(1_000_000),
             output_tokens: Some(0),
             ..Answer::default()
@@ -538,7 +553,12 @@ async fn a_wish_for_changes_reaches_the_generator_with_the_code_before() {
         "{}",
         prompts[1].prompt.user
     );
-    assert!(prompts[1].prompt.user.contains("results = {'slope': 1.0}"));
+    assert!(
+        prompts[1]
+            .prompt
+            .user
+            .contains("results = {'slope': context.rows[0]}")
+    );
     let (_, step) = state.step_with_id("fit").unwrap();
     assert_eq!(step.generations[1].record.feedback, Feedback::Changes);
 }

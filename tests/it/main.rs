@@ -35,6 +35,7 @@ mod config;
 mod control_libraries;
 mod control_rig;
 mod crash;
+mod deploy;
 mod docs_examples;
 mod edits;
 mod engine;

@@ -539,7 +539,7 @@ fn answer(heading: &str, code: &str) -> String {
 #[tokio::test]
 async fn code_that_failed_is_written_anew_with_what_went_wrong() {
     let data = tempfile::tempdir().unwrap();
-    let answers = answer("python 1", "results = {'n': 1 / 0}")
+    let answers = answer("python 1", "results = {'n': context.n / 0}")
         + &answer("python 2", "results = {'n': context.n + 1}");
     let service = writing(data.path(), &answers).await;
     let request = PythonExecutionRequest::new("q", "Add one", "fixed")

@@ -87,6 +87,7 @@ fn names(limits: &ChannelLimits) -> Vec<String> {
 }
 
 /// What was found out.
+#[derive(Debug, Clone, Copy)]
 enum Found {
     /// It has that many of the channels that were searched for.
     Channels(usize, usize),
