@@ -282,7 +282,6 @@ codes! {
     GENERATION_CUT_OFF = "generation_cut_off",
     GENERATION_REFUSED = "generation_refused",
     GENERATION_NO_RESULTS = "generation_no_results",
-    GENERATION_NO_INPUTS = "generation_no_inputs",
     GENERATION_BUDGET = "generation_budget",
     GENERATOR_ANSWER_INVALID = "generator_answer_invalid",
     GENERATOR_BUSY = "generator_busy",

@@ -163,9 +163,6 @@ async fn written(place: &Place<'_>, name: &str, entry: &Entry) -> Result<CodeGen
         ledger::note(place, name, cost).await;
     }
     let found = match extract::code(&answer) {
-        Ok(code) if !answer.is_code && place.due.number == 1 && forgets_inputs(place, &code) => {
-            Err(no_inputs())
-        }
         Ok(code) => leaves_results(place, code).await,
         Err(failure) => Err(failure),
     };
@@ -232,20 +229,6 @@ async fn leaves_results(place: &Place<'_>, code: String) -> Result<String, Failu
         code::GENERATION_NO_RESULTS,
         message,
     ))
-}
-
-/// Small models like to answer with a constant, which runs and is wrong. It is worth one more question; code that has
-/// no use for its inputs is taken when it comes again.
-fn forgets_inputs(place: &Place<'_>, code: &str) -> bool {
-    !place.step_state.inputs.is_empty()
-        && place.task.max_generations > 1
-        && !code.contains("context")
-}
-
-fn no_inputs() -> Failure {
-    let message =
-        "the code never looks at its inputs in `context`: what it leaves would not come from them";
-    Failure::new(FailureKind::Code, code::GENERATION_NO_INPUTS, message)
 }
 
 fn not_kept(error: &Error) -> Failure {

@@ -12,12 +12,11 @@ use crate::failure::{Failure, FailureKind};
 use crate::{engine, open};
 
 /// No usable code came of a task.
-const NOTHING_WRITTEN: [Code; 5] = [
+const NOTHING_WRITTEN: [Code; 4] = [
     code::GENERATION_NO_CODE,
     code::GENERATION_CUT_OFF,
     code::GENERATION_REFUSED,
     code::GENERATION_NO_RESULTS,
-    code::GENERATION_NO_INPUTS,
 ];
 
 /// What the way to a container, and what answers there, can say.

@@ -120,7 +120,7 @@ impl Machine {
 
     /// The failure of the run, and what the machine has had all the time.
     fn refused(&self, ended: &Value, kind: &str, code: &str) {
-        let failure = &ended["failure"];
+        let failure = &ended["failure"]["failure"];
         let found = (text(&failure["kind"]), text(&failure["code"]));
         assert_eq!(found, (kind, code), "{ended:#}");
     }
@@ -190,7 +190,7 @@ fn a_write_in_read_only_meets_the_scan_the_guard_and_the_gateway() {
     machine.change(stage, "from caproto.sync.client import write\n", around);
     let ended = machine.json(1, &["run", FILE]);
     machine.refused(&ended, "code", "python_exception");
-    let message = text(&ended["failure"]["message"]);
+    let message = text(&ended["failure"]["failure"]["message"]);
     assert!(message.contains("ECA_"), "{message}");
     assert_eq!(machine.has("MAG:CUR:SET"), 1.0);
     // The same code in the mode that may write gets there: it was the gateway.
