@@ -251,11 +251,6 @@ async fn answers_without_usable_code_are_answered_and_unreadable_code_is_fed_bac
             "generation_no_results",
         ),
         (
-            "```python\nresults = {'slope': 2.0}\n```",
-            Stop::End,
-            "generation_no_inputs",
-        ),
-        (
             "```python\nresults = (context.rows\n```",
             Stop::End,
             "code_unreadable",
