@@ -5,6 +5,7 @@
 pub(crate) mod disk;
 mod index;
 mod sweep;
+pub mod preview;
 
 use std::fs::{self, File};
 use std::io::Read;

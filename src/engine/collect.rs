@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::files::Shown;
 use super::folder::RunFolder;
 use super::secrets::Secrets;
 use super::{Error, Shared, cache, files, generate, notebook};
@@ -70,12 +71,13 @@ async fn keep(
     let folder = RunFolder::new(&shared.options.data, &state.created.folder);
     let relative = folder.attempt_relative(path, attempt);
     let absolute = folder.attempt(path, attempt);
+    let (folders, shown) = ((absolute.as_path(), relative.as_str()), Shown::of(step));
     let mut result = ResultRecorded {
         step: path.clone(),
         attempt,
         results: outcome.results.clone(),
-        figures: files::keep(shared, (&absolute, &relative), &outcome.figures).await?,
-        artifacts: files::keep(shared, (&absolute, &relative), &outcome.artifacts).await?,
+        figures: files::keep(shared, folders, &outcome.figures, shown).await?,
+        artifacts: files::keep(shared, folders, &outcome.artifacts, shown).await?,
         notebook: None,
         folder: relative.clone(),
         notes: outcome.notes.clone(),
@@ -105,6 +107,8 @@ async fn keep(
         digest,
         bytes,
         media_type: "application/x-ipynb+json".to_owned(),
+        kind: "notebook".to_owned(),
+        preview: None,
         title: String::new(),
         description: String::new(),
     });

@@ -6,26 +6,52 @@ use std::sync::Arc;
 use super::act::Place;
 use super::options::blocking;
 use super::{Error, Shared};
-use crate::artifact::{self, DiskError, disk};
+use crate::artifact::{self, DiskError, disk, preview};
 use crate::executor::OutputFile;
+use crate::plan::Step;
 use crate::run::payload::FileRef;
+
+/// Whether something of the content may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// It may.
+    Yes,
+    /// The step has outputs that are not shown, and a file may hold one.
+    No,
+}
+
+impl Shown {
+    /// What holds for the files of a step.
+    pub(super) fn of(step: &Step) -> Self {
+        if step.sensitive.is_empty() {
+            Self::Yes
+        } else {
+            Self::No
+        }
+    }
+}
 
 /// Keeps files of an attempt as blobs; they are on the disk when it returns, so an event may name them.
 pub(super) async fn keep(
     shared: &Arc<Shared>,
     (absolute, relative): (&Path, &str),
     files: &[OutputFile],
+    shown: Shown,
 ) -> Result<Vec<FileRef>, Error> {
     let mut kept = Vec::with_capacity(files.len());
     for file in files {
         let path = absolute.join(&file.path);
         let blobs = Arc::clone(&shared.ports.blobs);
-        let (digest, bytes) = blocking(move || {
+        let media_type = file.media_type.clone();
+        let (digest, bytes, seen) = blocking(move || {
+            let seen = (shown == Shown::Yes)
+                .then(|| preview::preview(&path, &media_type))
+                .flatten();
             let digest = blobs.put_file(&path).map_err(Error::Blob)?;
             let bytes = std::fs::metadata(&path)
                 .map(|metadata| metadata.len())
                 .unwrap_or_default();
-            Ok((digest, bytes))
+            Ok((digest, bytes, seen))
         })
         .await?;
         kept.push(FileRef {
@@ -33,6 +59,8 @@ pub(super) async fn keep(
             digest,
             bytes,
             media_type: file.media_type.clone(),
+            kind: preview::kind(&file.media_type).to_owned(),
+            preview: seen,
             title: file.title.clone(),
             description: file.description.clone(),
         });
@@ -61,6 +89,8 @@ pub(super) async fn keep_bytes(
         digest,
         bytes: length,
         media_type: media_type.to_owned(),
+        kind: preview::kind(media_type).to_owned(),
+        preview: None,
         title: String::new(),
         description: String::new(),
     })

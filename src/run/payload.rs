@@ -352,6 +352,12 @@ pub struct FileRef {
     pub bytes: u64,
     /// Its media type.
     pub media_type: String,
+    /// What it is: `image`, `table`, `notebook`, `html`, `json` or `file`; empty in older records.
+    #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// What can be said of it at a glance: sizes, first rows, the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Value>,
     /// A short title; empty when none was given.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,

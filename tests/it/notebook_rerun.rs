@@ -283,6 +283,18 @@ fn large_tables_and_arrays_go_from_step_to_step_as_files() {
             .iter()
             .any(|file| file["digest"] == digest && file["path"] == path)
     );
+    let table = kept
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|file| file["path"] == path)
+        .unwrap();
+    assert_eq!(
+        (&table["type"], &table["preview"]["row_count"]),
+        (&"table".into(), &60_000.into())
+    );
+    let shown = place.run(&["show", "@last", "--data", "data"]).out;
+    assert!(shown.contains("60000 rows × 6 columns"), "{shown}");
     let used = &run["steps"]["use"]["outputs"];
     assert_eq!(used["missing"], 1);
     assert_eq!(used["exact"], true);

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::text::{bold, elapsed, indented, line, painted_mark, value};
+use serde_json::Value;
+
+use super::text::{bold, dim, elapsed, indented, line, painted_mark, size, value};
 use super::{Frame, question, steps, table};
 use crate::failure::Failure;
 use crate::id::StepPath;
@@ -174,7 +176,7 @@ fn files(frame: &Frame<'_>, text: &mut String) {
         let rows: Vec<(String, String)> = files
             .iter()
             .take(FILES_MAX)
-            .map(|file| (frame.shown(&file.path), line(&file.title)))
+            .map(|file| (frame.shown(&file.path), about(file)))
             .collect();
         let more = files.len().saturating_sub(FILES_MAX);
         let rest = if more > 0 {
@@ -194,6 +196,36 @@ fn files(frame: &Frame<'_>, text: &mut String) {
         "artifacts",
         &listed(results().flat_map(|result| &result.artifacts).collect()),
     );
+}
+
+/// What a file is, how large, and its title.
+fn about(file: &FileRef) -> String {
+    let seen = |key: &str| file.preview.as_ref().and_then(|preview| preview.get(key));
+    let count = |key: &str| seen(key).and_then(Value::as_array).map(Vec::len);
+    let said = match file.kind.as_str() {
+        "image" => seen("width")
+            .zip(seen("height"))
+            .map(|(width, height)| format!("{} × {}", value(width), value(height))),
+        "table" => seen("row_count")
+            .zip(count("columns"))
+            .map(|(rows, columns)| format!("{rows} rows × {columns} columns")),
+        "notebook" => seen("cells").map(|cells| format!("{cells} cells")),
+        _ => seen("shape")
+            .zip(seen("dtype"))
+            .map(|(shape, dtype)| format!("{} {}", value(dtype), value(shape))),
+    };
+    let kind = Some(file.kind.clone()).filter(|kind| !kind.is_empty());
+    let parts = [kind, Some(size(file.bytes)), said];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .flatten()
+        .map(|part| line(&part))
+        .collect();
+    let parts = dim(&parts.join(", "));
+    match line(&file.title) {
+        title if title.is_empty() => parts,
+        title => format!("{title}  {parts}"),
+    }
 }
 
 fn notes(state: &RunState, text: &mut String) {
