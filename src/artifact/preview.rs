@@ -99,7 +99,7 @@ fn cells(line: &str, separator: char) -> Vec<String> {
         match c {
             '"' => quoted = !quoted,
             c if c == separator && !quoted => {
-                found.push(cut(&std::mem::take(&mut cell), CELL_CHARS_MAX))
+                found.push(cut(&std::mem::take(&mut cell), CELL_CHARS_MAX));
             }
             c => cell.push(c),
         }

@@ -16,6 +16,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::{Digest, StepPath};
 use crate::plan::{Method, Placed, PythonStep, Step, StepKind};
 use crate::python::analysis::Report;
+use crate::python::cells;
 use crate::run::payload::AnalysisReported;
 use crate::run::{Command, RunScope, RunState, StepState, ask_rules, check_json};
 
@@ -269,8 +270,9 @@ async fn judged(
         shared.options.rules.in_mode(python.mode),
     );
     let folder = modules::folder(state);
+    let is_notebook = cells::is_notebook(&python.file_name);
     let (report, modules) =
-        read(move || modules::analyze(folder.as_deref(), &code, &rules)).await?;
+        read(move || modules::analyze(folder.as_deref(), (&code, is_notebook), &rules)).await?;
     let prepared = prepare(shared, (step, step_state, python), &modules).await?;
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);

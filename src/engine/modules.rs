@@ -36,10 +36,13 @@ pub(super) fn digests(files: &Files) -> Digests {
 /// Analyses code with every module beside the workflow that it reaches: one report about all of them, and what was read.
 pub(super) fn analyze(
     folder: Option<&Path>,
-    code: &str,
+    (code, is_notebook): (&str, bool),
     rules: &RuleSet,
 ) -> Result<(Report, Digests), Failure> {
     let mut report = analysis::analyze(code, rules);
+    if is_notebook {
+        report.name_cells(code);
+    }
     let mut known = Digests::new();
     loop {
         let files = read(folder, &report.imports)?;

@@ -10,6 +10,7 @@ use super::options::blocking;
 use super::{Error, Shared};
 use super::{files, inputs};
 mod run_page;
+mod shown;
 mod surroundings;
 
 pub(super) use run_page::{attempt_place, write_run};
@@ -42,7 +43,8 @@ pub(super) async fn write_waiting(
     analysis: &AnalysisReported,
     code: &str,
 ) -> Option<String> {
-    let text = unrun_text(shared, state, step, analysis, code)?;
+    let source = shown::source_of(shared, step).await;
+    let text = unrun_text(shared, state, step, analysis, (code, source.as_ref()))?;
     let relative = format!(
         "{}/{}/waiting.ipynb",
         state.created.folder,
@@ -75,7 +77,7 @@ fn unrun_text(
     state: &RunState,
     step: &Step,
     analysis: &AnalysisReported,
-    code: &str,
+    (code, source): (&str, Option<&Value>),
 ) -> Option<String> {
     let StepKind::Python(python) = &step.kind else {
         return None;
@@ -106,6 +108,7 @@ fn unrun_text(
             | StepStatus::Unknown => NotebookState::Waiting,
         },
         variables: &variables,
+        source,
         failure: refused.as_ref(),
         approval: approval_line(state, step_state),
         findings: &findings,
@@ -138,6 +141,8 @@ fn blank<'a>(
         stdout: "",
         stderr: "",
         truncated: false,
+        shown: None,
+        source: None,
         results: None,
         figures: Vec::new(),
         artifacts: Vec::new(),
@@ -240,7 +245,11 @@ pub(super) async fn attempt_text(
     };
     let variables =
         surroundings::variables(shared, state, (step, step_state), python, result.attempt);
+    let shown = shown::record(shared, &result.folder).await;
+    let source = shown::source(shared, python).await;
     let page = AttemptNotebook {
+        shown: shown.as_ref(),
+        source: source.as_ref(),
         variables: &variables,
         state: match failure.map(|failure| failure.kind) {
             None => NotebookState::Succeeded,
@@ -256,6 +265,7 @@ pub(super) async fn attempt_text(
             .iter()
             .map(|(file, bytes)| FigureData {
                 title: &file.title,
+                path: inside(file, &result.folder),
                 media_type: &file.media_type,
                 bytes,
             })
@@ -280,14 +290,17 @@ pub(super) async fn attempt_text(
     Ok(notebook::to_text(&notebook::attempt(&page)))
 }
 
+/// The path of a file in the folder of its attempt.
+fn inside<'a>(file: &'a FileRef, folder: &str) -> &'a str {
+    let inside = file.path.strip_prefix(folder);
+    let inside = inside.and_then(|path| path.strip_prefix('/'));
+    inside.unwrap_or(&file.path)
+}
+
 fn link<'a>(file: &'a FileRef, folder: &str) -> LinkData<'a> {
-    let inside = file
-        .path
-        .strip_prefix(folder)
-        .and_then(|path| path.strip_prefix('/'));
     LinkData {
         title: &file.title,
-        path: inside.unwrap_or(&file.path),
+        path: inside(file, folder),
         bytes: file.bytes,
         sha256: Some(file.digest),
     }

@@ -46,6 +46,9 @@ pub struct Exception {
     pub traceback: String,
     /// The last line of the user's code on the way.
     pub line: Option<u32>,
+    /// The cell that ran, when the code came from a notebook.
+    #[serde(default)]
+    pub cell: Option<String>,
     /// Whether it is a `MemoryError`.
     pub memory: bool,
     /// Whether the user's own code does not parse.

@@ -261,14 +261,22 @@ fn raised(exception: &Exception, limits: &Limits) -> Failure {
     } else {
         format!("{}: {}", exception.class, exception.message)
     };
+    let message = match &exception.cell {
+        Some(cell) => format!("{cell}: {message}"),
+        None => message,
+    };
     let mut failure = Failure::new(kind, code, message);
     failure.hint = hint;
     failure.traceback = Some(exception.traceback.clone());
-    failure.detail(json!({
+    let mut detail = json!({
         "type": exception.class,
         "message": exception.message,
         "line": exception.line,
-    }))
+    });
+    if let (Some(cell), Some(detail)) = (&exception.cell, detail.as_object_mut()) {
+        detail.insert("cell".to_owned(), json!(cell));
+    }
+    failure.detail(detail)
 }
 
 fn sort(exception: &Exception, limits: &Limits) -> (FailureKind, Code, Option<String>) {

@@ -385,6 +385,9 @@ pub struct PythonStep {
     /// The code, or what it shall be written for.
     #[serde(flatten)]
     pub source: CodeSource,
+    /// The notebook that the code comes from, a blob: its cells with the text between them, without outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notebook: Option<Digest>,
     /// What the code may do.
     pub mode: Mode,
     /// Requirement lines, as written in `packages:`.

@@ -1,6 +1,7 @@
 //! What Stepwell knows of Python, as pure functions on text.
 
 pub mod analysis;
+pub mod cells;
 pub mod notebook;
 pub mod outcome;
 pub mod reference;

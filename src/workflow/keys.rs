@@ -229,6 +229,7 @@ pub(super) const PYTHON: Keys = Keys {
     now: &[
         "file",
         "code",
+        "notebook",
         "task",
         "expects",
         "requirements",
@@ -249,7 +250,7 @@ pub(super) const PYTHON: Keys = Keys {
         "limits",
         "isolation",
     ],
-    later: &["notebook", "memory", "environment"],
+    later: &["memory", "environment"],
 };
 
 pub(super) const APPROVE_CODE: Keys = Keys {

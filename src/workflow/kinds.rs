@@ -4,7 +4,7 @@ use super::compiler::Compiler;
 use super::draft::{Draft, Site};
 use super::keys;
 use super::text::Uses;
-use super::yaml::Fields;
+use super::yaml::{Fields, Node};
 use crate::code;
 use crate::plan::{SetStep, StepKind};
 
@@ -33,7 +33,12 @@ impl Compiler<'_, '_> {
         let id = draft.step.id.clone();
         let uses = &mut Uses::new(Site::Step, &mut draft.uses);
         match first.key.as_str() {
-            "python" => self.python(node, &id, uses).map(StepKind::Python),
+            "python" => {
+                let given = fields.get("with").and_then(Node::entries);
+                let given = given.into_iter().flatten().map(|entry| entry.key.as_str());
+                let given: Vec<&str> = given.collect();
+                self.python(node, (&id, &given), uses).map(StepKind::Python)
+            }
             "set" => Some(StepKind::Set(SetStep {
                 values: self.output_values(node, uses),
             })),

@@ -15,6 +15,7 @@ use crate::plan::{
     ApproveCode, AskRules, CodeSource, IsolationLevel, Mode, PythonStep, StepLimits,
 };
 use crate::python::analysis::{Finding, Rule, RuleSet, analyze};
+use crate::python::cells;
 
 fn line_index(finding: &Finding) -> usize {
     usize::try_from(finding.line.saturating_sub(1)).unwrap_or(usize::MAX)
@@ -41,20 +42,35 @@ fn span_of(finding: &Finding, text: &str) -> Span {
     Span::new(start, start + 1)
 }
 
+/// Why Python can't read the code, if it can't.
+fn unreadable(text: &str) -> Option<Finding> {
+    let findings = analyze(text, &RuleSet::default()).findings;
+    findings
+        .into_iter()
+        .find(|finding| Rule::find(&finding.rule).is_some_and(Rule::means_unreadable))
+}
+
 /// Fewest open files with which an interpreter starts.
 pub(super) const OPEN_FILES_MIN: u32 = 32;
 /// Most processes and open files that a limit may name.
 pub(super) const COUNT_MAX: u32 = 1_048_576;
 
 /// Where code comes from: one of these keys.
-const SOURCES: [&str; 3] = ["file", "code", "task"];
+const SOURCES: [&str; 4] = ["file", "code", "notebook", "task"];
+
+/// Code, its name in tracebacks, and the notebook that it comes from.
+struct Written {
+    file_name: String,
+    source: CodeSource,
+    notebook: Option<Digest>,
+}
 
 impl Compiler<'_, '_> {
     /// Reads `python:` of the step with this id.
     pub(super) fn python(
         &mut self,
         node: &Node,
-        id: &str,
+        (id, given): (&str, &[&str]),
         uses: &mut Uses<'_>,
     ) -> Option<PythonStep> {
         let fields = yaml::fields(&mut self.report, node, &keys::PYTHON)?;
@@ -64,7 +80,7 @@ impl Compiler<'_, '_> {
             .default_execution
             .or(self.defaults.execution));
         let facts = self.facts(fields);
-        let reach = self.reach(fields, &["file", "requirements"]);
+        let reach = self.reach(fields, &["file", "notebook", "requirements"]);
         let mode = match fields.get("mode") {
             Some(node) => self.mode(node),
             None => self.setting.options.default_mode.or(self.defaults.mode),
@@ -86,10 +102,11 @@ impl Compiler<'_, '_> {
             None => self.defaults.isolation,
         };
         self.can_be_held(fields, execution, isolation);
-        let (file_name, source) = self.python_source(fields, id, (reach, uses))?;
+        let written = self.python_source(fields, (id, given), (reach, uses))?;
         Some(PythonStep {
-            file_name,
-            source,
+            file_name: written.file_name,
+            source: written.source,
+            notebook: written.notebook,
             mode: mode.unwrap_or_default(),
             packages: packages.unwrap_or_default(),
             requirements,
@@ -101,23 +118,21 @@ impl Compiler<'_, '_> {
         })
     }
 
-    /// The code: its name in tracebacks and its digest, or what it shall be written for.
+    /// The code, or what it shall be written for.
     fn python_source(
         &mut self,
         fields: Fields<'_>,
-        id: &str,
+        (id, given): (&str, &[&str]),
         (reach, uses): (Reach, &mut Uses<'_>),
-    ) -> Option<(String, CodeSource)> {
+    ) -> Option<Written> {
         let mut written = SOURCES.iter().filter_map(|key| fields.entry(key));
         let Some(first) = written.next() else {
-            if fields.get("notebook").is_none() {
-                self.report.error_with(
-                    code::MISSING_KEY,
-                    fields.node().span,
-                    "`python` needs one of the keys `file`, `code` and `task`",
-                    "for example `python: {file: stages/load.py}`",
-                );
-            }
+            self.report.error_with(
+                code::MISSING_KEY,
+                fields.node().span,
+                "`python` needs one of the keys `file`, `code`, `notebook` and `task`",
+                "for example `python: {file: stages/load.py}`",
+            );
             return None;
         };
         if let Some(second) = written.next() {
@@ -127,32 +142,97 @@ impl Compiler<'_, '_> {
             return None;
         }
         let node = &first.node;
-        if first.key == "task" {
-            let task = self.task(fields, uses)?;
-            return Some((format!("{id}.py"), CodeSource::Task(Box::new(task))));
+        if first.key != "task" {
+            self.refuse_task_keys(fields, &first.key);
         }
-        self.refuse_task_keys(fields, &first.key);
-        if first.key == "file" {
-            let path = yaml::text(&mut self.report, node)?;
-            let text = self.read_file(node, path, reach)?;
-            let digest = self.check_python(node, path, &text);
-            return Some((path.to_owned(), CodeSource::Code(digest)));
+        let plain = |file_name: String, source| Written {
+            file_name,
+            source,
+            notebook: None,
+        };
+        match first.key.as_str() {
+            "task" => {
+                let task = self.task(fields, uses)?;
+                Some(plain(format!("{id}.py"), CodeSource::Task(Box::new(task))))
+            }
+            "notebook" => self.notebook_source(node, given, reach),
+            "file" => {
+                let path = yaml::text(&mut self.report, node)?;
+                if cells::is_notebook(path) {
+                    let help = "write `notebook:` instead of `file:`";
+                    let message = format!("`{path}` is a notebook");
+                    self.report
+                        .error_with(code::BAD_FILE, node.span, message, help);
+                    return None;
+                }
+                let text = self.read_file(node, path, reach)?;
+                let digest = self.check_python(node, path, &text);
+                Some(plain(path.to_owned(), CodeSource::Code(digest)))
+            }
+            _ => {
+                let text = yaml::text(&mut self.report, node)?;
+                let file_name = format!("{id}.py");
+                let digest = self.check_python(node, &file_name, text);
+                Some(plain(file_name, CodeSource::Code(digest)))
+            }
         }
-        let text = yaml::text(&mut self.report, node)?;
-        let file_name = format!("{id}.py");
-        let digest = self.check_python(node, &file_name, text);
-        Some((file_name, CodeSource::Code(digest)))
+    }
+
+    /// The cells of a notebook as one code. Each must be Python by itself, since each is run by itself.
+    fn notebook_source(&mut self, node: &Node, given: &[&str], reach: Reach) -> Option<Written> {
+        let path = yaml::text(&mut self.report, node)?;
+        if !cells::is_notebook(path) {
+            let help = "the name of a notebook ends in `.ipynb`; `file:` is for code";
+            let message = format!("`{path}` is no notebook");
+            self.report
+                .error_with(code::BAD_FILE, node.span, message, help);
+            return None;
+        }
+        let text = self.read_file(node, path, reach)?;
+        let source = match cells::read(&text, given) {
+            Ok(source) => source,
+            Err(fault) => {
+                let message = format!("{path}: {}", fault.message);
+                self.report
+                    .error_with(code::BAD_FILE, node.span, message, fault.help);
+                return None;
+            }
+        };
+        for cell in cells::split(&source.code) {
+            let Some(finding) = unreadable(cell.text) else {
+                continue;
+            };
+            let line = cell
+                .text
+                .lines()
+                .nth(line_index(&finding))
+                .unwrap_or_default();
+            let number = cell.number.unwrap_or_default();
+            let what = match cells::magic(line) {
+                Some(what) => format!("it is {what}, not Python"),
+                None => finding.message.trim_end_matches('.').to_owned(),
+            };
+            let message = format!("{path}, cell {number}, line {}: {what}", finding.line);
+            let help = format!("the line is: {}", line.trim());
+            self.report
+                .error_with(code::PYTHON_SYNTAX, node.span, message, help);
+        }
+        let digest = self.blobs.add(source.code.as_bytes());
+        let page = serde_json::to_vec(&source.page).unwrap_or_default();
+        Some(Written {
+            file_name: path.to_owned(),
+            source: CodeSource::Code(digest),
+            notebook: Some(self.blobs.add(&page)),
+        })
     }
 
     /// Code that could not be read is refused before anything runs.
     fn check_python(&mut self, node: &Node, file_name: &str, text: &str) -> Digest {
         let digest = self.blobs.add(text.as_bytes());
-        let unreadable = self.unreadable.entry(digest).or_insert_with(|| {
-            let findings = analyze(text, &RuleSet::default()).findings;
-            findings
-                .into_iter()
-                .find(|finding| Rule::find(&finding.rule).is_some_and(Rule::means_unreadable))
-        });
+        let unreadable = self
+            .unreadable
+            .entry(digest)
+            .or_insert_with(|| unreadable(text));
         if let Some(finding) = unreadable.clone() {
             self.unreadable_code(node, file_name, text, &finding);
         }

@@ -68,6 +68,7 @@ mod keeping;
 mod language_rules;
 mod machine;
 mod notebook_rerun;
+mod notebook_source;
 mod notebook_validate;
 mod orbit_study;
 mod places;

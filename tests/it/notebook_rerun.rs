@@ -50,7 +50,7 @@ print(len(sys.argv) - 1)
 "#;
 
 /// The interpreter to test with.
-fn python() -> Option<String> {
+pub(crate) fn python() -> Option<String> {
     let python = std::env::var("STEPWELL_TEST_PYTHON").ok();
     if python.is_none() {
         println!("skipped: STEPWELL_TEST_PYTHON is not set");
@@ -58,7 +58,7 @@ fn python() -> Option<String> {
     python
 }
 
-fn script(python: &str, text: &str, arguments: &[&Path]) -> String {
+pub(crate) fn script(python: &str, text: &str, arguments: &[&Path]) -> String {
     let output = Command::new(python)
         .arg("-c")
         .arg(text)
@@ -88,7 +88,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn place(python: &str) -> Place {
+pub(crate) fn place(python: &str) -> Place {
     let place = Place::new();
     let config = format!("framework: {{execution: {{local: {{python_env_path: {python}}}}}}}\n");
     place.write("config.yml", &config);
@@ -96,7 +96,7 @@ fn place(python: &str) -> Place {
 }
 
 /// Runs the workflow, and the notebook of each of these steps again: its results are those of the run.
-fn same_again(python: &str, place: &Place, workflow: &str, steps: &[&str]) -> Value {
+pub(crate) fn same_again(python: &str, place: &Place, workflow: &str, steps: &[&str]) -> Value {
     let run = place.json(0, &["run", workflow, "--data", "data"]);
     let data = place.path("data");
     let notebooks: Vec<PathBuf> = steps
@@ -113,7 +113,7 @@ fn same_again(python: &str, place: &Place, workflow: &str, steps: &[&str]) -> Va
     run
 }
 
-fn judge(python: &str, place: &Place) {
+pub(crate) fn judge(python: &str, place: &Place) {
     let mut notebooks = Vec::new();
     walk(&place.path("data/runs"), &mut notebooks);
     assert!(!notebooks.is_empty());

@@ -55,6 +55,8 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         stdout: "",
         stderr: "",
         truncated: false,
+        shown: None,
+        source: None,
         results: None,
         figures: Vec::new(),
         artifacts: Vec::new(),
@@ -81,6 +83,7 @@ fn success(context: &Value, results: &Value) -> Value {
         results: Some(results),
         figures: vec![FigureData {
             title: "one pixel",
+            path: "",
             media_type: "image/png",
             bytes: &PIXEL,
         }],
@@ -138,6 +141,7 @@ fn hostile(context: &Value) -> Value {
         results: Some(&results),
         figures: vec![FigureData {
             title: EVIL,
+            path: "",
             media_type: "image/svg+xml",
             bytes: b"<svg onload='alert(1)'><script>alert(1)</script></svg>",
         }],

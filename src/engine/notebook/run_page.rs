@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::folder::RunFolder;
 use super::super::{Shared, files, folder};
-use super::unrun_text;
+use super::{shown, unrun_text};
 use crate::plan::{Step, StepKind};
 use crate::python::notebook::{self, RunNotebook, StepSection};
 use crate::run::{ApprovalState, Reveal, RunState, StepState, StepStatus, run_json, shown_outputs};
@@ -71,13 +71,9 @@ async fn step_notebook(
     let analysis = step_state.analysis.as_ref()?;
     let path = shared.options.data.join(analysis.notebook.as_ref()?);
     let code = shared.ports.get_blob(analysis.code).await.ok()?;
-    let text = unrun_text(
-        shared,
-        state,
-        step,
-        analysis,
-        &String::from_utf8_lossy(&code),
-    )?;
+    let source = shown::source_of(shared, step).await;
+    let code = String::from_utf8_lossy(&code);
+    let text = unrun_text(shared, state, step, analysis, (&code, source.as_ref()))?;
     let page = serde_json::from_str(&text).ok();
     // It was written when the question was asked; by now somebody may have said no.
     if let Err(error) = files::write(path, text).await {

@@ -38,7 +38,12 @@ const OURS: [&str; 6] = [
     "supervisor.lock",
 ];
 /// What the harness leaves for us.
-const DOCUMENTS: [&str; 3] = [".attempt/report.json", ".attempt/results.json", HELD_BACK];
+const DOCUMENTS: [&str; 4] = [
+    ".attempt/report.json",
+    ".attempt/results.json",
+    HELD_BACK,
+    ".attempt/outputs.json",
+];
 /// How many times larger than the limit of files a list may be before the rest of it is passed over.
 const LISTED_FACTOR: usize = 4;
 
@@ -143,6 +148,7 @@ impl Bringer<'_> {
         for (path, bytes_max) in DOCUMENTS.into_iter().zip([
             REPORT_BYTES_MAX,
             job.limits.results_bytes_max,
+            REPORT_BYTES_MAX,
             REPORT_BYTES_MAX,
         ]) {
             if let Some((_, bytes)) = listed(path).filter(|(_, bytes)| *bytes <= bytes_max) {

@@ -518,7 +518,7 @@ def _listed(root):
 
     walk(root, "", 0)
     internal = os.path.join(root, ".attempt")
-    for name in ("report.json", "results.json", "refused.jsonl"):
+    for name in ("report.json", "results.json", "refused.jsonl", "outputs.json"):
         try:
             found.append([f".attempt/{name}", os.lstat(os.path.join(internal, name)).st_size])
         except OSError:

@@ -22,7 +22,11 @@ const OWN: [&str; 5] = [
     ".attempt/harness.json",
 ];
 /// Documents, which must stay JSON.
-const DOCUMENTS: [&str; 2] = [".attempt/results.json", ".attempt/report.json"];
+const DOCUMENTS: [&str; 3] = [
+    ".attempt/results.json",
+    ".attempt/report.json",
+    ".attempt/outputs.json",
+];
 /// Folders below the attempt's that are looked into.
 const DEPTH_MAX: usize = 64;
 /// Bytes that are read at a time, and that say whether a file is text.

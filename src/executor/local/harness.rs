@@ -16,10 +16,12 @@ pub(in crate::executor) const BOOTSTRAP: &str = "import sys; sys.path.insert(0, 
 /// Starts a parent of warm interpreters.
 pub(super) const WARM_BOOTSTRAP: &str = "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_harness.warm as w; w.parent(sys.argv[2:])";
 
-pub(in crate::executor) const FILES: [(&str, &str); 10] = [
+pub(in crate::executor) const FILES: [(&str, &str); 12] = [
     ("__init__.py", include_str!("harness/__init__.py")),
     ("context.py", crate::python::CONTEXT),
     ("encode.py", include_str!("harness/encode.py")),
+    ("cells.py", include_str!("harness/cells.py")),
+    ("display.py", include_str!("harness/display.py")),
     ("keep.py", include_str!("harness/keep.py")),
     ("guard.py", include_str!("harness/guard.py")),
     ("failure.py", include_str!("harness/failure.py")),

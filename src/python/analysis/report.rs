@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::rules::Rule;
+use crate::python::cells;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -228,6 +229,16 @@ impl Report {
         self.imports.extend(other.imports);
         self.imports.sort();
         self.imports.dedup();
+    }
+
+    /// Says in every finding in which cell it is; the code came from a notebook.
+    pub fn name_cells(&mut self, code: &str) {
+        for finding in &mut self.findings {
+            let line = usize::try_from(finding.line).unwrap_or_default();
+            if let Some(place) = cells::place(code, line) {
+                finding.message = format!("{place}: {}", finding.message);
+            }
+        }
     }
 
     /// Adds a capability.

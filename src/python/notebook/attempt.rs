@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::cell::{Cells, Code};
-use super::{AttemptNotebook, NotebookState, figure, output, parameters, text};
+use super::shown::Shown;
+use super::{
+    AttemptNotebook, FigureData, NotebookState, figure, output, parameters, sourced, text,
+};
 
 /// Findings shown; the rest is counted.
 const FINDINGS_MAX: usize = 200;
@@ -23,9 +26,13 @@ pub fn attempt(notebook: &AttemptNotebook<'_>) -> Value {
         &parameters::surroundings(notebook.variables, notebook.modules),
     );
     cells.code("parameters", &parameters::parameters(notebook.context));
-    let code = code(notebook);
-    let count = code.count.map_or(1, |count| count + 1);
-    cells.code("code", &code);
+    let count = if let Some(source) = notebook.source {
+        sourced::add(&mut cells, notebook, source) + 1
+    } else {
+        let code = code(notebook);
+        cells.code("code", &code);
+        code.count.map_or(1, |count| count + 1)
+    };
     if notebook.failure.is_some() {
         cells.markdown("failure", &failure(notebook));
     }
@@ -158,16 +165,60 @@ fn without_traceback<'a>(stderr: &'a str, traceback: &str) -> &'a str {
         .unwrap_or(stderr)
 }
 
+/// Takes the traceback out of what was printed last: it is shown as an error.
+pub(super) fn strip_traceback(outputs: &mut Vec<Value>, traceback: &str) {
+    let printed = outputs
+        .iter_mut()
+        .rev()
+        .find(|output| output.get("name").and_then(Value::as_str) == Some("stderr"));
+    let Some(lines) = printed.and_then(|output| output.get_mut("text")) else {
+        return;
+    };
+    let whole: String = lines
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let before = without_traceback(&whole, traceback);
+    *lines = json!(super::cell::lines(before));
+    outputs.retain(|output| {
+        output
+            .get("text")
+            .and_then(Value::as_array)
+            .is_none_or(|text| !text.is_empty())
+    });
+}
+
 fn outputs(notebook: &AttemptNotebook<'_>) -> Vec<Value> {
     let traceback = notebook
         .failure
         .and_then(|failure| failure.traceback.as_deref());
     let stderr = without_traceback(notebook.stderr, traceback.unwrap_or_default());
+    let shown = Shown::read(notebook.shown);
+    // What other processes printed is in the logs alone: then these are shown, and the order is lost.
+    let is_whole =
+        shown.printed("stdout") == notebook.stdout && shown.printed("stderr") == notebook.stderr;
+    let others: Vec<FigureData<'_>> = notebook
+        .figures
+        .iter()
+        .filter(|figure| !shown.figures().any(|path| path == figure.path))
+        .copied()
+        .collect();
+    let mut recorded = shown.of(0, 1, &notebook.figures);
+    if is_whole && shown.is_rich() {
+        strip_traceback(&mut recorded, traceback.unwrap_or_default());
+        recorded.extend(figure::outputs(&others));
+        recorded.extend(notebook.failure.and_then(output::error));
+        return recorded;
+    }
+    recorded.retain(|output| output.get("output_type").and_then(Value::as_str) != Some("stream"));
     let streams = [("stdout", notebook.stdout), ("stderr", stderr)];
     streams
         .into_iter()
         .filter_map(|(name, printed)| output::stream(name, printed, notebook.truncated))
-        .chain(figure::outputs(&notebook.figures))
+        .chain(recorded)
+        .chain(figure::outputs(&others))
         .chain(notebook.failure.and_then(output::error))
         .collect()
 }

@@ -60,6 +60,12 @@ impl Cells {
         }));
     }
 
+    /// Adds a finished cell under an id of ours.
+    pub(super) fn add(&mut self, role: &'static str, cell: Value) {
+        let id = self.id(role);
+        self.adopt(cell, id);
+    }
+
     /// Adds a finished cell under another id.
     pub(super) fn adopt(&mut self, mut cell: Value, id: String) {
         if let Some(cell) = cell.as_object_mut() {

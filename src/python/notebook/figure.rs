@@ -50,7 +50,7 @@ fn output(figure: &FigureData<'_>, picture: Option<(&'static str, Value)>) -> Va
 }
 
 /// The picture under the media type that shows it, if there is one.
-fn picture(figure: &FigureData<'_>) -> Option<(&'static str, Value)> {
+pub(super) fn picture(figure: &FigureData<'_>) -> Option<(&'static str, Value)> {
     let encoded = || Value::String(STANDARD.encode(figure.bytes));
     match figure.media_type {
         "image/png" => Some(("image/png", encoded())),

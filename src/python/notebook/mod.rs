@@ -13,6 +13,8 @@ mod merge;
 mod output;
 mod parameters;
 mod run;
+mod shown;
+mod sourced;
 mod table;
 mod text;
 
@@ -64,6 +66,10 @@ pub struct AttemptNotebook<'a> {
     pub stderr: &'a str,
     /// Whether it printed more than was kept.
     pub truncated: bool,
+    /// What it gave out in order, as the harness recorded it.
+    pub shown: Option<&'a Value>,
+    /// The notebook that the code comes from, without outputs.
+    pub source: Option<&'a Value>,
     /// What it left in `results`.
     pub results: Option<&'a Value>,
     /// Its pictures, in order.
@@ -117,6 +123,8 @@ impl NotebookState {
 pub struct FigureData<'a> {
     /// Its title; may be empty.
     pub title: &'a str,
+    /// Its path in the folder of the attempt.
+    pub path: &'a str,
     /// Its media type, for example `image/png`.
     pub media_type: &'a str,
     /// The file.

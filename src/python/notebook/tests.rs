@@ -25,6 +25,8 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         stdout: "",
         stderr: "",
         truncated: false,
+        shown: None,
+        source: None,
         results: None,
         figures: Vec::new(),
         artifacts: Vec::new(),
@@ -133,6 +135,7 @@ fn a_success_shows_what_was_printed_drawn_and_left() {
     sample.results = Some(&results);
     sample.figures = vec![FigureData {
         title: "circle",
+        path: "",
         media_type: "image/png",
         bytes: b"\x89PNG",
     }];
@@ -261,6 +264,7 @@ fn a_malicious_text_stays_text() {
         results: Some(&results),
         figures: vec![FigureData {
             title: evil,
+            path: "",
             media_type: "image/svg+xml",
             bytes: svg,
         }],
@@ -300,6 +304,7 @@ fn drawings_are_embedded_only_while_they_merely_draw() {
     ] {
         let figure = FigureData {
             title: "",
+            path: "",
             media_type: "image/svg+xml",
             bytes: svg.as_bytes(),
         };
@@ -446,7 +451,7 @@ proptest! {
         let made = attempt(&AttemptNotebook {
             workflow: a, run: b, step: c, mode: d, file_name: e, stdout: f, stderr: g,
             state, code: &code, results: Some(results),
-            figures: vec![FigureData { title: h, media_type, bytes: &bytes }],
+            figures: vec![FigureData { title: h, path: "", media_type, bytes: &bytes }],
             artifacts: vec![LinkData { title: a, path: b, bytes: u64::MAX, sha256: Some(Digest::of(&bytes)) }],
             failure: (state == NotebookState::Failed).then_some(&failure),
             findings: &[finding],

@@ -9,7 +9,7 @@ import builtins
 import os
 import sys
 
-from . import context, guard
+from . import context, display, guard
 from .encode import TEXT_CHARS_MAX, Encoder, Refused, is_a, is_default, message
 
 NAME_CHARS_MAX = 80
@@ -45,6 +45,8 @@ class Attempt:
         self.notes = []
         self.files = []
         self.figures = 0
+        self.display = display.Display(self)
+        self.cells = None
         with open(os.path.join(self.internal, "harness.json"), encoding="utf-8") as file:
             self.options = eval(file.read(), {"__builtins__": {}}, {"true": True, "false": False, "null": None})
 
@@ -65,7 +67,7 @@ class Attempt:
     def names(self):
         """The names that the code finds in its globals."""
         seen = context.read(os.path.join(self.folder, "context.json"), self.folder)
-        return {"context": seen, "save_artifact": self.save_artifact}
+        return {"context": seen, "save_artifact": self.save_artifact, "display": self.display.show}
 
     def main_module(self, name="__main__"):
         loader = type(__spec__.loader)
@@ -165,6 +167,13 @@ class Attempt:
             self.notes.append(f"{name} could not be drawn: {type(error).__name__}: {message(error)}")
             return
         self.files.append((name, _title(figure), ""))
+        self.display.figure(name)
+
+    def show_figure(self, figure):
+        """A figure that the code shows: it is saved once, there."""
+        if not hasattr(figure, SAVED):
+            self._save_figure(figure)
+            setattr(figure, SAVED, True)
 
     def keep_saved(self, figure, path):
         """The code saved this figure itself: it isn't saved once more, and its file gets its title."""
@@ -174,6 +183,7 @@ class Attempt:
         if not path.startswith("..") and path.lower().endswith(IMAGES):
             setattr(figure, SAVED, True)
             self.files.append((path, _title(figure), ""))
+            self.display.figure(path)
 
     # -- the end --
 
@@ -200,6 +210,15 @@ class Attempt:
         finally:
             self.notes.extend(encoder.notes)
         return None
+
+    def write_outputs(self):
+        """What the code gave out, in order. Without it the notebook shows the logs."""
+        outputs = self.display.document()
+        if outputs["cells"]:
+            try:
+                self.write("outputs.json", Encoder("outputs", 16 * 1024 * 1024, True).encode(outputs))
+            except Refused as refused:
+                self.notes.append(f"the order of the outputs was not kept: {refused.message}")
 
     def report(self, end, refused):
         document = {
@@ -242,6 +261,7 @@ class Hooks:
         self.actions = {
             "matplotlib.pyplot": lambda module: _patch_show(attempt, module),
             "matplotlib.figure": lambda module: _patch_savefig(attempt, module.Figure),
+            "IPython.core.display_functions": lambda module: setattr(module, "display", attempt.display.show),
             "multiprocessing.spawn": lambda module: _patch_spawn(attempt, module),
             "joblib.externals.loky.backend.spawn": lambda module: _patch_spawn(attempt, module),
         }
@@ -320,7 +340,12 @@ def spawned(names, folder):
 def _run(attempt, module):
     """Runs the code; returns how it ended."""
     try:
-        exec(attempt.compiled(), module.__dict__)
+        if attempt.options["file_name"].endswith(".ipynb"):
+            from . import cells
+
+            cells.run(attempt, module)
+        else:
+            exec(attempt.compiled(), module.__dict__)
         _join_threads()
     except SystemExit as error:
         status, text = _exit_status(error)
@@ -393,6 +418,7 @@ def run(folder):
     hooks.catch_up()
     module = attempt.main_module()
     sys.modules["__main__"] = module
+    attempt.display.listen()
     end = _run(attempt, module)
     if os.getpid() != attempt.pid:
         # A child that the code forked and that fell off its end: the parent collects.
@@ -402,5 +428,6 @@ def run(folder):
     succeeded = end.get("exit", {}).get("status") == 0
     refused = attempt.collect_results(module, succeeded)
     _flush()
+    attempt.write_outputs()
     attempt.report(end, refused)
     return 0 if succeeded and refused is None else 1

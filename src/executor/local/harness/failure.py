@@ -23,12 +23,17 @@ def _traceback(attempt, error):
         for frame in frames:
             if frame.filename == attempt.code:
                 frame.line  # Read the source before the name changes.
+                frame.filename = attempt.options["file_name"]
+                _to_cell(attempt, frame)
                 if part is shown:
                     line = frame.lineno
-                frame.filename = attempt.options["file_name"]
         part.stack[:] = frames
         if getattr(part, "filename", None) == attempt.code:
             part.filename = attempt.options["file_name"]
+            if attempt.cells and part.lineno:
+                called, inside = attempt.cells.place(int(part.lineno))
+                part.filename, part.lineno = f"{part.filename}, {called}", str(inside)
+                part.end_lineno = part.lineno
             if part is shown:
                 line = int(part.lineno) if part.lineno else None
         todo += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())]
@@ -38,6 +43,18 @@ def _traceback(attempt, error):
         half = TRACEBACK_CHARS_MAX // 2
         text = text[:half] + "\n  … the middle is left out …\n" + text[-half:]
     return text, line
+
+
+def _to_cell(attempt, frame):
+    """Names the cell of a frame, and its line in it, when the code came from a notebook."""
+    if attempt.cells is None or frame.lineno is None:
+        return
+    called, inside = attempt.cells.place(frame.lineno)
+    frame.filename = f"{frame.filename}, {called}"
+    end = getattr(frame, "end_lineno", None)
+    if end is not None:
+        frame.end_lineno = end - frame.lineno + inside
+    frame.lineno = inside
 
 
 def _is_machinery(file):
@@ -58,6 +75,7 @@ def describe(attempt, error):
         "message": message(error),
         "traceback": text,
         "line": line,
+        "cell": attempt.cells.running if attempt.cells else None,
         "memory": isinstance(error, MemoryError),
         "syntax": isinstance(error, SyntaxError) and getattr(error, "filename", None) == attempt.code,
         "errno": errno,
