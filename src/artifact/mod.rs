@@ -4,8 +4,8 @@
 
 pub(crate) mod disk;
 mod index;
-mod sweep;
 pub mod preview;
+mod sweep;
 
 use std::fs::{self, File};
 use std::io::Read;

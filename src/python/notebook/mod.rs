@@ -9,6 +9,7 @@
 mod attempt;
 mod cell;
 mod figure;
+mod html;
 mod merge;
 mod output;
 mod parameters;
@@ -25,6 +26,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use attempt::attempt;
+pub use html::page;
 pub use merge::merged;
 pub use parameters::{context_file, context_is_long};
 pub use run::run;
