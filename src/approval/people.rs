@@ -30,6 +30,12 @@ impl Roles {
         held.map(|(role, _)| role.as_str())
     }
 
+    /// Who has that role, in alphabetical order.
+    pub fn people(&self, role: &str) -> impl Iterator<Item = &str> {
+        let people = self.by_role.get(role);
+        people.into_iter().flatten().map(String::as_str)
+    }
+
     /// Whether there is such a role at all.
     #[must_use]
     pub fn knows(&self, role: &str) -> bool {

@@ -535,6 +535,36 @@ fn the_configuration_in_force_is_shown_without_values_of_the_environment() {
             "approval": {"global_mode": "all_capabilities"},
         })
     );
+    place.write(
+        "config.yml",
+        "execution:\n  execution_method: auto\n  container: {jupyter_host: lab.example, token_env: LAB_TOKEN}\n  \
+         local: {isolation: require, warm: false}\n  modes:\n    write_access: {network: none, gateway: {address: gw.example, port: 5064}}\n\
+         generators:\n  gpt: {provider: openai, model: m, api_key: {env: GPT_KEY}}\n\
+         control_system:\n  write_limits: {channels: {\"A:SET\": {min: 0, max: 2}}}\n\
+         people: {roles: {analyst: [bob, ada]}}\n",
+    );
+    let shown = &place.json(0, &["config", "show"])["config"];
+    for (at, value) in [
+        ("/execution/execution_method", json!("auto")),
+        ("/execution/container/jupyter_host", json!("lab.example")),
+        ("/execution/container/token_env", json!("LAB_TOKEN")),
+        ("/execution/local/isolation", json!("require")),
+        ("/execution/local/warm", json!(false)),
+        ("/execution/modes/write_access/network", json!("none")),
+        ("/execution/modes/write_access/gateway/port", json!(5064)),
+        ("/generators/gpt/api_key", json!({"env": "GPT_KEY"})),
+        (
+            "/control_system/write_limits/channels/A:SET/max",
+            json!(2.0),
+        ),
+        ("/people/roles/analyst", json!(["ada", "bob"])),
+    ] {
+        assert_eq!(shown.pointer(at), Some(&value), "{at}: {shown}");
+    }
+    place.write(
+        "config.yml",
+        "execution:\n  modes:\n    read_only: {environment: {GATEWAY: hidden}}\napproval: {global_mode: all_capabilities}\n",
+    );
     let text = place.text(0, &["config", "show"]);
     assert!(
         text.contains("approval.global_mode: all_capabilities") && !text.contains("hidden"),

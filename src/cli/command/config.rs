@@ -4,10 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::super::error::Error;
+use super::super::view::configuration::document;
 use super::super::view::text::line;
 use super::super::{Context, Exit};
-use crate::config::{Config, ModeSettings};
-use crate::expression::format_duration;
+use crate::config::Config;
 
 /// Look at the configuration
 #[derive(Debug, Args)]
@@ -49,46 +49,6 @@ pub(in crate::cli) fn perform(context: &Context, arguments: &Arguments) -> Resul
         },
     );
     Ok(Exit::Succeeded)
-}
-
-/// The configuration by the keys of the file.
-fn document(config: &Config) -> Value {
-    let policy = &config.approval;
-    let mode = |settings: &ModeSettings, policy: &crate::approval::ModePolicy| {
-        json!({
-            "allows_writes": policy.allows_writes,
-            "requires_approval": policy.requires_approval,
-            "description": settings.description,
-            "environment": settings.environment.keys().collect::<Vec<_>>(),
-        })
-    };
-    let modes = &config.execution.modes;
-    let local = &config.execution.local;
-    json!({
-        "execution": {
-            "modes": {
-                "read_only": mode(&modes.read_only, &policy.read_only),
-                "write_access": mode(&modes.write_access, &policy.write_access),
-            },
-            "local": {
-                "python_env_path": local.python_env_path,
-                "execution_timeout": format_duration(local.execution_timeout),
-            },
-        },
-        "approval": {
-            "global_mode": policy.global_mode,
-            "allow_self": config.allow_self,
-            "capabilities": {"python_execution": {
-                "enabled": policy.python.enabled,
-                "mode": policy.python.mode,
-            }},
-        },
-        "analysis": config.analysis,
-        "engine": {"steps_at_once": config.engine.steps_at_once},
-        "limits": config.limits,
-        "channels": config.channels.keys().collect::<Vec<_>>(),
-        "notifications": {"base_url": config.base_url},
-    })
 }
 
 /// What is not as in the other one.

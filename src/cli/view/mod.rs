@@ -1,5 +1,6 @@
 //! What people are shown: text made from states, never printed here.
 
+pub(super) mod configuration;
 pub(super) mod diff;
 pub(super) mod event;
 pub(super) mod frame;
