@@ -40,7 +40,8 @@ fn each_wrong_result_has_its_code() {
         ),
         (
             "huge",
-            "results = {'n': 'x' * (2 << 20)}",
+            // One large value would become a file; of small ones there are too many for that.
+            "results = {f'name {i}': 'x' * 30 for i in range(60_000)}",
             "code",
             "results_too_large",
         ),
