@@ -25,8 +25,9 @@ use crate::python::analysis::Severity;
 use crate::python::notebook::{
     self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, NotebookState,
 };
-use crate::run::payload::{AnalysisReported, Answer, FileRef, ResultRecorded};
+use crate::run::payload::{AnalysisReported, Answer, ApprovalVoted, FileRef, ResultRecorded};
 use crate::run::{self, Reveal, RunState, StepState, StepStatus, shown_results};
+use crate::time::Timestamp;
 
 /// Largest part of a stream that is read for a notebook, in bytes; the notebook cuts further.
 const STREAM_BYTES_MAX: usize = 256 * 1024;
@@ -110,7 +111,7 @@ fn unrun_text(
         variables: &variables,
         source,
         failure: refused.as_ref(),
-        approval: approval_line(state, step_state),
+        approvals: approval_lines(state, step_state),
         findings: &findings,
         provenance: &provenance,
         ..blank(state, step_state, python, (&run, code, &context), number)
@@ -148,7 +149,7 @@ fn blank<'a>(
         artifacts: Vec::new(),
         failure: None,
         findings: &[],
-        approval: None,
+        approvals: Vec::new(),
         provenance: &[],
     }
 }
@@ -190,12 +191,17 @@ fn provenance(analysis: &AnalysisReported) -> Vec<(&'static str, String)> {
 }
 
 fn provenance_of_attempt(
-    analysis: Option<&AnalysisReported>,
+    state: &RunState,
+    step_state: &StepState,
+    result: &ResultRecorded,
     outcome: &Outcome,
 ) -> Vec<(&'static str, String)> {
+    let analysis = step_state.analysis.as_ref();
     let mut lines = analysis.map(provenance).unwrap_or_default();
+    lines.push(("Plan", state.plan_digest().to_string()));
     lines.push(("Python", outcome.python.clone()));
     lines.push(("Seconds", format!("{:.3}", outcome.seconds)));
+    lines.extend(result.notes.iter().map(|note| ("Note", note.clone())));
     lines
 }
 
@@ -238,7 +244,7 @@ pub(super) async fn attempt_text(
     let run = state.run.to_string();
     let analysis = step_state.analysis.as_ref();
     let findings = analysis.map(findings).unwrap_or_default();
-    let lines = provenance_of_attempt(analysis, outcome);
+    let lines = provenance_of_attempt(state, step_state, result, outcome);
     let failure = match &outcome.status {
         OutcomeStatus::Succeeded => None,
         OutcomeStatus::Failed(failure) => Some(failure),
@@ -277,7 +283,7 @@ pub(super) async fn attempt_text(
             .collect(),
         failure,
         findings: &findings,
-        approval: approval_line(state, step_state),
+        approvals: approval_lines(state, step_state),
         provenance: &lines,
         ..blank(
             state,
@@ -306,10 +312,12 @@ fn link<'a>(file: &'a FileRef, folder: &str) -> LinkData<'a> {
     }
 }
 
-fn approval_line<'a>(state: &'a RunState, step: &StepState) -> Option<ApprovalLine<'a>> {
-    let asked = state.approvals.get(step.approval.as_ref()?)?;
-    let (at, vote) = asked.votes.last()?;
-    Some(ApprovalLine {
+/// Every answer to the newest question about the code.
+fn approval_lines<'a>(state: &'a RunState, step: &StepState) -> Vec<ApprovalLine<'a>> {
+    let asked = step.approval.as_ref();
+    let asked = asked.and_then(|asked| state.approvals.get(asked));
+    let votes = asked.into_iter().flat_map(|asked| &asked.votes);
+    let line = |(at, vote): &'a (Timestamp, ApprovalVoted)| ApprovalLine {
         by: &vote.person,
         at: *at,
         comment: vote.comment.as_deref().unwrap_or_default(),
@@ -318,7 +326,9 @@ fn approval_line<'a>(state: &'a RunState, step: &StepState) -> Option<ApprovalLi
             Answer::Reject => "rejected",
             Answer::RequestChanges => "changes wanted",
         },
-    })
+        subject: vote.subject_digest,
+    };
+    votes.map(line).collect()
 }
 
 async fn stream(shared: &Shared, result: &ResultRecorded, stream: &StreamFile) -> String {

@@ -62,7 +62,7 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         artifacts: Vec::new(),
         failure: None,
         findings: &[],
-        approval: None,
+        approvals: Vec::new(),
         provenance: &[],
     }
 }
@@ -157,12 +157,13 @@ fn hostile(context: &Value) -> Value {
             line: 1,
             message: EVIL,
         }],
-        approval: Some(ApprovalLine {
+        approvals: vec![ApprovalLine {
             by: EVIL,
             at: Timestamp::from_micros(0),
             comment: EVIL,
             decision: EVIL,
-        }),
+            subject: Digest::of(b"subject"),
+        }],
         provenance: &[(EVIL, EVIL.to_owned())],
         ..sample(context)
     })

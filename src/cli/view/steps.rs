@@ -49,6 +49,9 @@ fn row(step: &Step, state: &StepState) -> String {
     if let Some(reused) = &state.look.reused {
         text.push_str(&format!("  {}", dim(&reused.told())));
     }
+    if let Some(missing) = unheld(state) {
+        text.push_str(&format!("  {}", dim(&missing)));
+    }
     if state.tries() > 1 {
         text.push_str(&format!("  {} attempts", state.tries()));
     }
@@ -67,6 +70,14 @@ fn row(step: &Step, state: &StepState) -> String {
         text.push_str(&format!("  {}", line(why)));
     }
     text
+}
+
+/// The layers that did not keep its code apart, when there are such.
+fn unheld(state: &StepState) -> Option<String> {
+    let layers = &state.result.as_ref()?.isolation.layers;
+    let missing = layers.iter().filter(|layer| !layer.held);
+    let names: Vec<&str> = missing.map(|layer| layer.name.as_str()).collect();
+    (!names.is_empty()).then(|| format!("not kept apart by {}", names.join(", ")))
 }
 
 /// The sign of a status.

@@ -78,7 +78,7 @@ fn summary(notebook: &AttemptNotebook<'_>) -> String {
     if let Some(started) = notebook.started {
         rows.push(("started", started.to_string()));
     }
-    if let Some(approval) = &notebook.approval {
+    for approval in &notebook.approvals {
         let comment = match text::markdown(approval.comment) {
             comment if comment.is_empty() => comment,
             comment => format!(": {comment}"),
@@ -87,7 +87,11 @@ fn summary(notebook: &AttemptNotebook<'_>) -> String {
         let by = text::markdown(approval.by);
         rows.push((
             "approval",
-            format!("{decision} by {by}, {}{comment}", approval.at),
+            format!(
+                "{decision} by {by}, {}, for {}{comment}",
+                approval.at,
+                text::markdown_code(&approval.subject.to_string())
+            ),
         ));
     }
     let note = note(notebook.state);

@@ -82,8 +82,8 @@ pub struct AttemptNotebook<'a> {
     pub failure: Option<&'a Failure>,
     /// What the analysis of the code found.
     pub findings: &'a [FindingLine<'a>],
-    /// What a person decided about this code.
-    pub approval: Option<ApprovalLine<'a>>,
+    /// What people decided about this code, in the order of their answers.
+    pub approvals: Vec<ApprovalLine<'a>>,
     /// Digests, environment, interpreter, engine version, seconds …: shown in this order.
     pub provenance: &'a [(&'a str, String)],
 }
@@ -170,6 +170,8 @@ pub struct ApprovalLine<'a> {
     pub comment: &'a str,
     /// The decision, for example `approved`.
     pub decision: &'a str,
+    /// Digest of what it is about: code, inputs, mode, environment, policy and what bounds the code.
+    pub subject: Digest,
 }
 
 /// What is known of a whole run.

@@ -32,7 +32,7 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         artifacts: Vec::new(),
         failure: None,
         findings: &[],
-        approval: None,
+        approvals: Vec::new(),
         provenance: &[],
     }
 }
@@ -231,6 +231,7 @@ fn a_malicious_text_stays_text() {
         at: Timestamp::from_micros(0),
         comment: evil,
         decision: "approved",
+        subject: Digest::of(b"subject"),
     };
     let artifact = LinkData {
         title: evil,
@@ -251,7 +252,7 @@ fn a_malicious_text_stays_text() {
         workflow: evil,
         step: evil,
         mode: evil,
-        approval: Some(approval),
+        approvals: vec![approval],
         artifacts: vec![
             artifact,
             LinkData {
@@ -455,7 +456,7 @@ proptest! {
             artifacts: vec![LinkData { title: a, path: b, bytes: u64::MAX, sha256: Some(Digest::of(&bytes)) }],
             failure: (state == NotebookState::Failed).then_some(&failure),
             findings: &[finding],
-            approval: Some(ApprovalLine { by: d, at: Timestamp::from_micros(1), comment: e, decision: f }),
+            approvals: vec![ApprovalLine { by: d, at: Timestamp::from_micros(1), comment: e, decision: f, subject: Digest::of(&bytes) }],
             provenance: &[(g, h.to_owned()), (g, a.to_owned())],
             truncated,
             ..sample(context)
