@@ -24,7 +24,8 @@ SYSTEM.syscall.restype = ctypes.c_long
 MARK = b"STEPWELL_MARK="
 # What most steps import, or the harness for them: small, and without threads.
 USUAL = ("collections", "dataclasses", "datetime", "functools", "importlib.util", "math", "pathlib", "random", "re")
-USUAL += ("stepwell_harness.failure",)
+USUAL += ("contextvars", "encodings.ascii")
+USUAL += tuple("stepwell_harness." + name for name in ("failure", "libraries", "modules"))
 # Libraries of threads whose state is not whole after a fork, or not known to be.
 UNSAFE = ("libgomp", "libiomp", "libomp", "libmkl", "libtbb")
 BLAS = ("openblas_set_num_threads", "openblas_set_num_threads64_")
