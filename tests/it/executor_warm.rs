@@ -196,8 +196,9 @@ async fn what_is_not_safe_to_be_forked_starts_fresh_and_says_why() {
 fn as_parent(rig: &Rig, does: &str) -> PathBuf {
     let path = rig.data.path().join("python");
     let real = rig.environment.interpreter.display();
-    let text =
-        format!("#!/bin/sh\ncase \"$*\" in *harness.warm*) {does};; esac\nexec {real} \"$@\"\n");
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *harness.warm*) {does};; esac\nexec \"{real}\" \"$@\"\n"
+    );
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
     path
