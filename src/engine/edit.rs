@@ -67,6 +67,10 @@ impl Engine {
                 "it has more than {CODE_BYTES_MAX} bytes"
             )));
         }
+        if edit.code.trim().is_empty() {
+            // A slip, most likely: nobody says yes to nothing.
+            return Err(not_editable("it is empty".to_owned()));
+        }
         let secrets = Secrets::of(&self.shared, state).await;
         if secrets.redactor().text(&edit.code) != edit.code {
             return Err(not_editable("it holds the value of a secret".to_owned()));

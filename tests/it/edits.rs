@@ -349,6 +349,7 @@ fn what_the_policy_refuses_is_not_taken_and_the_question_stays() {
     for (code, why) in [
         ("results = {\n", "could not be analysed"),
         ("results = {'n': 1}\n", "nothing is changed"),
+        (" \n", "it is empty"),
     ] {
         place.write("mine.py", code);
         let ran = place.run(&["approve", &asked, "--edit", "mine.py"]);
