@@ -323,16 +323,22 @@ impl Engine {
             RunStatus::Waiting,
             RunStatus::Paused,
         ];
+        let mut rows = self.every_row(&statuses).await?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// The rows of all runs in one of these statuses, newest first; no status = of all runs.
+    async fn every_row(&self, statuses: &[RunStatus]) -> Result<Vec<RunSummary>, Error> {
         let mut query = ListQuery::newest(crate::store::PAGE_MAX);
         query.statuses = statuses.to_vec();
-        let mut runs = Vec::new();
+        let mut rows = Vec::new();
         loop {
             let page = self.list(query.clone()).await?;
-            runs.extend(page.rows);
+            rows.extend(page.rows);
             query.after = page.next;
             if query.after.is_none() {
-                runs.reverse();
-                return Ok(runs);
+                return Ok(rows);
             }
         }
     }

@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::task::JoinError;
 
 use super::history::History;
-use super::{Engine, Error, RunFolder, folder, notebook};
+use super::{Engine, Error, RunFolder, ends_run, folder, notebook};
 use crate::artifact::{DiskError, GRACE, Swept};
 use crate::id::{Digest, RunId, StepPath};
-use crate::run::payload::FilesRemoved;
+use crate::plan::Plan;
+use crate::run::payload::{FilesRemoved, MapItemClosed, ResultRecorded, StepReady, StepSucceeded};
 use crate::run::{Actor, Command, Event, Overdue, Record, RunState, overdue};
-use crate::store::{self, ListQuery};
+use crate::store;
 use crate::time::Timestamp;
 
 /// Records read at a time.
@@ -57,7 +57,7 @@ impl Engine {
     /// refused.
     pub async fn prune(&self, pruning: &Pruning) -> Result<Pruned, Error> {
         let mut pruned = Pruned::default();
-        for run in self.every_run().await? {
+        for run in self.every_row(&[]).await?.iter().map(|row| row.run) {
             match self.prune_run(run, pruning).await {
                 Ok(Some(overdue)) => pruned.runs.push((run, overdue)),
                 Ok(None) => {}
@@ -65,29 +65,17 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
-        let mut kept = HashSet::new();
-        for run in self.every_run().await? {
-            self.mark(run, &mut kept).await?;
+        let mut marks = Marks::default();
+        for row in self.every_row(&[]).await? {
+            self.mark(row.run, &mut marks).await?;
         }
+        let kept = marks.kept;
         let (blobs, dry) = (Arc::clone(&self.shared.ports.blobs), pruning.dry);
         let swept = tokio::task::spawn_blocking(move || blobs.remove_all_but(&kept, dry)).await;
         pruned.blobs = swept
             .map_err(|error| broken_off(&error))?
             .map_err(Error::Blob)?;
         Ok(pruned)
-    }
-
-    async fn every_run(&self) -> Result<Vec<RunId>, Error> {
-        let mut query = ListQuery::newest(store::PAGE_MAX);
-        let mut runs = Vec::new();
-        loop {
-            let page = self.list(query.clone()).await?;
-            runs.extend(page.rows.iter().map(|row| row.run));
-            query.after = page.next;
-            if query.after.is_none() {
-                return Ok(runs);
-            }
-        }
     }
 
     async fn prune_run(&self, run: RunId, pruning: &Pruning) -> Result<Option<Overdue>, Error> {
@@ -164,7 +152,7 @@ impl Engine {
 
     /// Marks every stored file that the run refers to: each text in its events that reads like a digest. What only
     /// events of files name that were removed long enough ago is not marked.
-    async fn mark(&self, run: RunId, kept: &mut HashSet<Digest>) -> Result<(), Error> {
+    async fn mark(&self, run: RunId, marks: &mut Marks) -> Result<(), Error> {
         let state = self.state(run).await?;
         let gone = Gone::of(&state, self.shared.ports.clock.now());
         let mut next = 1;
@@ -172,9 +160,9 @@ impl Engine {
             let records = self.records(run, next, READ_RECORDS).await?;
             for record in &records {
                 // A long body is itself a stored file.
-                kept.insert(Digest::of(&record.content.body));
+                marks.kept.insert(Digest::of(&record.content.body));
                 if !gone.covers(record) {
-                    mark_text(&record.content.body, kept);
+                    marks.text(&record.content.body);
                 }
             }
             match records.last() {
@@ -183,10 +171,44 @@ impl Engine {
             }
         }
         let later = state.versions.iter().map(|version| version.to);
-        for plan in later.chain([state.created.plan]) {
-            mark_text(&self.blob(plan).await?, kept);
+        self.mark_plans(later.chain([state.created.plan]).collect(), marks)
+            .await
+    }
+
+    /// Marks what plans refer to, and what the plans of the workflows refer to that they run: such a run may be yet to
+    /// be started.
+    async fn mark_plans(&self, mut plans: Vec<Digest>, marks: &mut Marks) -> Result<(), Error> {
+        while let Some(digest) = plans.pop() {
+            marks.kept.insert(digest);
+            if !marks.plans.insert(digest) {
+                continue;
+            }
+            let bytes = self.blob(digest).await?;
+            marks.text(&bytes);
+            plans.extend(Plan::from_bytes(&bytes)?.inner_plans());
         }
         Ok(())
+    }
+}
+
+/// Stored files that are referred to.
+#[derive(Default)]
+struct Marks {
+    kept: HashSet<Digest>,
+    /// Plans that were looked into: runs share them.
+    plans: HashSet<Digest>,
+}
+
+impl Marks {
+    /// Adds everything that reads like a digest.
+    fn text(&mut self, text: &[u8]) {
+        let pieces = text.split(|byte| !byte.is_ascii_hexdigit());
+        for piece in pieces.filter(|piece| piece.len() == HEX_CHARS) {
+            let hex = String::from_utf8_lossy(piece);
+            if let Ok(digest) = format!("sha256:{hex}").parse() {
+                self.kept.insert(digest);
+            }
+        }
     }
 }
 
@@ -194,45 +216,10 @@ fn broken_off(error: &JoinError) -> Error {
     Error::Internal(format!("the removal broke off: {error}"))
 }
 
-/// Adds everything that reads like a digest.
-fn mark_text(text: &[u8], kept: &mut HashSet<Digest>) {
-    let pieces = text.split(|byte| !byte.is_ascii_hexdigit());
-    for piece in pieces.filter(|piece| piece.len() == HEX_CHARS) {
-        let hex = String::from_utf8_lossy(piece);
-        if let Ok(digest) = format!("sha256:{hex}").parse() {
-            kept.insert(digest);
-        }
-    }
-}
-
-/// Kinds of events that name files of a step.
-const OF_STEPS: &[&str] = &[
-    "StepReady",
-    "StepSucceeded",
-    "StepReused",
-    "StepCopied",
-    "ResultRecorded",
-    "MapItemClosed",
-];
-/// Kinds of events that repeat what steps left.
-const OF_RUNS: &[&str] = &[
-    "RunDecided",
-    "RunSucceeded",
-    "RunFailed",
-    "RunRejected",
-    "RunCancelled",
-];
-
 /// What is removed of a run.
 struct Gone {
     whole: bool,
     steps: HashSet<StepPath>,
-}
-
-/// The step that an event is about.
-#[derive(Deserialize)]
-struct About {
-    step: StepPath,
 }
 
 impl Gone {
@@ -249,12 +236,26 @@ impl Gone {
 
     /// Whether the record only tells of files that are removed. What can't be read tells of more.
     fn covers(&self, record: &Record) -> bool {
-        let kind = Event::kind_name(record.content.kind);
-        if OF_RUNS.contains(&kind) {
-            return self.whole;
+        if self.steps.is_empty() && !self.whole {
+            return false;
         }
-        OF_STEPS.contains(&kind)
-            && serde_json::from_slice::<About>(&record.content.body)
-                .is_ok_and(|about| self.steps.contains(&about.step))
+        let Ok(event) = Event::from_record(record) else {
+            return false;
+        };
+        let step = if let Event::StepReady(StepReady { step, .. })
+        | Event::StepSucceeded(StepSucceeded { step, .. })
+        | Event::ResultRecorded(ResultRecorded { step, .. })
+        | Event::MapItemClosed(MapItemClosed { step, .. }) = &event
+        {
+            step
+        } else if let Event::StepReused(reused) = &event {
+            &reused.step
+        } else if let Event::StepCopied(copied) = &event {
+            &copied.step
+        } else {
+            // The ends of a run repeat what its steps left.
+            return self.whole && (ends_run(&event) || matches!(event, Event::RunDecided(_)));
+        };
+        self.steps.contains(step)
     }
 }

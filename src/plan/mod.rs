@@ -123,6 +123,17 @@ impl Plan {
         Digest::of(&self.to_bytes())
     }
 
+    /// The plans of the workflows that its steps run.
+    pub fn inner_plans(&self) -> impl Iterator<Item = Digest> {
+        self.steps.iter().filter_map(|step| {
+            if let StepKind::Workflow(inner) = &step.kind {
+                Some(inner.plan)
+            } else {
+                None
+            }
+        })
+    }
+
     /// The JSON that is stored and hashed. Order is part of a plan, so keys stand as the author wrote them.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -390,3 +390,36 @@ fn people_are_told_what_is_gone_and_what_is_left() {
     );
     assert_eq!(place.run(&["prune", "--older-than", "soon"]).code, Some(2));
 }
+
+#[test]
+fn a_run_that_waits_keeps_the_code_of_the_workflow_that_it_has_yet_to_start() {
+    let place = Place::new();
+    place.write("config.yml", "approval: {global_mode: disabled}\n");
+    place.write(
+        "deep.yml",
+        "version: 1\nname: deep\nsteps:\n  - id: work\n    python: {code: 'results = {\"n\": 7}'}\n\
+         outputs: {n: \"${{ steps.work.outputs.n }}\"}\n",
+    );
+    place.write(
+        "inner.yml",
+        "version: 1\nname: inner\nsteps:\n  - id: more\n    workflow: {file: deep.yml}\n\
+         outputs: {n: \"${{ steps.more.outputs.n }}\"}\n",
+    );
+    place.write(
+        "outer.yml",
+        "version: 1\nname: outer\nsteps:\n  - id: ask\n    approval: {title: Go on?}\n  \
+         - id: inside\n    needs: ask\n    workflow: {file: inner.yml}\n\
+         outputs: {n: \"${{ steps.inside.outputs.n }}\"}\n",
+    );
+    place.json(3, &["run", "outer.yml"]);
+    // The person answers two days later, and the files may be gone from beside the workflow.
+    for file in files(&place.path("data/blobs")) {
+        let file = File::options().append(true).open(file).unwrap();
+        let old = file.metadata().unwrap().modified().unwrap() - DAY * 2;
+        file.set_modified(old).unwrap();
+    }
+    let pruned = place.json(0, &["prune"]);
+    assert_eq!(pruned["stored_files"], json!(0), "{pruned}");
+    let ended = place.json(0, &["approve", "@last", "--resume"]);
+    assert_eq!(ended["outputs"], json!({"n": 7}));
+}

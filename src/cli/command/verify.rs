@@ -104,11 +104,13 @@ fn check(blobs: &Blobs, digest: Digest) -> Result<(), artifact::Error> {
 fn referred(state: &RunState) -> Vec<Digest> {
     let mut digests = vec![state.created.plan, state.plan.source.digest];
     digests.extend(state.versions.iter().map(|version| version.to));
+    digests.extend(state.plan.inner_plans());
     for (step, step_state) in state.steps() {
         if let StepKind::Python(python) = &step.kind {
             digests.extend(python.code());
             digests.extend(python.requirements);
         }
+        digests.extend(step_state.edits.iter().map(|edit| edit.code));
         for generation in &step_state.generations {
             let record = &generation.record;
             digests.extend(
