@@ -380,6 +380,8 @@ fn people_are_told_what_is_gone_and_what_is_left() {
     let results = place.json(0, &["results", "@last"]);
     assert_eq!(results["outputs"], json!({"n": 7}));
     assert!(results["steps"]["work"]["files_removed"].is_string());
+    let shown = place.text(0, &["show", "@last"]);
+    assert!(shown.contains("files removed TIME"), "{shown}");
     let logs: Value = place.json(0, &["logs", "@last"]);
     assert_eq!(logs["logs"], json!([]));
     assert_eq!(place.json(0, &["verify"])["sound"], true);

@@ -82,6 +82,9 @@ fn text(pruned: &Pruned, dry: bool) -> String {
         pruned.runs.len(),
         size(pruned.blobs.bytes)
     ));
+    if !pruned.runs.is_empty() {
+        text.push_str("the stored copies of these files go with the next prune after a day\n");
+    }
     if pruned.blobs.young > 0 {
         let later =
             "stored files are younger than a day and go later, if nothing refers to them then";

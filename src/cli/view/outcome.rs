@@ -170,6 +170,7 @@ fn files(frame: &Frame<'_>, text: &mut String) {
         frame
             .state
             .steps()
+            .filter(|(_, state)| state.files_removed.is_none())
             .filter_map(|(_, state)| state.result.as_ref())
     };
     let listed = |files: Vec<&FileRef>| {

@@ -52,6 +52,12 @@ fn row(step: &Step, state: &StepState) -> String {
     if let Some(missing) = unheld(state) {
         text.push_str(&format!("  {}", dim(&missing)));
     }
+    if let Some(at) = state.files_removed {
+        text.push_str(&format!(
+            "  {}",
+            dim(&format!("files removed {}", time(at)))
+        ));
+    }
     if state.tries() > 1 {
         text.push_str(&format!("  {} attempts", state.tries()));
     }
