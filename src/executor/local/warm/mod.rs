@@ -127,14 +127,12 @@ impl Pool {
     pub(super) async fn run(self: &Arc<Self>, kind: &Kind, folder: &Folder) -> Result<(), String> {
         let mut stream = self.ask(kind, folder).await?;
         let mut word = [0; 1];
-        let taken = match tokio::time::timeout(TAKE_TIMEOUT, stream.read(&mut word)).await {
-            Ok(Ok(len)) => len == 1,
-            Ok(Err(_)) => false,
-            Err(_late) => {
-                self.forget(kind);
-                false
-            }
-        };
+        let heard = tokio::time::timeout(TAKE_TIMEOUT, stream.read(&mut word)).await;
+        let taken = matches!(heard, Ok(Ok(1)));
+        if !taken {
+            // It hangs, or it died with the order in its queue: the next step is not to ask it again.
+            self.forget(kind);
+        }
         if !taken && revoke(folder).map_err(|error| error.to_string())? {
             return Err("the warm interpreter did not start it".to_owned());
         }
