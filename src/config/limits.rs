@@ -17,6 +17,7 @@ const LIMITS: Keys = Keys {
         "cpu_time",
         "processes",
         "disk",
+        "stop_grace",
     ],
     later: &["cpu"],
 };
@@ -51,6 +52,10 @@ pub(super) fn read(report: &mut Report<'_>, node: &Node, limits: &mut Limits) {
     limits.cpu_time = fields
         .get("cpu_time")
         .and_then(|node| quantity::duration(report, node));
+    let grace = fields.get("stop_grace");
+    if let Some(grace) = grace.and_then(|node| quantity::grace(report, node)) {
+        limits.stop_grace = grace;
+    }
     limits.processes_max = fields
         .get("processes")
         .and_then(|node| yaml::whole(report, node, 1, OPEN_FILES_MAX));

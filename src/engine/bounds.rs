@@ -55,6 +55,7 @@ fn limits(usual: Limits, python: &PythonStep) -> Limits {
         stdout_bytes_max: own.output.unwrap_or(usual.stdout_bytes_max),
         stderr_bytes_max: own.output.unwrap_or(usual.stderr_bytes_max),
         disk_bytes_max: own.disk.or(usual.disk_bytes_max),
+        stop_grace: own.stop_grace.unwrap_or(usual.stop_grace),
         ..usual
     }
 }
@@ -131,6 +132,8 @@ fn add_limits(bounds: &mut Bounds, limits: &Limits, method: Method) {
         &json!(cpu),
         cpu.clone().unwrap_or_else(no_limit),
     );
+    let grace = format_duration(limits.stop_grace);
+    bounds.add("stop_grace", &json!(grace), grace.clone());
     let mut count = |name: &str, count: Option<u64>| {
         let told = count.map_or_else(no_limit, |count| count.to_string());
         bounds.add(name, &json!(count), told);

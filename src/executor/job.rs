@@ -120,6 +120,9 @@ pub struct Limits {
     pub disk_bytes_max: Option<u64>,
     /// Open files of each process.
     pub open_files_max: u64,
+    /// From the interrupt at a time-out or a cancel until the code is ended: for `finally:` blocks that put back what
+    /// they moved, and for collecting figures.
+    pub stop_grace: Duration,
 }
 
 impl Default for Limits {
@@ -135,6 +138,7 @@ impl Default for Limits {
             processes_max: None,
             disk_bytes_max: None,
             open_files_max: 4096,
+            stop_grace: Duration::from_secs(5),
         }
     }
 }

@@ -72,6 +72,9 @@ pub struct StepLimits {
     /// Bytes of everything that it has on the disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<u64>,
+    /// From the interrupt at a time-out or a cancel until the code is ended.
+    #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+    pub stop_grace: Option<Duration>,
 }
 
 impl StepLimits {

@@ -55,6 +55,7 @@ pub(super) const STEP_LIMITS: Keys = Keys {
         "open_files",
         "output",
         "disk",
+        "stop_grace",
     ],
     later: &[],
 };

@@ -276,15 +276,16 @@ impl Compiler<'_, '_> {
             quantity::size(report, node)
         };
         let (memory, output, disk) = (size("memory"), size("output"), size("disk"));
-        let cpu_time = fields.get("cpu_time");
         let mut whole = |key: &str, least: u32| {
             let node = fields.get(key)?;
             yaml::whole(report, node, least, COUNT_MAX)
         };
         let (processes, open_files) = (whole("processes", 1), whole("open_files", OPEN_FILES_MIN));
+        let (cpu_time, stop_grace) = (fields.get("cpu_time"), fields.get("stop_grace"));
         StepLimits {
             memory,
-            cpu_time: cpu_time.and_then(|node| quantity::duration(&mut self.report, node)),
+            cpu_time: cpu_time.and_then(|node| quantity::duration(report, node)),
+            stop_grace: stop_grace.and_then(|node| quantity::grace(report, node)),
             processes,
             open_files,
             output,

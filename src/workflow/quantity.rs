@@ -6,6 +6,9 @@ use super::yaml::{self, Kind, Node, Report};
 use crate::code;
 use crate::expression;
 
+/// Longest `stop_grace`: whoever cancels waits for it.
+const GRACE_MAX: Duration = Duration::from_secs(3_600);
+
 /// Reads a duration such as `5m` that is longer than nothing.
 pub fn duration(report: &mut Report<'_>, node: &Node) -> Option<Duration> {
     if let Kind::Int(seconds) = node.kind {
@@ -38,6 +41,17 @@ pub fn duration(report: &mut Report<'_>, node: &Node) -> Option<Duration> {
             None
         }
     }
+}
+
+/// Reads how long code may go on once it was told to end: at most an hour.
+pub fn grace(report: &mut Report<'_>, node: &Node) -> Option<Duration> {
+    let grace = duration(report, node)?;
+    if grace > GRACE_MAX {
+        let message = "code may go on for at most 1h once it was told to end";
+        report.error(code::BAD_VALUE, node.span, message);
+        return None;
+    }
+    Some(grace)
 }
 
 /// Reads a share: `0.2` or `20%`.

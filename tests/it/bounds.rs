@@ -23,7 +23,7 @@ code: |\n        open('ran.txt', 'w').close()\n        results = {'n': 1}\n";
 const LIMITS: &str = "control_system: {write_limits: {channels: {'A:SET': {min: 0, max: 5}}}}\n";
 
 /// What stands in config.yml, what it is changed to, the bound that is named.
-const CHANGES: [(&str, &str, &str); 14] = [
+const CHANGES: [(&str, &str, &str); 15] = [
     (
         LIMITS,
         "control_system: {write_limits: {channels: {'A:SET': {min: 0, max: 50}}}}\n",
@@ -71,6 +71,7 @@ const CHANGES: [(&str, &str, &str); 14] = [
         "memory",
     ),
     ("limits: {cpu_time: 1m}\n", "", "cpu_time"),
+    ("limits: {stop_grace: 1m}\n", "", "stop_grace"),
     (
         "limits: {processes: 90}\n",
         "limits: {processes: 91}\n",

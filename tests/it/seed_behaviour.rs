@@ -259,7 +259,7 @@ async fn a_time_out_ends_the_grandchildren_too() {
                 def child(path):\n    open(path, 'w').write(str(os.getpid()))\n    time.sleep(600)\n\
                 if __name__ == '__main__':\n    path = os.path.abspath('pid')\n    \
                 multiprocessing.Process(target=child, args=(path,)).start()\n    time.sleep(600)\n";
-    let config = RunnableConfig::default().max_execution_time(Duration::from_secs(2));
+    let config = RunnableConfig::default().max_execution_time(Duration::from_secs(8));
     let error = failed(
         bench
             .service

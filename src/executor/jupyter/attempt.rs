@@ -240,7 +240,7 @@ impl Attempt {
         };
         let ended = tokio::select! {
             ended = self.talk(&mut kernel, &mut logs, began) => Some(ended),
-            () = stopper.watch(self.job.timeout, &why) => None,
+            () = stopper.watch(&self.job, &why) => None,
         };
         let end = match ended {
             Some(Ok(end)) => end,
@@ -356,6 +356,7 @@ impl Attempt {
             "workflow_folder": job.source_folder,
             "secrets": job.secrets.values,
             "timeout_seconds": job.timeout.as_secs_f64(),
+            "grace_seconds": limits.stop_grace.as_secs_f64(),
             "stdout_bytes_max": limits.stdout_bytes_max,
             "stderr_bytes_max": limits.stderr_bytes_max,
             "limits": {

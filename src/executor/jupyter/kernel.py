@@ -23,7 +23,6 @@ LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_launch as l; l.prepare(sys.argv[3]); "
     "import stepwell_harness as h; h.main(sys.argv[2])"
 )
-INTERRUPT_GRACE = 2.0
 TERMINATE_GRACE = 0.5
 HELPER_GRACE = 0.3
 KILL_PATIENCE = 10.0
@@ -369,7 +368,7 @@ class Watch:
         if self.stage == 1:
             # The interpreter alone: it is for the code to end its own helpers.
             _signal([self.child.pid], signal.SIGINT)
-            self.due = now + INTERRUPT_GRACE
+            self.due = now + self.order["grace_seconds"]
         elif self.stage == 2:
             _signal(self._left() | {self.child.pid}, signal.SIGTERM)
             self.due = now + TERMINATE_GRACE

@@ -24,8 +24,8 @@ use crate::redact::Redactor;
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// How long whoever holds an attempt may take to end it.
 const STOP_GRACE: Duration = Duration::from_secs(30);
-/// How long a kernel may take to end its code before it is removed.
-const INTERRUPT_GRACE: Duration = Duration::from_millis(3_500);
+/// How long a kernel may take beyond the grace of its code before it is removed.
+const END_GRACE: Duration = Duration::from_millis(1_500);
 /// Largest word of the end of an attempt in a shared folder, in bytes.
 const END_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -207,7 +207,8 @@ async fn stop(inner: &Inner, folder: &Folder) -> Result<(), Failure> {
     let unreadable = |error: io::Error| folder_failure(folder, &error);
     std::fs::create_dir_all(folder.internal("")).map_err(unreadable)?;
     put(folder, ".attempt/cancel", b"").map_err(unreadable)?;
-    let until = Instant::now() + STOP_GRACE;
+    let grace = folder.stop_grace();
+    let until = Instant::now() + grace + STOP_GRACE;
     let mut lock = folder.try_lock().map_err(unreadable)?;
     while lock.is_none() && Instant::now() < until {
         tokio::time::sleep(LOOK_PAUSE).await;
@@ -230,7 +231,9 @@ async fn stop(inner: &Inner, folder: &Folder) -> Result<(), Failure> {
     server.interrupt(id).await?;
     let mut kernel = Kernel::new(server.clone(), id.clone(), record.session.clone());
     let order = json!({"op": "end", "attempt": record.attempt});
-    let _ended = kernel.ask(&order, Some(INTERRUPT_GRACE), &mut |_| {}).await;
+    let _ended = kernel
+        .ask(&order, Some(grace.saturating_add(END_GRACE)), &mut |_| {})
+        .await;
     kernel.disconnect();
     server.delete(id).await?;
     inner.remove(&server, id).await;

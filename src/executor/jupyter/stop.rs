@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::server::Server;
+use crate::executor::Job;
 use crate::executor::local::folder::Folder;
 use crate::executor::verdict::Stop;
 
 /// Between two looks at the wish to cancel.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long the kernel may take to end the code after an interrupt: its own grace, and what it has to collect.
-const INTERRUPT_GRACE: Duration = Duration::from_secs(8);
+/// How long the kernel may take to end the code after its grace, and to say what it left.
+const END_GRACE: Duration = Duration::from_secs(6);
 /// How much later than the kernel itself the engine ends an attempt.
 const LATE: Duration = Duration::from_secs(10);
 
@@ -28,9 +29,11 @@ pub(super) struct Stopper {
 
 impl Stopper {
     /// Returns only when the kernel had to be taken away.
-    pub(super) async fn watch(&self, timeout: Duration, why: &std::sync::Mutex<Option<Stop>>) {
+    pub(super) async fn watch(&self, job: &Job, why: &std::sync::Mutex<Option<Stop>>) {
+        let grace = job.limits.stop_grace;
+        let late = grace.saturating_add(LATE);
         // A time-out beyond the clock is none.
-        let until = Instant::now().checked_add(timeout.saturating_add(LATE));
+        let until = Instant::now().checked_add(job.timeout.saturating_add(late));
         let stop = loop {
             if self.folder.has("cancel") {
                 break Stop::Cancel;
@@ -43,7 +46,7 @@ impl Stopper {
         *why.lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(stop);
         self.told("interrupt", self.server.interrupt(&self.kernel).await);
-        tokio::time::sleep(INTERRUPT_GRACE).await;
+        tokio::time::sleep(grace.saturating_add(END_GRACE)).await;
         self.forced.store(true, Ordering::SeqCst);
         self.told("restart", self.server.restart(&self.kernel).await);
         self.told("delete", self.server.delete(&self.kernel).await);

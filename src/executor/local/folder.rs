@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
@@ -168,6 +169,12 @@ impl Folder {
 
     pub(in crate::executor) fn order(&self) -> io::Result<Order> {
         Ok(serde_json::from_slice(&fs::read(self.file("job.json"))?)?)
+    }
+
+    /// The time that the code of the attempt has to end once it was told to.
+    pub(in crate::executor) fn stop_grace(&self) -> Duration {
+        let limits = self.order().map(|order| order.job.limits);
+        limits.unwrap_or_default().stop_grace
     }
 
     /// The outcome, when there is one.

@@ -97,7 +97,7 @@ async fn stop(folder: &Folder) -> io::Result<()> {
     std::fs::create_dir_all(folder.internal(""))?;
     folder.put("cancel", false)?;
     control::ask(folder);
-    let until = Instant::now() + STOP_GRACE;
+    let until = Instant::now() + folder.stop_grace() + STOP_GRACE;
     let mut lock = folder.try_lock()?;
     while lock.is_none() && Instant::now() < until {
         tokio::time::sleep(LOOK_PAUSE).await;

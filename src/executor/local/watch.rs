@@ -26,8 +26,6 @@ use crate::executor::verdict::{Exit, Limit, Stop};
 use crate::executor::{JobSecrets, Start, StreamFile};
 use crate::redact::Redactor;
 
-/// From the interrupt to the request to end: time for `finally:` blocks and for collecting figures.
-const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
 /// From the request to end to the kill.
 const TERMINATE_GRACE: Duration = Duration::from_millis(500);
 /// How long helpers (such as the resource tracker of multiprocessing) may outlive the interpreter.
@@ -67,6 +65,8 @@ pub(super) struct Watch {
     stage: Stage,
     /// When the next stage begins.
     due: Option<Instant>,
+    /// From the interrupt to the request to end.
+    grace: Duration,
     childless: bool,
     signals: SignalFd,
     control: File,
@@ -113,6 +113,7 @@ impl Watch {
             stage: Stage::Running,
             // A time-out beyond the clock is none.
             due: Instant::now().checked_add(order.job.timeout),
+            grace: limits.stop_grace,
             childless: false,
             signals,
             control,
@@ -237,7 +238,7 @@ impl Watch {
             Stage::Running => {
                 // The interpreter alone: it is for the code to end its own helpers.
                 tree::signal_all(&[self.begun.main], Signal::SIGINT);
-                (Stage::Interrupted, Some(now + INTERRUPT_GRACE))
+                (Stage::Interrupted, now.checked_add(self.grace))
             }
             Stage::Interrupted => {
                 tree::signal_all(&tree::descendants(me), Signal::SIGTERM);

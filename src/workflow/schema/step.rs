@@ -288,7 +288,7 @@ const PYTHON: [Row; 24] = [
 ];
 
 /// Rows of `limits`.
-const STEP_LIMITS: [Row; 6] = [
+const STEP_LIMITS: [Row; 7] = [
     (
         "memory",
         Size,
@@ -311,6 +311,11 @@ const STEP_LIMITS: [Row; 6] = [
         "What is kept of each stream; the rest is dropped.",
     ),
     ("disk", Size, "Everything that the attempt has on the disk."),
+    (
+        "stop_grace",
+        Duration,
+        "From the interrupt at a time-out or a cancel until the code is ended, at most 1h.",
+    ),
 ];
 
 pub(super) fn isolation() -> Vec<&'static str> {
