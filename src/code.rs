@@ -291,6 +291,7 @@ codes! {
     GENERATOR_QUOTA = "generator_quota",
     GENERATOR_REFUSED = "generator_refused",
     GENERATOR_SCRIPT = "generator_script",
+    GENERATOR_STREAM_CUT = "generator_stream_cut",
     PROMPT_TOO_LONG = "prompt_too_long",
     UNKNOWN_GENERATOR = "unknown_generator",
 

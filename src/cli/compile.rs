@@ -86,6 +86,7 @@ fn installed(context: &Context) -> Option<Installed> {
     Some(Installed {
         roles: config.roles.names().map(str::to_owned).collect(),
         channels: config.channels.into_keys().collect(),
+        has_default_generator: config.generators.default.is_some(),
         generators: config.generators.by_name.into_keys().collect(),
     })
 }

@@ -62,6 +62,9 @@ const GENERATOR: Keys = Keys {
         "num_ctx",
         "structured",
         "timeout",
+        "stream",
+        "first_byte_timeout",
+        "idle_timeout",
         "price",
         "budget",
         "file",
@@ -73,7 +76,7 @@ const GENERATOR: Keys = Keys {
 };
 
 /// Which keys a provider reads.
-const HTTP_KEYS: [&str; 13] = [
+const HTTP_KEYS: [&str; 16] = [
     "base_url",
     "model",
     "api_key",
@@ -85,6 +88,9 @@ const HTTP_KEYS: [&str; 13] = [
     "num_ctx",
     "structured",
     "timeout",
+    "stream",
+    "first_byte_timeout",
+    "idle_timeout",
     "price",
     "budget",
 ];
@@ -252,6 +258,21 @@ fn model(report: &mut Report<'_>, fields: Fields<'_>, dialect: Dialect) -> Optio
         settings.structured = yaml::boolean(report, node)?;
     }
     settings.timeout = timeout(report, fields);
+    if let Some(node) = fields.get("stream") {
+        settings.stream = yaml::boolean(report, node)?;
+    }
+    let wait = |report: &mut Report<'_>, key| {
+        let entry = fields.entry(key)?;
+        if !settings.stream {
+            let message = format!("`{key}` does nothing with `stream: false`");
+            report.error(code::USELESS_KEY, entry.key_span, message);
+        }
+        quantity::duration(report, &entry.node)
+    };
+    let first = wait(report, "first_byte_timeout");
+    let idle = wait(report, "idle_timeout");
+    settings.first_byte_timeout = first;
+    settings.idle_timeout = idle.unwrap_or(settings.idle_timeout);
     only_for(report, fields, dialect, &mut settings)?;
     Some(settings)
 }

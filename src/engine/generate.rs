@@ -1,6 +1,7 @@
 //! Code is written: asked for once, recorded, and never asked for again.
 
 mod ask;
+mod hear;
 mod keep;
 mod ledger;
 mod reuse;
@@ -24,6 +25,7 @@ use crate::run::payload::{
     AttemptStarted, CodeGenerated, Cost, EffectClass, Feedback, Phase, Usage,
 };
 use crate::run::{Command, Due, RunState, Standing, StepState, standing};
+use hear::Heard;
 use keep::Kept;
 
 /// What the writing of code needs to know of its place.
@@ -155,7 +157,10 @@ async fn written(place: &Place<'_>, name: &str, entry: &Entry) -> Result<CodeGen
     let clock = &place.shared.ports.clock;
     let begun = clock.now();
     let about = entry.generator.about();
-    let answer = entry.generator.generate(request).await?;
+    let by = about.model.as_deref().unwrap_or(name);
+    let heard = Heard::of(place, by);
+    let hearer = |written| heard.hear(written);
+    let answer = entry.generator.generate(request, &hearer).await?;
     let seconds = clock.now().since(begun).as_secs_f64();
     let cost = entry.cost(&answer);
     let cost = cost.map(|(amount, currency)| Cost { amount, currency });

@@ -46,7 +46,7 @@ pub use edit::Edit;
 pub use error::Error;
 pub use folder::RunFolder;
 pub use options::{ModeEnvironment, Options, Placement, Ports, Protections, Variables};
-pub use progress::{Note, Progress};
+pub use progress::{Note, Progress, Writing};
 pub use prune::{Pruned, Pruning};
 pub use rerun::{NewFork, Places};
 

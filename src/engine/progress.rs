@@ -1,7 +1,9 @@
 //! What listeners hear: durable events, and notes that are for people only.
 
+use crate::generator::Written;
 use crate::id::{RunId, StepPath};
 use crate::run::Recorded;
+use crate::time::Timestamp;
 
 /// A message to whoever listens.
 #[derive(Debug, Clone)]
@@ -15,6 +17,23 @@ pub enum Progress {
     },
     /// Something is under way that the log does not record.
     Note(Note),
+    /// Code is being written. It comes a few times a second, and never after the writing has ended.
+    Writing(Writing),
+}
+
+/// How far the code of a step is that somebody writes.
+#[derive(Debug, Clone)]
+pub struct Writing {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepPath,
+    /// Who writes: the model, or the generator that has none.
+    pub by: String,
+    /// How much there is.
+    pub written: Written,
+    /// When that was so.
+    pub time: Timestamp,
 }
 
 impl Note {

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-use super::{About, Answer, CodeGenerator, Found, Request};
+use super::{About, Answer, CodeGenerator, Found, Hearer, Request};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
@@ -272,7 +272,11 @@ impl CodeGenerator for CommandGenerator {
         }
     }
 
-    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
+    fn generate<'a>(
+        &'a self,
+        request: Request,
+        _: Hearer<'a>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
         Box::pin(self.answer(request))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use super::{About, Answer, CodeGenerator, Found, Request};
+use super::{About, Answer, CodeGenerator, Found, Hearer, Request};
 use crate::failure::Failure;
 use crate::time::BoxFuture;
 
@@ -50,7 +50,11 @@ impl CodeGenerator for FakeGenerator {
         }
     }
 
-    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
+    fn generate<'a>(
+        &'a self,
+        request: Request,
+        _: Hearer<'a>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.push(request.clone());
         let answer = (self.script)(&request);

@@ -57,6 +57,35 @@ pub(super) fn of(response: &Response, who: &str) -> Failure {
     }
 }
 
+/// The failure that the other side told of in the middle of its answer.
+pub(super) fn said(error: &Value, who: &str) -> Failure {
+    let word = |at| error.pointer(at).and_then(Value::as_str);
+    let kind = word("/type").or(word("/code")).unwrap_or_default();
+    let status = error.get("code").and_then(Value::as_u64);
+    let status = status.and_then(|code| u16::try_from(code).ok());
+    let status = status.filter(|code| (400..600).contains(code));
+    // What the same words mean where they come instead of an answer.
+    let status = status.unwrap_or(match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "rate_limit_error" | "rate_limit_exceeded" => 429,
+        "overloaded_error" => 529,
+        _ => 500,
+    });
+    let response = Response {
+        status,
+        body: json!({ "error": error }).to_string().into_bytes(),
+        ..Response::default()
+    };
+    let mut failure = of(&response, who);
+    let text = word("/message").or(error.as_str()).unwrap_or(kind);
+    let text: String = text.chars().take(300).collect();
+    failure.message = format!("{who} failed in the middle of its answer: {text}");
+    failure
+}
+
 type Meaning = (FailureKind, Code, Option<&'static str>);
 
 fn no_money() -> Meaning {
@@ -101,7 +130,7 @@ fn by_status(response: &Response) -> Meaning {
             "check `base_url` and `model` of the generator: gateways have names of their own for models"
         }
         _ => {
-            "check the generator in config.yml; some models want `max_tokens_field: max_completion_tokens`, or `temperature: null`"
+            "check the generator in config.yml; some models want `max_tokens_field: max_completion_tokens`, `temperature: null`, or `stream: false`"
         }
     };
     (

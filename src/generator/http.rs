@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::key::{Environment, Key, KeySource};
+use super::wire::stream::Stream;
 use super::wire::{self, Dialect, Sampling};
-use super::{About, Answer, CodeGenerator, Found, Request, fault};
-use crate::failure::Failure;
+use super::{About, Answer, CodeGenerator, Found, Hearer, Request, Written, fault};
+use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
-use crate::transport::{self, Response, Transport, address};
+use crate::transport::{self, Response, Transport, Waits, address};
 
 /// Longest time of a look.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest silence in the middle of an answer when nothing is configured.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What config.yml says of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +44,12 @@ pub struct Settings {
     pub structured: bool,
     /// Longest time of a call.
     pub timeout: Duration,
+    /// Whether the answer shall come in pieces, so that people see it grow.
+    pub stream: bool,
+    /// Longest time until the first piece; none = that of the whole call.
+    pub first_byte_timeout: Option<Duration>,
+    /// Longest time between a piece and the next one.
+    pub idle_timeout: Duration,
 }
 
 impl Settings {
@@ -59,6 +69,16 @@ impl Settings {
             num_ctx: 8_192,
             structured: false,
             timeout: super::TIMEOUT,
+            stream: true,
+            first_byte_timeout: None,
+            idle_timeout: IDLE_TIMEOUT,
+        }
+    }
+
+    fn waits(&self) -> Waits {
+        Waits {
+            first: self.first_byte_timeout.unwrap_or(self.timeout),
+            between: self.idle_timeout,
         }
     }
 
@@ -82,6 +102,7 @@ impl Settings {
             seed,
             num_ctx: self.num_ctx,
             structured: self.structured,
+            stream: self.stream,
         }
     }
 }
@@ -109,7 +130,7 @@ impl HttpGenerator {
         }
     }
 
-    async fn ask(&self, request: Request) -> Result<Answer, Failure> {
+    async fn ask(&self, request: Request, hearer: Hearer<'_>) -> Result<Answer, Failure> {
         let settings = &self.settings;
         let key = match &settings.api_key {
             Some(source) => Some(source.find(&self.environment).await?),
@@ -125,8 +146,12 @@ impl HttpGenerator {
             timeout: settings.timeout,
         };
         let shown = address::shown(&sent.url);
-        let response = self.transport.request(sent).await?;
-        let answer = self.read(&response, &shown, &sampling);
+        let answer = if settings.stream {
+            self.listen(sent, &sampling, hearer).await
+        } else {
+            let response = self.transport.request(sent).await;
+            response.and_then(|response| self.read(&response, &shown, &sampling, None))
+        };
         answer
             .map_err(|failure| without_key(failure, key.as_ref()))
             .map(|mut answer| {
@@ -136,6 +161,31 @@ impl HttpGenerator {
                 }
                 answer
             })
+    }
+
+    /// Takes an answer in pieces.
+    async fn listen(
+        &self,
+        sent: transport::Request,
+        sampling: &Sampling<'_>,
+        hearer: Hearer<'_>,
+    ) -> Result<Answer, Failure> {
+        let shown = address::shown(&sent.url);
+        let mut stream = Stream::new(self.settings.dialect);
+        let mut begun = false;
+        let mut taker = |piece: &[u8]| {
+            begun = true;
+            let flow = stream.take(piece);
+            hearer(stream.written());
+            flow
+        };
+        let waits = self.settings.waits();
+        let response = self.transport.stream(sent, waits, &mut taker).await;
+        match response {
+            Ok(response) => self.read(&response, &shown, sampling, Some(stream)),
+            Err(failure) if begun => Err(broken(failure, stream.written(), &shown)),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Asks which models there are: no token is spent, and a key is tried.
@@ -186,12 +236,16 @@ impl HttpGenerator {
         response: &Response,
         shown: &str,
         sampling: &Sampling<'_>,
+        stream: Option<Stream>,
     ) -> Result<Answer, Failure> {
         if !response.is_success() {
             return Err(fault::of(response, shown));
         }
         let dialect = self.settings.dialect;
-        let mut answer = dialect.read(&response.body, sampling.structured)?;
+        let mut answer = match stream {
+            Some(stream) => stream.finish(&response.body, sampling.structured, shown)?,
+            None => dialect.read(&response.body, sampling.structured)?,
+        };
         let header = |name: &str| response.header(name).map(str::to_owned);
         answer.request_id = header("x-request-id")
             .or_else(|| header("request-id"))
@@ -202,6 +256,22 @@ impl HttpGenerator {
         answer.raw = String::from_utf8_lossy(&response.body).into_owned();
         Ok(answer)
     }
+}
+
+/// What became of an answer of which a part had come. Half an answer is none.
+fn broken(failure: Failure, written: Written, shown: &str) -> Failure {
+    if failure.kind == FailureKind::Timeout {
+        let message = format!(
+            "{}; {written} had come, and nothing of it is taken",
+            failure.message
+        );
+        return Failure { message, ..failure };
+    }
+    let mut cut = wire::stream::cut(written, shown);
+    cut.cause = std::iter::once(failure.message)
+        .chain(failure.cause)
+        .collect();
+    cut
 }
 
 /// Providers repeat what they were sent, keys too.
@@ -224,8 +294,12 @@ impl CodeGenerator for HttpGenerator {
         }
     }
 
-    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
-        Box::pin(self.ask(request))
+    fn generate<'a>(
+        &'a self,
+        request: Request,
+        hearer: Hearer<'a>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
+        Box::pin(self.ask(request, hearer))
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<Found, Failure>> {

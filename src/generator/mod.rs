@@ -17,7 +17,7 @@ pub mod shape;
 pub mod template;
 pub mod wire;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -34,11 +34,50 @@ pub trait CodeGenerator: Send + Sync + Debug {
     fn about(&self) -> About;
 
     /// Asks once. `Err` means that there is no answer. Dropping the future gives up; the other side may charge all
-    /// the same.
-    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>>;
+    /// the same. Who can say how far the answer is says it to `hearer` while it comes.
+    fn generate<'a>(
+        &'a self,
+        request: Request,
+        hearer: Hearer<'a>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>>;
 
     /// Finds out whether it can be asked, without asking for code: it costs nothing.
     fn probe(&self) -> BoxFuture<'_, Result<Found, Failure>>;
+}
+
+/// Hears how far an answer is: often, and for people only.
+pub type Hearer<'a> = &'a (dyn Fn(Written) + Send + Sync);
+
+/// How far an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Text, in characters.
+    pub chars: u64,
+    /// Text, in lines, the last one included.
+    pub lines: u64,
+    /// Reasoning, in characters.
+    pub thought_chars: u64,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = |count: u64| if count == 1 { "" } else { "s" };
+        let Self {
+            chars,
+            lines,
+            thought_chars,
+        } = *self;
+        match (chars, thought_chars) {
+            (0, 0) => f.write_str("nothing yet"),
+            (0, thought) => write!(f, "{thought} character{} of reasoning", many(thought)),
+            (_, _) => write!(
+                f,
+                "{lines} line{}, {chars} character{}",
+                many(lines),
+                many(chars)
+            ),
+        }
+    }
 }
 
 /// What a look at a generator found.

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use super::{About, Answer, CodeGenerator, Found, Request};
+use super::{About, Answer, CodeGenerator, Found, Hearer, Request};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
@@ -109,7 +109,11 @@ impl CodeGenerator for ScriptedGenerator {
         }
     }
 
-    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
+    fn generate<'a>(
+        &'a self,
+        request: Request,
+        _: Hearer<'a>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
         Box::pin(self.answer(request))
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Answer, CodeGenerator};
 use crate::code;
+use crate::diagnostic::did_you_mean;
 use crate::failure::{Failure, FailureKind};
 
 /// What tokens cost, for a million of them.
@@ -129,11 +130,15 @@ impl Generators {
         };
         let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
         let failure = Failure::new(FailureKind::Configuration, code::UNKNOWN_GENERATOR, message);
-        if known.is_empty() {
-            failure
-                .hint("it has no `generators` at all; docs/configuration.md shows how to write one")
-        } else {
-            failure.hint(format!("it has: {}", known.join(", ")))
+        let near = wanted.and_then(|name| did_you_mean(name, known.iter().copied()));
+        match near {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None if known.is_empty() => failure
+                .hint("it has no `generators` at all; docs/configuration.md shows how to write one"),
+            None => failure.hint(format!(
+                "it has {}; choose one with `generator: NAME` beside the task, or set `default_generator` in config.yml",
+                known.join(", ")
+            )),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::extract::CODE_BYTES_MAX;
-use super::{About, Answer, CodeGenerator, Found, Request};
+use super::{About, Answer, CodeGenerator, Found, Hearer, Request};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
@@ -94,7 +94,11 @@ impl CodeGenerator for TemplateGenerator {
         }
     }
 
-    fn generate(&self, request: Request) -> BoxFuture<'_, Result<Answer, Failure>> {
+    fn generate<'a>(
+        &'a self,
+        request: Request,
+        _: Hearer<'a>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
         Box::pin(self.answer(request))
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Checked {
     pub(super) mode: Mode,
     /// Where it runs; none = where the configuration says.
     pub(super) method: Option<String>,
+    /// Who writes the code; none = the default generator.
+    pub(super) generator: Option<String>,
     /// Longest time of an attempt.
     pub(super) timeout: Option<Duration>,
     /// Name of the request.
@@ -52,13 +54,17 @@ impl Checked {
 
     /// Digest of everything that is asked for: under one name there is one of it.
     pub(super) fn digest(&self) -> Digest {
-        let document = json!({
+        let mut document = json!({
             "request": self.request,
             "mode": self.mode,
             "method": self.method,
             "timeout": self.timeout.map(|timeout| timeout.as_secs_f64()),
             "folder": self.folder,
         });
+        // Requests from before there was a choice keep their digest.
+        if let (Some(name), Some(fields)) = (&self.generator, document.as_object_mut()) {
+            fields.insert("generator".to_owned(), json!(name));
+        }
         Digest::of(&canonical_json(&document))
     }
 
@@ -86,6 +92,12 @@ pub(super) fn check(
     }
     let thread = thread(config)?;
     sources(&request)?;
+    let generator = config.configurable.generator.clone();
+    if generator.is_some() && (request.code.is_some() || request.approved_code.is_some()) {
+        let message = "`generator` does nothing with code that is given";
+        let error = PythonExecutorError::request(code::CONFLICTING_KEYS, message);
+        return Err(error.hint("leave one of them out"));
+    }
     if request
         .retries
         .is_some_and(|retries| !(1..=RETRIES_MAX).contains(&retries))
@@ -108,6 +120,7 @@ pub(super) fn check(
         request,
         mode,
         method,
+        generator,
         timeout,
         thread,
         folder,

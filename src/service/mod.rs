@@ -37,6 +37,7 @@ pub use result::{PythonExecutionSuccess, PythonResults, PythonServiceResult};
 
 use crate::code;
 use crate::config::Config;
+use crate::diagnostic::did_you_mean;
 use crate::engine::{Engine, NewRun};
 use crate::id::RunId;
 use crate::open::Opened;
@@ -337,18 +338,39 @@ impl PythonExecutorService {
         Ok(claimed.run)
     }
 
-    /// Refuses a task that nobody could write code for.
+    /// Refuses a task that nobody could write code for, and names who could.
     fn has_code_or_generator(&self, checked: &Checked) -> Result<(), PythonExecutorError> {
         let generators = &self.inner.config.generators;
-        let usual = generators.default.as_ref();
-        let known = usual.is_some_and(|name| generators.by_name.contains_key(name));
+        let wanted = checked.generator.as_ref().or(generators.default.as_ref());
+        let known = wanted.is_some_and(|name| generators.by_name.contains_key(name));
         if known || checked.code().is_some() {
             return Ok(());
         }
-        let message = "no generator is configured that could write code for the task";
-        Err(PythonExecutorError::request(code::NO_GENERATOR, message).hint(
-            "give the code with the request, as `code`, or set `generators` and `default_generator` in config.yml",
-        ))
+        let names: Vec<&str> = generators.by_name.keys().map(String::as_str).collect();
+        let (fault, message) = match wanted {
+            Some(name) => (
+                code::UNKNOWN_GENERATOR,
+                format!("config.yml has no generator `{name}`"),
+            ),
+            None if names.is_empty() => (
+                code::NO_GENERATOR,
+                "no generator is configured that could write code for the task".to_owned(),
+            ),
+            None => (
+                code::NO_GENERATOR,
+                "config.yml has no `default_generator`, and none is named".to_owned(),
+            ),
+        };
+        let near = wanted.and_then(|name| did_you_mean(name, names.iter().copied()));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => "give the code with the request, as `code`, or set `generators` and `default_generator` in config.yml".to_owned(),
+            None => format!(
+                "config.yml has {}; choose one with `exec --generator NAME` or `generator` of the call, or set `default_generator`",
+                names.join(", ")
+            ),
+        };
+        Err(PythonExecutorError::request(fault, message).hint(hint))
     }
 
     async fn exists(&self, run: RunId) -> Result<bool, PythonExecutorError> {

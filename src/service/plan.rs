@@ -149,6 +149,9 @@ fn text(checked: &Checked) -> String {
 /// What a generator is told.
 fn task(checked: &Checked, text: &mut String) {
     text.push_str("      task: ${{ inputs.task_objective }}\n");
+    if let Some(name) = &checked.generator {
+        let _never_fails = writeln!(text, "      generator: {}", Value::from(name.as_str()));
+    }
     let request = &checked.request;
     if !request.user_query.is_empty() {
         text.push_str("      user_query: ${{ inputs.user_query }}\n");

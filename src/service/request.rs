@@ -147,6 +147,9 @@ pub struct Configurable {
     /// `local`, `container` or `auto`; without it what `config.yml` says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_method: Option<String>,
+    /// Who writes the code of a task, by its name in `config.yml`; without it the `default_generator`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generator: Option<String>,
     /// Longest time of one attempt; in JSON a number of seconds.
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub max_execution_time: Option<Duration>,
@@ -183,6 +186,13 @@ impl RunnableConfig {
     #[must_use]
     pub fn execution_method(mut self, method: impl Into<String>) -> Self {
         self.configurable.execution_method = Some(method.into());
+        self
+    }
+
+    /// Says who writes the code of a task.
+    #[must_use]
+    pub fn generator(mut self, name: impl Into<String>) -> Self {
+        self.configurable.generator = Some(name.into());
         self
     }
 

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Channel, Message, Request, Response, Transport};
+use super::{Channel, Message, Request, Response, Taker, Transport, Waits};
 use crate::failure::Failure;
 use crate::time::BoxFuture;
+
+/// Size of the pieces of an answer that is asked for in pieces.
+const PIECE_BYTES: usize = 7;
 
 /// How a fake request or message goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +115,26 @@ impl Transport for FakeTransport {
         let answer = (self.on_request)(&request);
         self.with(|asked| asked.requests.push(request));
         Box::pin(given(answer))
+    }
+
+    fn stream<'a>(
+        &'a self,
+        request: Request,
+        _: Waits,
+        taker: Taker<'a>,
+    ) -> BoxFuture<'a, Result<Response, Failure>> {
+        let answer = self.request(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            if response.is_success() {
+                let mut pieces = response.body.chunks(PIECE_BYTES);
+                while pieces
+                    .next()
+                    .is_some_and(|piece| taker(piece).is_continue())
+                {}
+            }
+            Ok(response)
+        })
     }
 
     fn send(&self, channel: Channel, message: Message) -> BoxFuture<'_, Result<(), Failure>> {

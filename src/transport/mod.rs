@@ -10,6 +10,7 @@ pub mod message;
 pub mod network;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 pub use message::{Channel, Mail, MailTls, Message};
@@ -38,8 +39,30 @@ pub trait Transport: fmt::Debug + Send + Sync {
     /// answer. Dropping the future closes the connection; the other side may have acted all the same.
     fn request(&self, request: Request) -> BoxFuture<'_, Result<Response, Failure>>;
 
+    /// As [`Transport::request`], but hands the body of a success over while it comes, in pieces of any size. When the
+    /// taker says `Break`, the connection is closed and that is the end. The body of the answer is what came, at most
+    /// [`BODY_BYTES_MAX`] of it; the pieces have no such bound.
+    fn stream<'a>(
+        &'a self,
+        request: Request,
+        waits: Waits,
+        taker: Taker<'a>,
+    ) -> BoxFuture<'a, Result<Response, Failure>>;
+
     /// Tells somebody. `Ok` means that the other side took the message.
     fn send(&self, channel: Channel, message: Message) -> BoxFuture<'_, Result<(), Failure>>;
+}
+
+/// Takes the pieces of a body.
+pub type Taker<'a> = &'a mut (dyn FnMut(&[u8]) -> ControlFlow<()> + Send);
+
+/// How long an answer in pieces may keep silent, beside the time for all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Until the first byte of the body.
+    pub first: Duration,
+    /// Between a piece and the next one.
+    pub between: Duration,
 }
 
 /// One HTTP request.

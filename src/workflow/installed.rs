@@ -16,6 +16,8 @@ pub struct Installed {
     pub channels: BTreeSet<String>,
     /// `generators`.
     pub generators: BTreeSet<String>,
+    /// Whether there is a `default_generator`.
+    pub has_default_generator: bool,
 }
 
 /// What a name stands for.
@@ -83,6 +85,28 @@ impl Compiler<'_, '_> {
             }
         };
         let warning = Diagnostic::warning(sort.code(), message).help(help);
+        self.report.add(span, warning);
+    }
+
+    /// Warns of a task that names no generator where no default one is.
+    pub(super) fn check_default_generator(&mut self, span: Span) {
+        let Some(installed) = &self.setting.options.installed else {
+            return;
+        };
+        if installed.has_default_generator {
+            return;
+        }
+        let names: Vec<&str> = installed.generators.iter().map(String::as_str).collect();
+        let help = if names.is_empty() {
+            "`generators` of config.yml is empty".to_owned()
+        } else {
+            let names = names.join(", ");
+            format!(
+                "write `generator: NAME` beside the task, or set `default_generator` in config.yml; it has {names}"
+            )
+        };
+        let message = "config.yml has no `default_generator`, and the task names none: no code could be written";
+        let warning = Diagnostic::warning(code::UNKNOWN_GENERATOR, message).help(help);
         self.report.add(span, warning);
     }
 }

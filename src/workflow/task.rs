@@ -67,7 +67,13 @@ impl Compiler<'_, '_> {
                 self.check_installed(Sort::Generator, &name, node.span);
                 Some(name)
             }
-            None => None,
+            None => {
+                let span = fields.entry("task").map(|entry| entry.key_span);
+                if let Some(span) = span {
+                    self.check_default_generator(span);
+                }
+                None
+            }
         };
         let max_generations = match fields.get("max_generations") {
             Some(node) => yaml::whole(&mut self.report, node, 1, GENERATIONS_MAX)?,

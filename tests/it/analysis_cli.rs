@@ -116,6 +116,83 @@ fn what_was_refused_is_listed_with_the_layer_that_refused_it() {
     );
 }
 
+/// What the analysis does not see, or is told not to look for, meets the guard at the call; what a mode may write
+/// meets the limits of its channels.
+#[test]
+fn what_a_guard_and_a_limit_refused_is_listed_with_its_attempt() {
+    let place = Place::new();
+    if std::env::var_os("STEPWELL_TEST_PYTHON").is_none() && std::env::var_os("CI").is_none() {
+        eprintln!("passed over: there is no Python for tests");
+        return;
+    }
+    // A stand-in for the library, which would write.
+    let library = "def caget(pvname, **_): return 1.0\ndef caput(pvname, value, **_): open('written', 'w').write(pvname)\n";
+    place.write("libraries/epics/__init__.py", library);
+    place.write(
+        "config.yml",
+        "approval: {global_mode: disabled}\n\
+         execution: {modes: {write_access: {requires_approval: false}}}\n\
+         analysis: {rules: {control_write: off}}\n\
+         control_system: {write_limits: {channels: {\"X:A\": {min: 0, max: 5}}}}\n",
+    );
+    let libraries = place.path("libraries").display().to_string();
+    let step = |name: &str, mode: &str, retry: &str, code: &str| {
+        let text = format!(
+            "version: 1\nname: {name}\nsteps:\n  - id: put\n{retry}    env: {{PYTHONPATH: \"{libraries}\"}}\n    \
+             python:\n      mode: {mode}\n      code: |\n        import epics, os\n        {code}\n"
+        );
+        place.write(&format!("{name}.yml"), &text);
+    };
+    // The second attempt writes, and no later one is made.
+    step(
+        "guarded",
+        "read_only",
+        "    retry: {max_attempts: 5, delay: 1ms, kinds: [code]}\n",
+        "if os.environ['STEPWELL_ATTEMPT'] == '1': raise ValueError('again')\n        epics.caput('X:A', 1)",
+    );
+    step("limited", "write_access", "", "epics.caput('X:A', 9)");
+    step("unlisted", "write_access", "", "epics.caput('X:B', 1)");
+    for name in ["guarded", "limited", "unlisted"] {
+        place.json(1, &["run", &format!("{name}.yml")]);
+    }
+    let refusals = place.json(0, &["refusals"])["refusals"].clone();
+    let row = |one: &Value| {
+        assert!(one["at"].is_string() && one["run_id"].is_string(), "{one}");
+        json!([
+            one["workflow"],
+            one["step"],
+            one["attempt"],
+            one["layer"],
+            one["code"]
+        ])
+    };
+    let seen: Vec<Value> = refusals.as_array().unwrap().iter().map(row).collect();
+    assert_eq!(
+        seen,
+        [
+            json!(["unlisted", "put", 1, "limits", "channel_not_listed"]),
+            json!(["limited", "put", 1, "limits", "channel_limit"]),
+            json!(["guarded", "put", 2, "guard", "write_refused"]),
+        ]
+    );
+    let shown = place.text(0, &["refusals"]);
+    let words = |layer: &str| {
+        let line = shown.lines().find(|line| line.contains(layer)).unwrap();
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(words("guard")[1..3], ["put", "2"], "{shown}");
+    assert_eq!(words("limits")[1..3], ["put", "1"], "{shown}");
+    assert!(
+        shown.contains("X:A") && shown.contains("ATTEMPT"),
+        "{shown}"
+    );
+    let one = place.json(0, &["refusals", "@last"])["refusals"].clone();
+    assert_eq!(one[0]["code"], "channel_not_listed");
+    assert_eq!(one.as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn analyze_uses_the_severities_of_the_mode_and_refuses_other_words_first() {
     let place = Place::new();

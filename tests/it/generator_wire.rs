@@ -48,7 +48,7 @@ async fn ask(
     let keys = BTreeMap::from([("MY_KEY".to_owned(), "sk-hidden-4711".to_owned())]);
     let transport = Arc::new(NetworkTransport::default());
     let generator = HttpGenerator::new(all, Environment(keys), transport);
-    let found = generator.generate(request()).await;
+    let found = generator.generate(request(), &|_| {}).await;
     (found, server.requests().concat())
 }
 
@@ -157,7 +157,7 @@ async fn what_differs_between_models_is_said_only_where_it_is_configured() {
         (&body["max_tokens"], &body["temperature"]),
         (&json!(4096), &json!(0.0))
     );
-    for absent in ["response_format", "seed", "max_completion_tokens", "stream"] {
+    for absent in ["response_format", "seed", "max_completion_tokens"] {
         assert!(body.get(absent).is_none(), "{absent}");
     }
     let newer = |settings: &mut Settings| {
@@ -189,7 +189,7 @@ async fn what_differs_between_models_is_said_only_where_it_is_configured() {
     let body = sent(&seen);
     assert_eq!(
         (&body["stream"], &body["options"]["num_ctx"]),
-        (&json!(false), &json!(8192))
+        (&json!(true), &json!(8192))
     );
     let structured = |settings: &mut Settings| settings.structured = true;
     let mut answer = example(Dialect::Anthropic);
@@ -446,7 +446,7 @@ async fn any_program_is_a_generator_and_nothing_of_it_is_left() {
         command::Input::Text,
         long,
     );
-    let answer = generator.generate(request()).await.unwrap();
+    let answer = generator.generate(request(), &|_| {}).await.unwrap();
     assert_eq!(
         extract::code(&answer).unwrap(),
         "results = {'w': 'x', 's': ''}\n"
@@ -463,7 +463,7 @@ async fn any_program_is_a_generator_and_nothing_of_it_is_left() {
         command::Input::Json,
         long,
     );
-    let answer = generator.generate(request()).await.unwrap();
+    let answer = generator.generate(request(), &|_| {}).await.unwrap();
     assert!(answer.raw.contains("\"the task\"") && !answer.is_code);
     assert_eq!(extract::code(&answer).unwrap(), "x = 1\n");
     let (generator, _scratch) = program(
@@ -471,7 +471,7 @@ async fn any_program_is_a_generator_and_nothing_of_it_is_left() {
         command::Input::Text,
         long,
     );
-    let failure = generator.generate(request()).await.unwrap_err();
+    let failure = generator.generate(request(), &|_| {}).await.unwrap_err();
     assert_eq!(
         (failure.kind, failure.code.as_str()),
         (FailureKind::Infrastructure, "generator_command")
@@ -479,7 +479,11 @@ async fn any_program_is_a_generator_and_nothing_of_it_is_left() {
     assert_eq!(failure.detail["stderr"], "oops");
     let (generator, _scratch) = program(&["no-such-program-here"], command::Input::Text, long);
     assert_eq!(
-        generator.generate(request()).await.unwrap_err().kind,
+        generator
+            .generate(request(), &|_| {})
+            .await
+            .unwrap_err()
+            .kind,
         FailureKind::Configuration
     );
     let (generator, _scratch) = program(
@@ -487,7 +491,7 @@ async fn any_program_is_a_generator_and_nothing_of_it_is_left() {
         command::Input::Text,
         Duration::from_millis(200),
     );
-    let failure = generator.generate(request()).await.unwrap_err();
+    let failure = generator.generate(request(), &|_| {}).await.unwrap_err();
     assert_eq!(
         (failure.kind, failure.code.as_str()),
         (FailureKind::Timeout, "request_timed_out")

@@ -73,3 +73,50 @@ fn a_name_that_config_yml_does_not_have_is_a_warning_with_its_place() {
         "{ran:?}"
     );
 }
+
+/// A task that names no generator, with and without a default one, and one whose default is gone.
+#[test]
+fn a_task_that_nobody_could_write_says_who_could_and_how_to_choose() {
+    let place = Place::new();
+    let generators = "generators:\n  left: {provider: template, file: t.py}\n  right: {provider: template, file: t.py}\n";
+    place.write("t.py", "results = {\"n\": 1}\n");
+    place.write("config.yml", generators);
+    place.write(
+        "task.yml",
+        "version: 1\nname: task\nsteps:\n  - id: write\n    python: {task: Compute the mean}\n",
+    );
+    let hint = "write `generator: NAME` beside the task, or set `default_generator` in config.yml; it has left, right";
+    assert_eq!(
+        told(&place.json(0, &["validate", "task.yml"])),
+        [("unknown_generator".to_owned(), 5, hint.to_owned())]
+    );
+    // The run says it too, with the same way out.
+    let run = place.json(1, &["run", "task.yml"]);
+    let failure = run["failure"].to_string();
+    assert!(
+        failure.contains("`generator: NAME` beside the task"),
+        "{run}"
+    );
+    let refused = place.json(2, &["exec", "--task", "add"]);
+    assert_eq!(refused["error"]["code"], "no_generator");
+    let help = refused["error"].to_string();
+    assert!(
+        help.contains("config.yml has left, right; choose one with `exec --generator NAME`"),
+        "{help}"
+    );
+    let refused = place.json(2, &["exec", "--task", "add", "--generator", "rihgt"]);
+    assert_eq!(refused["error"]["code"], "unknown_generator");
+    assert!(
+        refused["error"]
+            .to_string()
+            .contains("did you mean `right`?"),
+        "{refused}"
+    );
+    let done = place.json(0, &["exec", "--task", "add", "--generator", "right"]);
+    assert_eq!(done["outcome"], "completed", "{done}");
+    place.write(
+        "config.yml",
+        &format!("{generators}default_generator: left\n"),
+    );
+    assert_eq!(told(&place.json(0, &["validate", "task.yml"])), []);
+}

@@ -41,6 +41,9 @@ pub(in crate::cli) struct Arguments {
     /// Where it runs: local, container or auto
     #[arg(long, value_name = "WHERE")]
     execution: Option<String>,
+    /// Who writes the code of the task, by its name in config.yml
+    #[arg(long, value_name = "NAME", conflicts_with = "code")]
+    generator: Option<String>,
     /// Name of the request: the same name finds the same run again
     #[arg(long, value_name = "ID")]
     thread: Option<String>,
@@ -98,6 +101,7 @@ fn call(arguments: &Arguments) -> RunnableConfig {
     configurable
         .execution_method
         .clone_from(&arguments.execution);
+    configurable.generator.clone_from(&arguments.generator);
     let timeout = arguments.timeout.map(u64::from);
     configurable.max_execution_time = timeout.map(Duration::from_secs);
     config

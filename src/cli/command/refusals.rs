@@ -8,8 +8,8 @@ use super::super::view::table::table;
 use super::super::view::text::{line, time};
 use super::super::{Context, Exit, find};
 use crate::code;
-use crate::failure::FailureKind;
-use crate::run::{RunState, StepState, StepStatus};
+use crate::failure::{Failure, FailureKind};
+use crate::run::{AttemptStatus, RunState, StepState, StepStatus};
 use crate::store::ListQuery;
 use crate::time::Timestamp;
 
@@ -27,6 +27,8 @@ pub(in crate::cli) struct Arguments {
 /// One refusal.
 struct Refused {
     at: Option<Timestamp>,
+    /// The attempt that was ended by it; none = nothing had begun.
+    attempt: Option<u32>,
     layer: &'static str,
     code: String,
     text: String,
@@ -61,13 +63,13 @@ pub(in crate::cli) async fn perform(
             if rows.is_empty() {
                 return "nothing was refused\n".to_owned();
             }
-            table(["RUN", "STEP", "WHEN", "LAYER", "WHAT"], &rows)
+            table(["RUN", "STEP", "ATTEMPT", "WHEN", "LAYER", "WHAT"], &rows)
         },
     );
     Ok(Exit::Succeeded)
 }
 
-fn collect(state: &RunState, documents: &mut Vec<Value>, rows: &mut Vec<[String; 5]>) {
+fn collect(state: &RunState, documents: &mut Vec<Value>, rows: &mut Vec<[String; 6]>) {
     for (_, step) in state.steps() {
         let Some(refused) = refused(state, step) else {
             continue;
@@ -76,6 +78,7 @@ fn collect(state: &RunState, documents: &mut Vec<Value>, rows: &mut Vec<[String;
             "run_id": state.run,
             "workflow": state.plan.name,
             "step": step.path,
+            "attempt": refused.attempt,
             "at": refused.at,
             "layer": refused.layer,
             "code": refused.code,
@@ -86,6 +89,10 @@ fn collect(state: &RunState, documents: &mut Vec<Value>, rows: &mut Vec<[String;
         rows.push([
             state.run.short(),
             line(step.path.as_str()),
+            refused
+                .attempt
+                .map(|number| number.to_string())
+                .unwrap_or_default(),
             refused.at.map(time).unwrap_or_default(),
             refused.layer.to_owned(),
             line(&refused.text),
@@ -104,6 +111,7 @@ fn refused(state: &RunState, step: &StepState) -> Option<Refused> {
         let why = step.why.clone().unwrap_or_default();
         return Some(Refused {
             at: step.ended_at,
+            attempt: None,
             layer: "person",
             code: code::REJECTED.as_str().to_owned(),
             text: asked.map_or(why.clone(), |asked| {
@@ -140,10 +148,25 @@ fn refused(state: &RunState, step: &StepState) -> Option<Refused> {
     });
     Some(Refused {
         at: step.ended_at,
+        attempt: ended_by(step, failure),
         layer,
         code: failure.code.clone(),
         text: failure.message.clone(),
         rule: blocked.map(|decision| decision.rule.clone()),
         line: finding.map(|finding| finding.line),
     })
+}
+
+/// The attempt that failed so.
+fn ended_by(step: &StepState, failure: &Failure) -> Option<u32> {
+    let newest = step.attempts.last()?;
+    match &newest.status {
+        AttemptStatus::Failed { failure: how, .. } if how.code == failure.code => {
+            Some(newest.number)
+        }
+        AttemptStatus::Open
+        | AttemptStatus::Succeeded
+        | AttemptStatus::Failed { .. }
+        | AttemptStatus::Unknown { .. } => None,
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::word::{Said, said};
+use super::word::{Said, how_far, said};
 use crate::cli::output::Output;
 use crate::cli::view::text::{elapsed, line, painted_mark_err};
 use crate::engine::Progress;
@@ -42,6 +42,13 @@ impl Live {
                 match self.running.get(&key) {
                     Some((bar, _)) => bar.set_message(text),
                     None => self.prepare(key, text),
+                }
+            }
+            Progress::Writing(writing) => {
+                let key = (writing.run, writing.step.clone());
+                let shown = !self.output.is_json();
+                if let Some((bar, _)) = self.running.get(&key).filter(|_| shown) {
+                    bar.set_message(how_far(writing));
                 }
             }
             Progress::Event { run, recorded } => match said(&recorded.event) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::approval::Verdict;
 use crate::cli::view::text::{elapsed, line};
+use crate::engine::Writing;
 use crate::failure::FailureKind;
 use crate::id::StepPath;
 use crate::run::payload::{
@@ -218,6 +219,15 @@ fn written(generated: &CodeGenerated) -> Said<'_> {
         mark,
         text: format!("{}: {}", generated.step, line(&how)),
     }
+}
+
+/// How far code is that somebody writes.
+pub(super) fn how_far(writing: &Writing) -> String {
+    let by = line(&writing.by);
+    format!(
+        "{}: {by} writes its code, {}",
+        writing.step, writing.written
+    )
 }
 
 fn lost(attempt: u32) -> String {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::stream::Gathered;
 use super::{Sampling, count, put, schema, stop, text};
 use crate::generator::Answer;
 
@@ -23,7 +24,43 @@ pub(super) fn body(system: &str, user: &str, sampling: &Sampling<'_>) -> Map<Str
         let format = json!({"type": "json_schema", "schema": schema()});
         body.insert("output_config".to_owned(), json!({"format": format}));
     }
+    if sampling.stream {
+        body.insert("stream".to_owned(), json!(true));
+    }
     body
+}
+
+/// A piece of a stream.
+pub(super) fn gather(gathered: &mut Gathered, message: &Value) {
+    let kind = text(message, "/type").unwrap_or_default();
+    match kind.as_str() {
+        "message_start" => {
+            let begun = message.get("message").unwrap_or(message);
+            gathered.keep(begun, &["id", "model"]);
+            gathered.usage(begun.get("usage"));
+        }
+        "content_block_start" => gathered.write(message.pointer("/content_block/text")),
+        "content_block_delta" => {
+            gathered.write(message.pointer("/delta/text"));
+            gathered.think(message.pointer("/delta/thinking"));
+        }
+        "message_delta" => {
+            let word = text(message, "/delta/stop_reason");
+            gathered.finish = word.or(gathered.finish.take());
+            gathered.usage(message.get("usage"));
+        }
+        "message_stop" => gathered.over = true,
+        _ => {}
+    }
+}
+
+/// What the pieces are together.
+pub(super) fn whole(gathered: Gathered) -> Value {
+    let mut whole = gathered.fields;
+    let content = json!([{"type": "text", "text": gathered.text}]);
+    whole.insert("content".to_owned(), content);
+    whole.insert("stop_reason".to_owned(), json!(gathered.finish));
+    Value::Object(whole)
 }
 
 pub(super) fn read(value: &Value) -> Option<Answer> {

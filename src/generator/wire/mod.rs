@@ -4,6 +4,7 @@ mod anthropic;
 mod ollama;
 mod openai;
 mod responses;
+pub mod stream;
 
 use serde_json::{Map, Value, json};
 
@@ -114,11 +115,15 @@ impl Dialect {
     /// It is no answer of this protocol.
     pub fn read(self, body: &[u8], structured: bool) -> Result<Answer, Failure> {
         let value: Value = serde_json::from_slice(body).map_err(|error| not_understood(&error))?;
+        self.read_value(&value, structured)
+    }
+
+    fn read_value(self, value: &Value, structured: bool) -> Result<Answer, Failure> {
         let answer = match self {
-            Self::OpenAi => openai::read(&value),
-            Self::OpenAiResponses => responses::read(&value),
-            Self::Anthropic => anthropic::read(&value),
-            Self::Ollama => ollama::read(&value),
+            Self::OpenAi => openai::read(value),
+            Self::OpenAiResponses => responses::read(value),
+            Self::Anthropic => anthropic::read(value),
+            Self::Ollama => ollama::read(value),
         };
         let mut answer = answer.ok_or_else(|| {
             let message = format!(
@@ -152,6 +157,8 @@ pub struct Sampling<'a> {
     pub num_ctx: u32,
     /// Whether the answer shall be JSON by a schema.
     pub structured: bool,
+    /// Whether the answer shall come in pieces.
+    pub stream: bool,
 }
 
 impl Sampling<'_> {

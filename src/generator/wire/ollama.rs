@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::stream::Gathered;
 use super::{Sampling, count, put, schema, stop, text};
 use crate::generator::Answer;
 
@@ -24,12 +25,31 @@ pub(super) fn body(system: &str, user: &str, sampling: &Sampling<'_>) -> Map<Str
     ]);
     body.insert("messages".to_owned(), messages);
     // It streams unless it is told not to.
-    body.insert("stream".to_owned(), json!(false));
+    body.insert("stream".to_owned(), json!(sampling.stream));
     body.insert("options".to_owned(), Value::Object(options));
     if sampling.structured {
         body.insert("format".to_owned(), schema());
     }
     body
+}
+
+/// A piece of a stream: one line.
+pub(super) fn gather(gathered: &mut Gathered, mut message: Value) {
+    gathered.keep(&message, &["model"]);
+    gathered.write(message.pointer("/message/content"));
+    gathered.think(message.pointer("/message/thinking"));
+    if message.get("done").and_then(Value::as_bool) == Some(true) {
+        if let Some(fields) = message.as_object_mut() {
+            fields.insert("message".to_owned(), json!({"content": gathered.text}));
+        }
+        gathered.last = Some(message);
+        gathered.over = true;
+    }
+}
+
+/// What the pieces are together.
+pub(super) fn whole(gathered: Gathered) -> Value {
+    gathered.last.unwrap_or_default()
 }
 
 pub(super) fn read(value: &Value) -> Option<Answer> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::stream::Gathered;
 use super::{Sampling, count, put, schema, stop, text};
 use crate::generator::{Answer, Stop};
 
@@ -31,7 +32,36 @@ pub(super) fn body(system: &str, user: &str, sampling: &Sampling<'_>) -> Map<Str
             json!({"type": "json_schema", "json_schema": schema}),
         );
     }
+    if sampling.stream {
+        body.insert("stream".to_owned(), json!(true));
+        // Without it a stream says nothing of its tokens.
+        body.insert("stream_options".to_owned(), json!({"include_usage": true}));
+    }
     body
+}
+
+/// A piece of a stream.
+pub(super) fn gather(gathered: &mut Gathered, message: &Value) {
+    gathered.keep(message, &["id", "model"]);
+    gathered.usage(message.get("usage"));
+    let Some(choice) = message.pointer("/choices/0") else {
+        return;
+    };
+    if let Some(delta) = choice.get("delta") {
+        gathered.write(delta.get("content"));
+        gathered.think(delta.get("reasoning_content").or(delta.get("reasoning")));
+        gathered.refusal += &text(delta, "/refusal").unwrap_or_default();
+    }
+    gathered.finish = text(choice, "/finish_reason").or(gathered.finish.take());
+}
+
+/// What the pieces are together.
+pub(super) fn whole(gathered: Gathered) -> Value {
+    let mut whole = gathered.fields;
+    let message = json!({"content": gathered.text, "refusal": gathered.refusal});
+    let choice = json!({"message": message, "finish_reason": gathered.finish});
+    whole.insert("choices".to_owned(), json!([choice]));
+    Value::Object(whole)
 }
 
 pub(super) fn read(value: &Value) -> Option<Answer> {

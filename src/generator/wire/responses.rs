@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::stream::Gathered;
 use super::{Sampling, count, put, schema, text};
 use crate::generator::{Answer, Stop};
 
@@ -23,7 +24,51 @@ pub(super) fn body(system: &str, user: &str, sampling: &Sampling<'_>) -> Map<Str
             json!({"type": "json_schema", "name": "code", "strict": true, "schema": schema()});
         body.insert("text".to_owned(), json!({"format": format}));
     }
+    if sampling.stream {
+        body.insert("stream".to_owned(), json!(true));
+    }
     body
+}
+
+/// A piece of a stream. Its last one says everything once more.
+pub(super) fn gather(gathered: &mut Gathered, mut message: Value) {
+    let kind = text(&message, "/type").unwrap_or_default();
+    match kind.as_str() {
+        "response.output_text.delta" => gathered.write(message.get("delta")),
+        "response.output_item.done" => gathered.items.extend(taken(&mut message, "item")),
+        "response.completed" | "response.incomplete" => {
+            gathered.last = taken(&mut message, "response");
+            gathered.over = true;
+        }
+        other if other.starts_with("response.reasoning") && other.ends_with(".delta") => {
+            gathered.think(message.get("delta"));
+        }
+        _ => {}
+    }
+}
+
+fn taken(message: &mut Value, key: &str) -> Option<Value> {
+    message.get_mut(key).map(Value::take)
+}
+
+/// What the pieces are together.
+pub(super) fn whole(gathered: Gathered) -> Value {
+    let mut whole = gathered.last.unwrap_or_default();
+    let says_all = whole
+        .get("output")
+        .and_then(Value::as_array)
+        .is_some_and(|items| !items.is_empty());
+    if let Some(fields) = whole.as_object_mut().filter(|_| !says_all) {
+        // Some gateways leave the output out of the last message.
+        let output = if gathered.items.is_empty() {
+            let content = json!([{"type": "output_text", "text": gathered.text}]);
+            json!([{"type": "message", "content": content}])
+        } else {
+            Value::Array(gathered.items)
+        };
+        fields.insert("output".to_owned(), output);
+    }
+    whole
 }
 
 pub(super) fn read(value: &Value) -> Option<Answer> {

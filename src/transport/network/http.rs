@@ -1,5 +1,7 @@
 //! One request and its answer.
 
+use std::time::Duration;
+
 use reqwest::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use reqwest::{Client, Method, StatusCode, Url, redirect};
 
@@ -7,7 +9,7 @@ use super::trust::Trust;
 use super::{fault, internal};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
-use crate::transport::{BODY_BYTES_MAX, REDIRECTS_MAX, Request, Response, address};
+use crate::transport::{BODY_BYTES_MAX, REDIRECTS_MAX, Request, Response, Taker, Waits, address};
 
 /// Who we say that we are.
 const AGENT: &str = concat!("stepwell/", env!("CARGO_PKG_VERSION"));
@@ -30,12 +32,60 @@ pub(super) fn client(trust: &Trust) -> Result<Client, Failure> {
 
 /// Makes the request, and the next one when a GET is sent elsewhere.
 pub(super) async fn exchange(client: &Client, request: Request) -> Result<Response, Failure> {
+    let (answer, shown) = head(client, request).await?;
+    read(answer, &shown).await
+}
+
+/// The same, with the body of a success handed over while it comes.
+pub(super) async fn exchange_in_pieces(
+    client: &Client,
+    request: Request,
+    waits: Waits,
+    taker: Taker<'_>,
+) -> Result<Response, Failure> {
+    let host = address::shown(&request.url);
+    let beginning = async {
+        let (mut answer, shown) = head(client, request).await?;
+        if !answer.status().is_success() {
+            return Ok((read(answer, &shown).await?, None));
+        }
+        let first = chunk(&mut answer, &shown).await?;
+        Ok((described(&answer), first.map(|first| (answer, first))))
+    };
+    let begun = tokio::time::timeout(waits.first, beginning).await;
+    let silent = |after: Duration, what: &str| {
+        let seconds = after.as_secs_f64();
+        let message = format!("{host} sent {what} within {seconds} s");
+        Failure::new(FailureKind::Timeout, code::REQUEST_TIMED_OUT, message)
+    };
+    let (mut response, pieces) = begun.map_err(|_| silent(waits.first, "nothing"))??;
+    let Some((mut answer, mut piece)) = pieces else {
+        return Ok(response);
+    };
+    loop {
+        let room = BODY_BYTES_MAX - response.body.len();
+        response.body.extend(piece.iter().take(room));
+        response.truncated |= piece.len() > room;
+        if taker(&piece).is_break() {
+            return Ok(response);
+        }
+        let next = tokio::time::timeout(waits.between, chunk(&mut answer, &host)).await;
+        let next = next.map_err(|_| silent(waits.between, "nothing more of its answer"))?;
+        match next? {
+            Some(next) => piece = next,
+            None => return Ok(response),
+        }
+    }
+}
+
+/// The answer without its body, and who gave it.
+async fn head(client: &Client, request: Request) -> Result<(reqwest::Response, String), Failure> {
     let mut hop = Hop::new(request)?;
     for _ in 0..=REDIRECTS_MAX {
         let answer = hop.make(client).await?;
         match hop.elsewhere(&answer)? {
             Some(url) => hop.go_to(url),
-            None => return read(answer, &hop.shown()).await,
+            None => return Ok((answer, hop.shown())),
         }
     }
     Err(refused_redirect(format!(
@@ -155,32 +205,34 @@ fn headers(written: &[(String, String)]) -> Result<HeaderMap, Failure> {
 }
 
 async fn read(mut answer: reqwest::Response, shown: &str) -> Result<Response, Failure> {
-    let status = answer.status().as_u16();
-    let headers = answer
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
-        .collect();
-    let mut body = Vec::new();
-    let mut truncated = false;
-    while let Some(chunk) = answer
-        .chunk()
-        .await
-        .map_err(|error| fault::of_http(error, shown))?
-    {
-        let room = BODY_BYTES_MAX - body.len();
-        body.extend(chunk.iter().take(room));
+    let mut response = described(&answer);
+    while let Some(chunk) = chunk(&mut answer, shown).await? {
+        let room = BODY_BYTES_MAX - response.body.len();
+        response.body.extend(chunk.iter().take(room));
         if chunk.len() > room {
-            truncated = true;
+            response.truncated = true;
             break;
         }
     }
-    Ok(Response {
-        status,
-        headers,
-        body,
-        truncated,
-    })
+    Ok(response)
+}
+
+async fn chunk(answer: &mut reqwest::Response, shown: &str) -> Result<Option<Vec<u8>>, Failure> {
+    match answer.chunk().await {
+        Ok(chunk) => Ok(chunk.map(|chunk| chunk.to_vec())),
+        Err(error) => Err(fault::of_http(error, shown)),
+    }
+}
+
+/// Status and header fields.
+fn described(answer: &reqwest::Response) -> Response {
+    let headers = answer.headers().iter();
+    let headers = headers.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())));
+    Response {
+        status: answer.status().as_u16(),
+        headers: headers.collect(),
+        ..Response::default()
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::{Channel, Message, Request, Response, SEND_TIMEOUT, Transport, address};
+use super::{Channel, Message, Request, Response, SEND_TIMEOUT, Taker, Transport, Waits, address};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
@@ -98,6 +98,23 @@ impl Transport for NetworkTransport {
             let shown = address::shown(&request.url);
             let timeout = request.timeout;
             let work = async { http::exchange(&self.opened().await?.client, request).await };
+            in_time(timeout, &shown, work).await
+        })
+    }
+
+    fn stream<'a>(
+        &'a self,
+        request: Request,
+        waits: Waits,
+        taker: Taker<'a>,
+    ) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let shown = address::shown(&request.url);
+            let timeout = request.timeout;
+            let work = async {
+                let client = &self.opened().await?.client;
+                http::exchange_in_pieces(client, request, waits, taker).await
+            };
             in_time(timeout, &shown, work).await
         })
     }
