@@ -77,6 +77,33 @@ async fn code_that_swallows_every_signal_is_killed_all_the_same() {
     assert_eq!(failure_of(outcome).code, "timed_out");
 }
 
+/// Under `nohup`, and in the background of a shell, signals are ignored by whatever is started.
+#[tokio::test]
+async fn code_hears_its_end_whatever_the_engine_was_told_to_ignore() {
+    let mut rig = Rig::new().await;
+    let deaf = rig.data.path().join("deaf");
+    let real = rig.environment.interpreter.display();
+    std::fs::write(
+        &deaf,
+        format!("#!/bin/sh\ntrap '' INT TERM HUP QUIT\nexec \"{real}\" \"$@\"\n"),
+    )
+    .unwrap();
+    std::fs::set_permissions(&deaf, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    rig.environment.interpreter = deaf;
+    let mut job = rig.job(
+        "import signal, time\n\
+         results = [signal.getsignal(s) == signal.SIG_DFL for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)]\n\
+         try:\n    time.sleep(600)\nfinally:\n    print('put back')\n",
+    );
+    job.timeout = Duration::from_secs(5);
+    job.limits.stop_grace = Duration::from_secs(50);
+    let outcome = rig.executor.execute(job.clone()).await.unwrap();
+    assert_eq!(outcome.results, Some(json!([true, true, true])));
+    assert_eq!(read(&job, "stdout.log"), "put back\n");
+    let failure = failure_of(outcome);
+    assert!(failure.traceback.unwrap().contains("KeyboardInterrupt"));
+}
+
 #[tokio::test]
 async fn what_outlives_the_code_is_stopped_with_a_note() {
     let rig = Rig::new().await;

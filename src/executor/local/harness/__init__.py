@@ -399,8 +399,21 @@ def main(folder):
     sys.exit(run(folder))
 
 
+def _heed_signals():
+    """What `nohup`, or a shell that starts a job in the background, has told the engine to ignore is inherited: the
+    code is to hear that its time is over all the same."""
+    import _signal
+
+    for number in (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT):
+        if _signal.getsignal(number) == _signal.SIG_IGN:
+            _signal.signal(number, _signal.SIG_DFL)
+    if _signal.getsignal(_signal.SIGINT) == _signal.SIG_IGN:
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+
+
 def run(folder):
     """Runs the attempt; returns the status for the end of the interpreter."""
+    _heed_signals()
     attempt = Attempt(folder)
     with open(os.path.join(attempt.internal, "begun"), "w") as file:
         file.write(".".join(map(str, sys.version_info[:3])))
