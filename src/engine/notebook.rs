@@ -196,7 +196,7 @@ fn provenance_of_attempt(
     result: &ResultRecorded,
     outcome: &Outcome,
 ) -> Vec<(&'static str, String)> {
-    let analysis = step_state.analysis.as_ref();
+    let analysis = step_state.analysis.as_deref();
     let mut lines = analysis.map(provenance).unwrap_or_default();
     lines.push(("Plan", state.plan_digest().to_string()));
     lines.push(("Python", outcome.python.clone()));
@@ -242,7 +242,7 @@ pub(super) async fn attempt_text(
     let results = result.results.as_ref();
     let results = results.map(|results| shown_results(step, results, Reveal::No));
     let run = state.run.to_string();
-    let analysis = step_state.analysis.as_ref();
+    let analysis = step_state.analysis.as_deref();
     let findings = analysis.map(findings).unwrap_or_default();
     let lines = provenance_of_attempt(state, step_state, result, outcome);
     let failure = match &outcome.status {

@@ -200,7 +200,7 @@ impl RunState {
             }
             Event::StepFailed(failed) => {
                 self.no_open_attempt(&failed.step)?;
-                self.unsettled(&failed.step)?.failure = Some(failed.failure.clone());
+                self.unsettled(&failed.step)?.failure = Some(Box::new(failed.failure.clone()));
                 self.settle(&failed.step, StepStatus::Failed, at)?;
                 self.stop_by_failure(&failed.step)
             }

@@ -108,8 +108,8 @@ fn copy(state: &RunState, step: &Step, from: &StepState, seq: Seq) -> StepCopied
         status,
         inputs: from.inputs.clone(),
         outputs: from.outputs.clone().filter(|_| well),
-        result: from.result.clone().filter(|_| well),
-        branch: from.branch.clone().filter(|_| well),
+        result: from.result.as_deref().filter(|_| well).cloned(),
+        branch: from.branch.as_deref().filter(|_| well).cloned(),
         items: items.map(|map| CopiedItems {
             items: map.items.to_vec(),
             keys: map.keys.to_vec(),

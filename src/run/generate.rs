@@ -119,7 +119,7 @@ impl StepState {
             | FailureKind::Internal => false,
         };
         let refused = self.status == StepStatus::Rejected;
-        let at_fault = refused || self.failure.as_ref().is_some_and(of_code);
+        let at_fault = refused || self.failure.as_deref().is_some_and(of_code);
         let has_code = self
             .generation()
             .is_some_and(|newest| newest.record.code.is_some());

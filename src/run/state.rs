@@ -146,21 +146,21 @@ pub struct StepState {
     /// The newest of them, as long as the step runs that code.
     pub edit: Option<Arc<CodeEdited>>,
     /// The newest analysis of its code.
-    pub analysis: Option<AnalysisReported>,
+    pub analysis: Option<Box<AnalysisReported>>,
     /// Whether a person approved exactly what that analysis saw.
     pub code_approved: bool,
     /// All attempts, in order.
     pub attempts: Vec<Attempt>,
     /// The attempt to come, when it must wait.
-    pub retry: Option<RetryScheduled>,
+    pub retry: Option<Box<RetryScheduled>>,
     /// Questions asked so far.
     pub questions: u32,
     /// The newest question.
     pub approval: Option<ApprovalId>,
     /// The arm taken, for a switch.
-    pub branch: Option<BranchChosen>,
+    pub branch: Option<Box<BranchChosen>>,
     /// The items, for a foreach.
-    pub map: Option<MapState>,
+    pub map: Option<Box<MapState>>,
     /// The rounds, for an until.
     pub rounds: Option<RoundsState>,
     /// The runs that it started; the last one is the one that counts.
@@ -172,11 +172,11 @@ pub struct StepState {
     /// Place in the history of the signal that it took.
     pub signal: Option<Seq>,
     /// What the newest recorded attempt left.
-    pub result: Option<ResultRecorded>,
+    pub result: Option<Box<ResultRecorded>>,
     /// Its outputs.
     pub outputs: Option<Values>,
     /// Why it failed.
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// Why it did not run, for people.
     pub why: Option<String>,
     /// Whether only skips lie behind its not running.

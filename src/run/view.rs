@@ -381,7 +381,7 @@ fn bounds_json(analysis: &AnalysisReported) -> Value {
 pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
     let request = &asked.request;
     let step_state = state.step(&request.step).map(|(_, step_state)| step_state);
-    let analysis = step_state.and_then(|step| step.analysis.as_ref());
+    let analysis = step_state.and_then(|step| step.analysis.as_deref());
     let written = step_state.and_then(StepState::generation);
     let written = written.map(|newest| newest.record.as_ref());
     let tally = asked.tally();

@@ -223,7 +223,7 @@ fn a_yes_of_an_earlier_version_is_asked_for_again() {
         subject: Digest::of(b"with bounds"),
         changed: Changed::between((&old.covered, &old.bounds), (&Covered::new(), &bounds)),
         bounds,
-        ..old.clone()
+        ..AnalysisReported::clone(&old)
     };
     run.submit(Command::Analysed(now)).unwrap();
     let mut started = run.started(&"a".into(), 1);

@@ -50,7 +50,7 @@ fn outputs(run: &Simulation, path: &str) -> Value {
 
 fn failure(run: &Simulation, path: &str) -> Failure {
     let (_, state) = run.state.step(&StepPath::new(path)).unwrap();
-    state.failure.clone().unwrap()
+    *state.failure.clone().unwrap()
 }
 
 fn word(run: &Simulation) -> &'static str {

@@ -55,7 +55,7 @@ fn analysis<'a>(frame: &Frame<'a>, request: &ApprovalRequested) -> Option<&'a An
     frame
         .state
         .step(&request.step)
-        .and_then(|(_, step)| step.analysis.as_ref())
+        .and_then(|(_, step)| step.analysis.as_deref())
 }
 
 /// The writing of the code that is asked about.

@@ -82,8 +82,8 @@ pub(super) fn broken(step: &Step, state: &StepState) -> Option<Ended> {
     if state.status == StepStatus::Failed && step.failure_means() == OnFailure::Fail {
         let failure = state
             .failure
-            .clone()
-            .unwrap_or_else(|| internal("no failure"));
+            .as_deref()
+            .map_or_else(|| internal("no failure"), Failure::clone);
         return Some(Ended {
             failure: Some(failure),
             ..Ended::plain(BlockStatus::Failed)

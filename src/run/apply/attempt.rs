@@ -108,7 +108,7 @@ impl RunState {
     }
 
     pub(super) fn retry_scheduled(&mut self, retry: &RetryScheduled) -> Applied {
-        self.expect(&retry.step, &[StepStatus::Ready])?.retry = Some(retry.clone());
+        self.expect(&retry.step, &[StepStatus::Ready])?.retry = Some(Box::new(retry.clone()));
         Ok(())
     }
 
@@ -120,7 +120,7 @@ impl RunState {
             return Err(format!("attempt {} is not under way", result.attempt));
         }
         state.look.result_seq = Some(seq);
-        state.result = Some(result.clone());
+        state.result = Some(Box::new(result.clone()));
         Ok(())
     }
 }

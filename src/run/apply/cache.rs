@@ -22,7 +22,7 @@ impl RunState {
             return Err(format!("its code must run: {}", miss.told()));
         }
         let state = self.expect(&reused.step, &[StepStatus::Ready])?;
-        state.result = Some(reused.result.clone());
+        state.result = Some(Box::new(reused.result.clone()));
         state.look.reused = Some(Arc::new(reused.clone()));
         Ok(())
     }

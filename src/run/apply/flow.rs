@@ -169,7 +169,7 @@ impl RunState {
         }
         let count = expanded.items.len();
         state.status = StepStatus::Running;
-        state.map = Some(MapState {
+        state.map = Some(Box::new(MapState {
             items: Arc::new(expanded.items.clone()),
             keys: Arc::new(expanded.keys.clone()),
             by_key: Arc::new(by_key),
@@ -179,7 +179,7 @@ impl RunState {
             again: BTreeSet::new(),
             next: 0,
             failed: 0,
-        });
+        }));
         let node = state.node;
         match self.node(node) {
             Some((

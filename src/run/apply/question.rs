@@ -33,7 +33,7 @@ impl RunState {
             .is_some_and(|old| old.subject == report.subject);
         state.code_approved &= same;
         state.look.begin_anew();
-        state.analysis = Some(report.clone());
+        state.analysis = Some(Box::new(report.clone()));
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl RunState {
         if state.branch.is_some() {
             return Err(format!("`{}` has taken an arm already", chosen.step));
         }
-        state.branch = Some(chosen.clone());
+        state.branch = Some(Box::new(chosen.clone()));
         state.status = StepStatus::Running;
         let frame = state.node.frame;
         self.let_in(&plan, frame, &taken.steps)?;

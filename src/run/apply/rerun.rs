@@ -265,12 +265,12 @@ impl RunState {
         let state = self.expect(&copied.step, &[StepStatus::Pending])?;
         state.inputs.clone_from(&copied.inputs);
         state.outputs.clone_from(&copied.outputs);
-        state.result.clone_from(&copied.result);
-        state.branch.clone_from(&copied.branch);
+        state.result = copied.result.clone().map(Box::new);
+        state.branch = copied.branch.clone().map(Box::new);
         state.why.clone_from(&copied.why);
         state.only_skips = copied.only_skips;
         state.copied_from = Some((copied.run, copied.seq));
-        state.map = copied.items.as_ref().map(items);
+        state.map = copied.items.as_ref().map(items).map(Box::new);
         let node = state.node;
         if node.frame != 0 {
             return Err("only steps of the run itself are copied".to_owned());
