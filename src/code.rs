@@ -208,6 +208,7 @@ codes! {
     KERNEL_NOT_STARTED = "kernel_not_started",
     KERNEL_DIED = "kernel_died",
     KERNEL_PACKAGES = "kernel_packages",
+    WEBSOCKET_REFUSED = "websocket_refused",
     WEBSOCKET_CLOSED = "websocket_closed",
     SHARED_FOLDER = "shared_folder",
     KILL_FAILED = "kill_failed",

@@ -249,5 +249,6 @@ fn result(step: StepPath, attempt: u32) -> ResultRecorded {
         cpu_seconds: 0.1,
         cached_as: None,
         isolation: Isolation::default(),
+        packages: None,
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use super::error::Error;
 use super::interrupt::Interrupts;
 use super::open::Opened;
+use super::packages;
 use super::progress::Watcher;
 use super::view::{self, Frame};
 use super::{Context, Exit};
@@ -86,7 +87,9 @@ pub(super) async fn tell_with(
     reveal: Reveal,
 ) -> Result<Exit, Error> {
     if context.output.is_json() {
-        context.output.document(&run_json_with(state, reveal));
+        let mut document = run_json_with(state, reveal);
+        packages::list(opened, state, &mut document).await;
+        context.output.document(&document);
     } else {
         let mut frame = Frame::load(context, opened, state).await;
         frame.reveal = reveal;

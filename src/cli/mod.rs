@@ -22,6 +22,7 @@ mod inputs;
 mod interrupt;
 mod open;
 mod output;
+mod packages;
 mod person;
 mod progress;
 mod settings;

@@ -162,6 +162,7 @@ fn ended(place: &Place<'_>, done: Done, begun: Timestamp) -> Command {
         cpu_seconds: 0.0,
         cached_as: None,
         isolation: Isolation::default(),
+        packages: None,
     };
     Command::AttemptEnded {
         result,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::files::Shown;
 use super::folder::RunFolder;
 use super::secrets::Secrets;
-use super::{Error, Shared, cache, files, generate, notebook};
+use super::{Error, Shared, cache, files, generate, notebook, packages};
 use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
@@ -86,6 +86,7 @@ async fn keep(
         cpu_seconds: outcome.usage.user_seconds + outcome.usage.system_seconds,
         cached_as: None,
         isolation: outcome.isolation.clone(),
+        packages: packages::keep(shared, outcome.packages).await,
     };
     if let Some(results) = &mut result.results {
         let left = |inside: &str| {

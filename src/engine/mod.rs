@@ -27,6 +27,7 @@ mod modules;
 mod notebook;
 mod options;
 mod orphan;
+mod packages;
 mod perform;
 mod plans;
 mod progress;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::folder;
 use super::options::blocking;
 use super::{Error, Shared};
-use super::{files, inputs};
+use super::{files, inputs, packages};
 mod run_page;
 mod shown;
 mod surroundings;
@@ -25,6 +25,7 @@ use crate::python::analysis::Severity;
 use crate::python::notebook::{
     self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, NotebookState,
 };
+use crate::python::outcome::Packages;
 use crate::run::payload::{AnalysisReported, Answer, ApprovalVoted, FileRef, ResultRecorded};
 use crate::run::{self, Reveal, RunState, StepState, StepStatus, shown_results};
 use crate::time::Timestamp;
@@ -151,6 +152,7 @@ fn blank<'a>(
         findings: &[],
         approvals: Vec::new(),
         provenance: &[],
+        packages: &[],
     }
 }
 
@@ -193,16 +195,43 @@ fn provenance(analysis: &AnalysisReported) -> Vec<(&'static str, String)> {
 fn provenance_of_attempt(
     state: &RunState,
     step_state: &StepState,
-    result: &ResultRecorded,
+    (result, packages): (&ResultRecorded, &[String]),
     outcome: &Outcome,
 ) -> Vec<(&'static str, String)> {
     let analysis = step_state.analysis.as_deref();
     let mut lines = analysis.map(provenance).unwrap_or_default();
     lines.push(("Plan", state.plan_digest().to_string()));
     lines.push(("Python", outcome.python.clone()));
+    if let Some(named) = result.packages {
+        lines.push(("Packages", packages_line(analysis, named, packages)));
+    }
     lines.push(("Seconds", format!("{:.3}", outcome.seconds)));
     lines.extend(result.notes.iter().map(|note| ("Note", note.clone())));
     lines
+}
+
+/// Which packages the code had, by their list, and of those that it imports by name their versions.
+fn packages_line(
+    analysis: Option<&AnalysisReported>,
+    named: Packages,
+    packages: &[String],
+) -> String {
+    let imports = analysis.map_or(&[][..], |analysis| &analysis.report.imports);
+    let of_name = |name: &String| {
+        let name = name.to_ascii_lowercase().replace('_', "-");
+        packages.iter().find(|line| {
+            let version = line.strip_prefix(&name);
+            version.is_some_and(|rest| rest.starts_with("=="))
+        })
+    };
+    let mut words: Vec<&str> = imports
+        .iter()
+        .filter_map(of_name)
+        .map(String::as_str)
+        .collect();
+    let all = format!("{} installed, list {}", named.count, named.digest);
+    words.push(&all);
+    words.join(", ")
 }
 
 /// What a notebook needs to know of a step that ran.
@@ -244,7 +273,11 @@ pub(super) async fn attempt_text(
     let run = state.run.to_string();
     let analysis = step_state.analysis.as_deref();
     let findings = analysis.map(findings).unwrap_or_default();
-    let lines = provenance_of_attempt(state, step_state, result, outcome);
+    let packages = match result.packages {
+        Some(named) => packages::lines(shared, named).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let lines = provenance_of_attempt(state, step_state, (result, &packages), outcome);
     let failure = match &outcome.status {
         OutcomeStatus::Succeeded => None,
         OutcomeStatus::Failed(failure) => Some(failure),
@@ -285,6 +318,7 @@ pub(super) async fn attempt_text(
         findings: &findings,
         approvals: approval_lines(state, step_state),
         provenance: &lines,
+        packages: &packages,
         ..blank(
             state,
             step_state,

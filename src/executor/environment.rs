@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::installer::{Build, Installer};
 use super::interpreter::{Interpreter, Interpreters};
+use super::packages::Lists;
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
 use crate::plan::Mode;
+use crate::python::outcome::Packages;
 
 /// Between two looks at the lock of another process that builds the same environment.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -108,6 +110,9 @@ pub struct Environment {
     /// What it is in a container; none = on this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerEnvironment>,
+    /// What is installed there; none = nobody has looked yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Packages>,
 }
 
 /// The environment of a kernel: built by whoever built its image.
@@ -123,6 +128,7 @@ pub(super) struct Environments {
     root: PathBuf,
     interpreters: Interpreters,
     installer: Installer,
+    lists: Lists,
 }
 
 impl Environments {
@@ -131,6 +137,7 @@ impl Environments {
         Self {
             interpreters: Interpreters::new(root.join("interpreters.json"), inherited.clone()),
             installer: Installer::new(data, inherited),
+            lists: Lists::new(data),
             root,
         }
     }
@@ -189,23 +196,27 @@ impl Environments {
         if lines.is_empty() {
             return Ok(Environment {
                 digest: identity.digest,
+                packages: self.lists.of_folders(&base.site),
                 interpreter: base.executable,
                 container: None,
             });
         }
         let name: String = identity.digest.hex().chars().take(16).collect();
         let folder = self.root.join(&name);
-        let environment = Environment {
+        let program = folder.join("bin").join("python");
+        let site = base.site_below(&program);
+        let environment = || Environment {
             digest: identity.digest,
-            interpreter: folder.join("bin").join("python"),
+            packages: self.lists.of_folders(&site),
+            interpreter: program.clone(),
             container: None,
         };
-        if is_ready(&folder, &environment) {
-            return Ok(environment);
+        if is_ready(&folder, &program) {
+            return Ok(environment());
         }
         let _lock = self.lock(&name, progress).await?;
-        if is_ready(&folder, &environment) {
-            return Ok(environment);
+        if is_ready(&folder, &program) {
+            return Ok(environment());
         }
         // Built where it stays: scripts and activation files of a virtual environment hold its path. What makes
         // it whole is `ready.json`, written last; a folder without it is a half-made one and goes.
@@ -219,7 +230,7 @@ impl Environments {
         self.installer.build(&build).await?;
         self.finish(&folder, &identity)
             .map_err(|error| disk(&folder, &error))?;
-        Ok(environment)
+        Ok(environment())
     }
 
     /// The version of Python and what is installed, one line each.
@@ -276,9 +287,9 @@ impl Environments {
     }
 }
 
-fn is_ready(folder: &Path, environment: &Environment) -> bool {
+fn is_ready(folder: &Path, program: &Path) -> bool {
     // The second look finds an environment whose base interpreter was removed since.
-    folder.join("ready.json").exists() && environment.interpreter.exists()
+    folder.join("ready.json").exists() && program.exists()
 }
 
 fn clear(folder: &Path) -> io::Result<()> {

@@ -62,6 +62,7 @@ fn empty(status: OutcomeStatus) -> Outcome {
         python: "3.0.0".to_owned(),
         isolation: Isolation::default(),
         start: None,
+        packages: None,
     }
 }
 
@@ -141,6 +142,7 @@ impl Executor for FakeExecutor {
                 digest,
                 interpreter: PathBuf::from("python3"),
                 container: None,
+                packages: None,
             })
         })
     }
@@ -217,6 +219,7 @@ mod tests {
                 digest: Digest::of(b""),
                 interpreter: PathBuf::new(),
                 container: None,
+                packages: None,
             },
             env: std::collections::BTreeMap::new(),
             secrets: crate::executor::JobSecrets::default(),

@@ -38,11 +38,16 @@ impl Interpreter {
 
     /// The same for a virtual environment of this interpreter.
     pub(super) fn installed_below(&self, program: &Path) -> Vec<String> {
+        distributions(&self.site_below(program))
+    }
+
+    /// The folder of installed packages of a virtual environment of this interpreter.
+    pub(super) fn site_below(&self, program: &Path) -> Vec<PathBuf> {
         let mut parts = self.version.split('.');
         let (major, minor) = (parts.next().unwrap_or("3"), parts.next().unwrap_or("0"));
         let root = program.parent().and_then(Path::parent);
         let site = root.map(|root| root.join(format!("lib/python{major}.{minor}/site-packages")));
-        distributions(&site.into_iter().collect::<Vec<_>>())
+        site.into_iter().collect()
     }
 
     fn is_new_enough(&self) -> bool {

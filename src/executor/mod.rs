@@ -10,6 +10,7 @@ mod interpreter;
 mod job;
 pub mod jupyter;
 pub mod local;
+pub mod packages;
 mod protection;
 pub mod report;
 mod routed;
@@ -27,7 +28,7 @@ pub use routed::Routed;
 
 use crate::failure::Failure;
 pub use crate::python::outcome::{
-    Isolation, Layer, Outcome, OutcomeStatus, OutputFile, Start, StreamFile, Usage,
+    Isolation, Layer, Outcome, OutcomeStatus, OutputFile, Packages, Start, StreamFile, Usage,
 };
 use crate::redact::Redactor;
 use crate::time::BoxFuture;

@@ -58,6 +58,14 @@ impl Executor for Routed {
         self.of_spec(spec).prepare(spec, progress)
     }
 
+    fn packages<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        progress: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        self.of_spec(spec).packages(spec, progress)
+    }
+
     fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>> {
         self.pick(job.environment.container.is_some()).execute(job)
     }

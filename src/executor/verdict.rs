@@ -114,6 +114,17 @@ pub fn judge(seen: &Seen<'_>, notes: &mut Vec<String>) -> Option<Failure> {
     failure
 }
 
+/// The code has replaced the folder in which its end is written down.
+#[must_use]
+pub fn attempt_tampered() -> Failure {
+    Failure::new(
+        FailureKind::Safety,
+        code::ATTEMPT_TAMPERED,
+        "the code has replaced the folder `.attempt`, in which Stepwell keeps its own files",
+    )
+    .hint("leave `.attempt` alone; the rest of the folder is the code's")
+}
+
 fn timed_out(seen: &Seen<'_>) -> Failure {
     let mut failure = Failure::new(
         FailureKind::Timeout,

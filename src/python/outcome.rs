@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::id::Digest;
 
 /// How an attempt ended and what it left. Paths are relative to the folder of the attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,18 @@ pub struct Outcome {
     /// How the interpreter came to be; absent where there is one way only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
+    /// What was installed where it ran; absent when nobody could say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Packages>,
+}
+
+/// The packages of an environment, named by their list: `name==version` on each line, sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packages {
+    /// Digest of the list.
+    pub digest: Digest,
+    /// How many there are.
+    pub count: u32,
 }
 
 /// How the interpreter of an attempt came to be.

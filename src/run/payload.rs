@@ -40,7 +40,7 @@ use crate::failure::Failure;
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::Mode;
 use crate::python::analysis::Report;
-use crate::python::outcome::Isolation;
+use crate::python::outcome::{Isolation, Packages};
 use crate::time::Timestamp;
 
 /// Values by name, in order.
@@ -404,6 +404,9 @@ pub struct ResultRecorded {
     /// What kept the code apart from the rest of the machine.
     #[serde(default, skip_serializing_if = "Isolation::is_empty")]
     pub isolation: Isolation,
+    /// What was installed where the code ran: the list is a blob of that digest. None when nobody could say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Packages>,
 }
 
 /// One condition that a switch tried.

@@ -218,6 +218,7 @@ fn step_json(step: &Step, state: &StepState, reveal: Reveal) -> Value {
         "figures": files(result.map(|result| result.figures.as_slice()).unwrap_or_default()),
         "artifacts": files(result.map(|result| result.artifacts.as_slice()).unwrap_or_default()),
         "notes": result.map(|result| result.notes.as_slice()).unwrap_or_default(),
+        "packages": result.and_then(|result| result.packages),
         "isolation": result.map(|result| result.isolation.layers.as_slice()).unwrap_or_default(),
         "seconds": result.map(|result| result.seconds),
         "analysis": state.analysis.as_ref().map(|analysis| json!({

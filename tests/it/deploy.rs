@@ -1,5 +1,6 @@
 //! `deploy/jupyter` is true: what the Dockerfile installs and starts is started here, without a container, with the
-//! configuration of its README, and the real program runs steps of both modes there.
+//! configuration of its README, and the real program runs steps of both modes there. The compose file is checked against
+//! the schema of its specification (tests/fixtures/compose).
 
 use std::fs;
 use std::net::TcpListener;
@@ -91,6 +92,30 @@ fn start(python: &Path, home: &Path, token: &str) -> Server {
     server
 }
 
+/// Asks as the container does whether the server is well.
+fn is_healthy(python: &Path, port: u16) {
+    let dockerfile = read("Dockerfile").replace("\\\n", " ");
+    let line = dockerfile
+        .lines()
+        .find(|line| line.starts_with("HEALTHCHECK"));
+    let (_, command) = line.unwrap().split_once("CMD ").unwrap();
+    let command: Vec<String> = serde_json::from_str(command).unwrap();
+    assert_eq!(command[0], "python");
+    let ask = |port: u16| {
+        let mut asked = Command::new(python);
+        let args = command[1..]
+            .iter()
+            .map(|arg| arg.replace("8888", &port.to_string()));
+        asked.args(args).stderr(Stdio::null());
+        asked.status().unwrap().success()
+    };
+    wait_until("the server is well", || ask(port));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = free.local_addr().unwrap().port();
+    drop(free);
+    assert!(!ask(nobody), "nobody listens there");
+}
+
 #[test]
 fn the_compose_file_and_the_configuration_fit_each_other() {
     let (compose, readme) = (read("compose.yml"), read("README.md"));
@@ -100,7 +125,122 @@ fn the_compose_file_and_the_configuration_fit_each_other() {
         assert!(compose.contains(&format!("${{{name}:?")), "{name}");
         assert!(readme.contains(&format!("token_env: {name}")), "{name}");
     }
-    assert_eq!(compose.matches("build: .").count(), published.len());
+    assert_eq!(compose.matches("<<: *kept-apart").count(), published.len());
+}
+
+/// Words that begin a line of a Dockerfile, as its reference lists them.
+const INSTRUCTIONS: [&str; 18] = [
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
+
+/// The instructions of the Dockerfile, continued lines joined: the word, and what follows.
+fn instructions() -> Vec<(String, String)> {
+    let text = read("Dockerfile").replace("\\\n", " ");
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let split = |line: &str| {
+        let (word, rest) = line.split_once(' ').unwrap();
+        (word.to_owned(), rest.trim().to_owned())
+    };
+    lines.map(split).collect()
+}
+
+#[test]
+fn the_dockerfile_copies_what_is_there_and_starts_as_nobody_special() {
+    let found = instructions();
+    let of = |word: &str| -> Vec<&str> {
+        let same = found.iter().filter(|(known, _)| known == word);
+        same.map(|(_, rest)| rest.as_str()).collect()
+    };
+    for (word, _) in &found {
+        assert!(INSTRUCTIONS.contains(&word.as_str()), "{word}");
+    }
+    assert_eq!(found[0].0, "FROM");
+    let copied = of("COPY");
+    assert_eq!(copied.len(), 1);
+    let (source, target) = copied[0].split_once(' ').unwrap();
+    let lines = read(source);
+    assert!(
+        of("RUN")[0].contains(&format!("-r {target}")),
+        "what is copied is not installed"
+    );
+    for name in ["jupyter-server==", "ipykernel==", "packaging"] {
+        assert!(lines.contains(name), "{name}: {lines}");
+    }
+    let user = of("USER");
+    assert_eq!(user, ["stepwell"]);
+    assert!(of("RUN")[0].contains("useradd --create-home stepwell"));
+    assert_eq!(of("WORKDIR"), ["/home/stepwell"]);
+    let position = |word: &str, nth: usize| {
+        let places = found
+            .iter()
+            .enumerate()
+            .filter(|(_, (known, _))| known == word);
+        places.map(|(at, _)| at).nth(nth).unwrap()
+    };
+    // The kernels are installed for the user that starts the server.
+    assert!(position("RUN", 0) < position("USER", 0) && position("USER", 0) < position("RUN", 1));
+}
+
+/// The anchors of a YAML file put in where they are named, and as JSON.
+fn merged(mut document: Value) -> Value {
+    let services = document["services"].as_object_mut().unwrap();
+    for service in services.values_mut() {
+        let fields = service.as_object_mut().unwrap();
+        if let Some(Value::Object(shared)) = fields.remove("<<") {
+            for (name, value) in shared {
+                fields.entry(name).or_insert(value);
+            }
+        }
+    }
+    document
+}
+
+#[test]
+fn the_compose_file_is_one_by_the_schema_of_its_specification() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/compose");
+    let schema = fs::read_to_string(fixtures.join("compose-spec.json")).unwrap();
+    let mut schema: Value = serde_json::from_str(&schema).unwrap();
+    // It names its draft by another address than the draft does itself.
+    schema["$schema"] = "http://json-schema.org/draft-07/schema#".into();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    let compose: Value = serde_saphyr::from_str(&read("compose.yml")).unwrap();
+    let compose = merged(compose);
+    let faults = |document: &Value| -> Vec<String> {
+        let faults = validator.iter_errors(document);
+        faults.map(|fault| fault.to_string()).collect()
+    };
+    assert_eq!(faults(&compose), Vec::<String>::new());
+    for service in ["read", "write"] {
+        let kept = &compose["services"][service];
+        assert_eq!(kept["cap_drop"], serde_json::json!(["ALL"]), "{kept:#}");
+        assert_eq!(
+            kept["security_opt"],
+            serde_json::json!(["no-new-privileges:true"])
+        );
+        assert!(kept["mem_limit"].is_string() && kept["pids_limit"].is_number());
+    }
+    let mut wrong = compose;
+    wrong["services"]["read"]["mem_limitt"] = "4g".into();
+    assert_eq!(faults(&wrong).len(), 1);
 }
 
 #[test]
@@ -133,12 +273,23 @@ fn what_the_image_starts_runs_steps_of_both_modes() {
         assert_eq!(ran.code, Some(code), "{ran:#?}");
         serde_json::from_str(&ran.out).unwrap()
     };
+    for server in &servers {
+        is_healthy(&python, server.port);
+    }
     let doctor = json(0, &["doctor"]);
     let checks = doctor["checks"].as_array().unwrap().iter();
     let containers: Vec<&Value> = checks.filter(|one| one["name"] == "containers").collect();
     assert!(containers.len() >= 4, "{doctor:#}");
+    // What runs here is in no container, and it says so.
+    let open: Vec<&&Value> = containers
+        .iter()
+        .filter(|one| one["status"] != "ok")
+        .collect();
     assert!(
-        containers.iter().all(|one| one["status"] == "ok"),
+        open.len() == 2
+            && open
+                .iter()
+                .all(|one| text(&one["message"]).contains("isolation: ")),
         "{containers:#?}"
     );
     json(3, &["run", "two.yml"]);

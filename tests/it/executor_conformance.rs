@@ -3,166 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stepwell::executor::jupyter::{JupyterExecutor, Shared};
-use stepwell::executor::local::LocalExecutor;
-use stepwell::executor::{
-    Environment, EnvironmentSpec, Executor, Job, Limits, Outcome, OutcomeStatus, Start,
-};
-use stepwell::plan::Mode;
+use stepwell::executor::{Job, Limits};
 
-use crate::executor_rig::{Rig, appears, at_once, failure_of, options};
-use crate::jupyter_rig::{self, Program};
-
-/// An executor of whatever sort, and jobs for it.
-struct Bench {
-    name: &'static str,
-    rig: Rig,
-    executor: Arc<dyn Executor>,
-    environment: Environment,
-    count: AtomicU32,
-}
-
-impl Bench {
-    /// On this machine, with the Python that the kernels have.
-    async fn local() -> Self {
-        Self::on_this_machine("local", |executor| executor).await
-    }
-
-    /// On this machine, forked from interpreters that have imported the libraries.
-    async fn warm() -> Self {
-        Self::on_this_machine("warm", |executor| executor.warm(at_once())).await
-    }
-
-    async fn on_this_machine(
-        name: &'static str,
-        made: impl Fn(LocalExecutor) -> LocalExecutor,
-    ) -> Self {
-        let rig = Rig::new().await;
-        let executor = Arc::new(made(LocalExecutor::new(options(rig.data.path()))));
-        let spec = EnvironmentSpec {
-            python: std::env::var_os("STEPWELL_TEST_PYTHON").map(PathBuf::from),
-            ..EnvironmentSpec::default()
-        };
-        let environment = executor.prepare(&spec, &|_| {}).await.unwrap();
-        Self {
-            name,
-            rig,
-            executor,
-            environment,
-            count: AtomicU32::new(0),
-        }
-    }
-
-    async fn container(program: Program, shared: bool) -> Option<Self> {
-        let running = jupyter_rig::shared(program)?;
-        let rig = Rig::new().await;
-        let mut options = running.options(rig.data.path());
-        if shared {
-            let kernel = rig.data.path().to_owned();
-            options.read_only.shared = Some(Shared {
-                kernel: kernel.clone(),
-            });
-            options.write_access.shared = Some(Shared { kernel });
-        }
-        let executor = Arc::new(JupyterExecutor::new(options));
-        let spec = EnvironmentSpec {
-            container: Some(Mode::ReadOnly),
-            ..EnvironmentSpec::default()
-        };
-        let environment = executor.prepare(&spec, &|_| {}).await.unwrap();
-        let name = match (program, shared) {
-            (Program::Server, false) => "server",
-            (Program::Server, true) => "server with a shared folder",
-            (Program::Gateway, _) => "gateway",
-        };
-        Some(Self {
-            name,
-            rig,
-            executor,
-            environment,
-            count: AtomicU32::new(0),
-        })
-    }
-
-    /// Every sort that is there.
-    async fn all() -> Vec<Self> {
-        let mut benches = vec![Self::local().await, Self::warm().await];
-        benches.extend(Self::container(Program::Server, false).await);
-        benches.extend(Self::container(Program::Server, true).await);
-        benches.extend(Self::container(Program::Gateway, false).await);
-        benches
-    }
-
-    fn job(&self, code: &str) -> Job {
-        let attempt = self.count.fetch_add(1, Ordering::Relaxed) + 100;
-        let mut job = self.rig.job(code);
-        job.attempt = attempt;
-        job.folder = self.rig.data.path().join(format!("runs/load/{attempt}"));
-        job.environment = self.environment.clone();
-        job.modules = Some(BTreeMap::from([(
-            "beside.py".to_owned(),
-            b"def fall(x):\n    return 1 / x\n".to_vec(),
-        )]));
-        job.source_folder = Some(PathBuf::from("/nowhere/my workflow"));
-        job
-    }
-
-    async fn run(&self, job: Job) -> Outcome {
-        let warm = self.name == "warm" && job.secrets.is_empty();
-        let outcome = self
-            .executor
-            .execute(job)
-            .await
-            .unwrap_or_else(|failure| panic!("{}: {failure:#?}", self.name));
-        if warm {
-            assert_eq!(outcome.start, Some(Start::Warm));
-        }
-        outcome
-    }
-}
-
-/// What must be the same everywhere.
-fn essence(outcome: &Outcome, folder: &Path) -> Value {
-    let failure = match &outcome.status {
-        OutcomeStatus::Succeeded => Value::Null,
-        OutcomeStatus::Failed(failure) => json!({
-            "kind": failure.kind, "code": failure.code, "message": failure.message, "hint": failure.hint,
-            "traceback": failure.traceback, "detail": failure.detail,
-        }),
-    };
-    let files = |files: &[stepwell::executor::OutputFile]| -> Value {
-        let described = files.iter().map(|file| {
-            let bytes = std::fs::read(folder.join(&file.path)).unwrap();
-            assert_eq!(bytes.len() as u64, file.bytes, "{}", file.path);
-            let digest = stepwell::id::Digest::of(&bytes).to_string();
-            json!([
-                file.path,
-                file.title,
-                file.description,
-                file.media_type,
-                digest
-            ])
-        });
-        described.collect()
-    };
-    let log = |name: &str| {
-        String::from_utf8_lossy(&std::fs::read(folder.join(name)).unwrap()).into_owned()
-    };
-    json!({
-        "failure": failure,
-        "results": outcome.results,
-        "figures": files(&outcome.figures),
-        "artifacts": files(&outcome.artifacts),
-        "stdout": [log("stdout.log"), outcome.stdout.bytes, outcome.stdout.truncated],
-        "stderr": [log("stderr.log"), outcome.stderr.bytes, outcome.stderr.truncated],
-        "notes": outcome.notes,
-        "python": outcome.python,
-    })
-}
+use crate::conformance_rig::{Bench, differences, essence_of};
+use crate::executor_rig::{appears, failure_of};
 
 /// Names and scripts. What they print must not depend on where they run.
 const SCRIPTS: &[(&str, &str)] = &[
@@ -265,6 +112,18 @@ const SCRIPTS: &[(&str, &str)] = &[
         "import os, sys\nnames = ['STEPWELL_STEP', 'STEPWELL_MODE', 'STEPWELL_RUN_ID', 'PYTHONHASHSEED', 'MPLBACKEND', 'WANTED', 'STEPWELL_WORKFLOW_DIR']\nresults = [os.environ.get(name) for name in names[:6]] + [sys.argv[1:], os.path.basename(__file__), os.listdir(os.environ['TMPDIR']), sorted(name for name in os.environ if 'TOKEN' in name)]",
     ),
     (
+        "values that are shown",
+        "class Rich:\n    def __repr__(self): return 'rich'\n    def _repr_html_(self): return '<b>é</b>'\n    def _repr_svg_(self): return '<svg/>'\n    def _repr_png_(self): return b'\\x89PNG'\n    def _repr_markdown_(self): return '*x*'\n    def _repr_mimebundle_(self, **_): return {'application/json': '{}', 'text/latex': '$x$', 'bad': 1}\nclass Broken:\n    def __repr__(self): raise ValueError('no')\n    def _repr_html_(self): raise ValueError('no')\nprint('before')\ndisplay(Rich(), Broken(), Rich)\nprint('after')",
+    ),
+    (
+        "more than is recorded",
+        "class Long:\n    def __repr__(self): return 'long'\n    def _repr_html_(self): return 'x' * (5 << 20)\ndisplay(Long()); print('y' * 600_000); display(1)",
+    ),
+    (
+        "figures and text in their order",
+        "import matplotlib.pyplot as plt\nprint('one')\nplt.plot([1, 2]); plt.title('A'); plt.show()\nprint('two')\nfigure = plt.figure(); figure.gca().plot([2, 1]); display(figure)\nprint('three')",
+    ),
+    (
         "its folder",
         "import os\nresults = sorted(name for name in os.listdir('.') if not name.startswith('.') and not name.endswith(('.log', '.lock')) and name != 'job.json')",
     ),
@@ -287,37 +146,123 @@ async fn every_script_leaves_the_same_wherever_it_runs() {
     let benches: Vec<Arc<Bench>> = Bench::all().await.into_iter().map(Arc::new).collect();
     let mut faults = Vec::new();
     for (name, code) in SCRIPTS {
-        let runs: Vec<_> = benches
-            .iter()
-            .map(|bench| tokio::spawn(essence_of(Arc::clone(bench), code)))
-            .collect();
-        let mut found = Vec::new();
-        for run in runs {
-            found.push(run.await.unwrap());
-        }
-        for (bench, found_there) in benches.iter().zip(&found).skip(1) {
-            if *found_there != found[0] {
-                let difference = similar_lines(&found[0], found_there);
-                faults.push(format!("{name} on {}:\n{difference}", bench.name));
-            }
-        }
+        faults.extend(differences(&benches, name, |bench| prepared(bench, code)).await);
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-async fn essence_of(bench: Arc<Bench>, code: &'static str) -> Value {
-    let job = prepared(&bench, code);
-    let outcome = bench.run(job.clone()).await;
-    let folder = job.folder.to_str().unwrap();
-    let text = essence(&outcome, &job.folder).to_string();
-    serde_json::from_str(&text.replace(folder, "FOLDER")).unwrap()
+/// A notebook of these code cells as the code of a job; the first is tagged as that of the parameters.
+fn notebook(bench: &Bench, cells: &[&str]) -> Job {
+    let cells: Vec<Value> = cells
+        .iter()
+        .enumerate()
+        .map(|(at, text)| {
+            let tags = if at == 0 {
+                json!(["parameters"])
+            } else {
+                json!([])
+            };
+            json!({"cell_type": "code", "metadata": {"tags": tags}, "source": text, "outputs": []})
+        })
+        .collect();
+    let text = json!({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells});
+    let source = stepwell::python::cells::read(&text.to_string(), &["count", "day"]).unwrap();
+    let mut job = prepared(bench, &source.code);
+    job.file_name = "study.ipynb".to_owned();
+    job.context = json!({"count": 4, "day": "2026-11-23"});
+    job
 }
 
-/// The lines in which they differ.
-fn similar_lines(expected: &Value, found: &Value) -> String {
-    let (expected, found) = (format!("{expected:#}"), format!("{found:#}"));
-    let diff = similar::TextDiff::from_lines(&expected, &found);
-    diff.unified_diff().context_radius(1).to_string()
+/// Names and notebooks.
+const NOTEBOOKS: &[(&str, &[&str])] = &[
+    (
+        "outputs of cells",
+        &[
+            "count = 1\nday = 'never'",
+            "print('for', day)\nimport sys\nprint('beside', file=sys.stderr)\ncount",
+            "",
+            "count + 1;",
+            "import pandas as pd\ntable = pd.DataFrame({'x': range(count)})\ntable",
+            "import matplotlib.pyplot as plt\nplt.plot(table['x'])\nplt.title('Rising')\nplt.show()\nplt.figure(); plt.plot([2, 1]); None",
+            "display(table.head(1), 'text')\nsave_artifact(table, 'table.csv')\nresults = {'day': day, 'sum': int(table['x'].sum()), 'inputs': sorted(context)}",
+        ],
+    ),
+    (
+        "a cell that fails",
+        &[
+            "count = 1",
+            "def half(n):\n    return n / 0\nprint('before')",
+            "print('in it')\nresults = 5\nhalf(count)",
+            "print('never')",
+        ],
+    ),
+    (
+        "a cell that is no Python",
+        &["count = 1", "print('before')", "x = 1\nif x:\ny = 2"],
+    ),
+    (
+        "a cell that ends the program",
+        &[
+            "count = 1",
+            "import sys\nresults = count\nsys.exit(0)",
+            "print('never')",
+        ],
+    ),
+    (
+        "a cell that fails to end it well",
+        &["count = 1", "count\nraise SystemExit('beam lost')"],
+    ),
+    (
+        "the future for the cells after it",
+        &[
+            "from __future__ import annotations\ncount = 1",
+            "def f(x: Nothing) -> Never: pass\nresults = f.__annotations__",
+        ],
+    ),
+    (
+        "threads in a cell",
+        &[
+            "count = 1",
+            "import concurrent.futures as c\nwith c.ThreadPoolExecutor(2) as pool: results = list(pool.map(lambda x: x * count, [1, 2]))\nresults",
+        ],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_notebook_leaves_the_same_wherever_it_runs() {
+    let benches: Vec<Arc<Bench>> = Bench::all().await.into_iter().map(Arc::new).collect();
+    let mut faults = Vec::new();
+    for (name, cells) in NOTEBOOKS {
+        faults.extend(differences(&benches, name, |bench| notebook(bench, cells)).await);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    // They are the same, and what they should be.
+    for bench in &benches {
+        let (_, cells) = NOTEBOOKS[0];
+        let left = essence_of(bench, notebook(bench, cells)).await;
+        let cell = |number: usize| &left["shown"]["cells"][number]["outputs"];
+        assert_eq!(
+            left["results"],
+            json!({"day": "2026-11-23", "sum": 6, "inputs": ["count", "day"]}),
+            "{left:#}"
+        );
+        let shown = left["shown"].to_string();
+        for piece in ["for 2026-11-23", "<table", "figures/figure_01.png"] {
+            assert!(shown.contains(piece), "{}: {piece}: {left:#}", bench.name);
+        }
+        assert!(cell(0).as_array().is_some(), "{left:#}");
+        let failed = essence_of(bench, notebook(bench, NOTEBOOKS[1].1)).await;
+        assert_eq!(
+            failed["failure"]["message"],
+            "cell 3: ZeroDivisionError: division by zero"
+        );
+        assert_eq!(failed["results"], 5);
+        let traceback = failed["failure"]["traceback"].as_str().unwrap();
+        assert!(
+            traceback.contains("File \"study.ipynb, cell 2\", line 2, in half"),
+            "{traceback}"
+        );
+    }
 }
 
 /// The code is told to end, and gets the time to say where it was.
@@ -446,4 +391,155 @@ async fn a_write_that_is_held_back_is_told_by_every_executor() {
         assert_eq!(failure_of(outcome).code, "write_refused", "{}", bench.name);
         assert!(!job.folder.join("written").exists(), "{}", bench.name);
     }
+}
+
+/// A way to end: its name, the code, what is changed in the job, how it ends on this machine and how in a container.
+type End = (
+    &'static str,
+    &'static str,
+    fn(&mut Job),
+    &'static str,
+    &'static str,
+);
+
+/// `-` is an end that is well. Where the two differ, docs/python-steps.md says so under "In a container".
+const ENDS: &[End] = &[
+    ("well", "pass", |_| {}, "-", "-"),
+    (
+        "status none",
+        "import sys; sys.exit(None)",
+        |_| {},
+        "-",
+        "-",
+    ),
+    (
+        "status true",
+        "import sys; sys.exit(True)",
+        |_| {},
+        "exit_status",
+        "exit_status",
+    ),
+    ("status 256", "import sys; sys.exit(256)", |_| {}, "-", "-"),
+    (
+        "status -1",
+        "import sys; sys.exit(-1)",
+        |_| {},
+        "exit_status",
+        "exit_status",
+    ),
+    (
+        "an interrupt of its own",
+        "raise KeyboardInterrupt",
+        |_| {},
+        "python_exception",
+        "python_exception",
+    ),
+    (
+        "endless recursion",
+        "def f(): f()\nf()",
+        |_| {},
+        "python_exception",
+        "python_exception",
+    ),
+    (
+        "an exit of the generator",
+        "raise GeneratorExit('x')",
+        |_| {},
+        "python_exception",
+        "python_exception",
+    ),
+    (
+        "abort",
+        "import os; os.abort()",
+        |_| {},
+        "crashed",
+        "crashed",
+    ),
+    (
+        "terminated",
+        "import os, signal, time; os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)",
+        |_| {},
+        "crashed",
+        "crashed",
+    ),
+    (
+        "a crash",
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        |_| {},
+        "crashed",
+        "crashed",
+    ),
+    (
+        "too much memory",
+        "x = bytearray(6 << 30)",
+        |job| job.limits.memory_bytes = Some(2 << 30),
+        "memory_exceeded",
+        "memory_exceeded",
+    ),
+    (
+        "too much processor time",
+        "while True: pass",
+        |job| job.limits.cpu_time = Some(Duration::from_secs(1)),
+        "cpu_time_exceeded",
+        "cpu_time_exceeded",
+    ),
+    (
+        "too many open files",
+        "files = [open('/dev/null') for _ in range(900)]",
+        |job| job.limits.open_files_max = 256,
+        "open_files_exceeded",
+        "open_files_exceeded",
+    ),
+    (
+        "too large files",
+        "open('a', 'wb').write(bytes(3 << 20))",
+        |job| job.limits.artifact_bytes_max = 1 << 20,
+        "files_too_large",
+        "files_too_large",
+    ),
+    (
+        "too many processes",
+        "import subprocess, time\nall = [subprocess.Popen(['sleep', '20']) for _ in range(12)]\ntime.sleep(5)\nfor one in all: one.kill()",
+        |job| job.limits.processes_max = Some(6),
+        "processes_exceeded",
+        "-",
+    ),
+    (
+        "too much on the disk",
+        "import os, time\nfor i in range(4): open(f'f{i}', 'wb').write(os.urandom(4 << 20))\ntime.sleep(3)\nfor i in range(4): os.remove(f'f{i}')",
+        |job| job.limits.disk_bytes_max = Some(6 << 20),
+        "disk_exceeded",
+        "-",
+    ),
+    (
+        "its folder taken away",
+        "import os; os.rename('.attempt', 'mine')",
+        |_| {},
+        "attempt_tampered",
+        "attempt_tampered",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_end_has_the_same_code_but_for_the_differences_that_are_told() {
+    let mut faults = Vec::new();
+    for bench in Bench::all().await {
+        for (name, code, change, here, there) in ENDS {
+            let mut job = bench.job(code);
+            change(&mut job);
+            let outcome = bench.executor.execute(job).await;
+            let found = match outcome.map(|outcome| outcome.status) {
+                Ok(stepwell::executor::OutcomeStatus::Succeeded) => "-".to_owned(),
+                Ok(stepwell::executor::OutcomeStatus::Failed(failure)) | Err(failure) => {
+                    failure.code
+                }
+            };
+            let is_local = ["local", "warm"].contains(&bench.name);
+            let expected = if is_local { here } else { there };
+            if found != *expected {
+                faults.push(format!("{name} on {}: {found}, not {expected}", bench.name));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

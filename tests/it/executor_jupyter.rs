@@ -561,3 +561,164 @@ fn outcomes_in_a_shared_folder_outlive_their_kernel() {
         .unwrap_err();
     assert_eq!(failure.code, "shared_folder", "{failure:#?}");
 }
+
+/// What `doctor` finds at a server, the last thing first: what was tried, and the code of the failure.
+async fn last_probe(executor: &JupyterExecutor) -> (&'static str, Option<String>) {
+    let probes = executor.probe(Mode::ReadOnly).await;
+    let last = probes.last().unwrap();
+    (
+        last.what,
+        last.found
+            .as_ref()
+            .err()
+            .map(|failure| failure.code.clone()),
+    )
+}
+
+/// Every link of the chain has its own probe and its own code, on the real programs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_probes_of_a_server_tell_which_link_is_broken() {
+    for program in [Program::Server, Program::Gateway] {
+        let Some(running) = shared(program) else {
+            return;
+        };
+        let rig = Rig::new().await;
+        let good = || running.options(rig.data.path());
+        let closed = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let with = |change: &dyn Fn(&mut stepwell::executor::jupyter::Endpoint)| {
+            let mut options = good();
+            change(&mut options.read_only);
+            JupyterExecutor::new(options)
+        };
+        let proxy = without_websockets(running.port, "400 Bad Request");
+        let tired = without_websockets(running.port, "503 Service Unavailable");
+        let elsewhere = tempfile::tempdir().unwrap();
+        let table: Vec<(JupyterExecutor, &str, Option<&str>)> = vec![
+            (with(&|_| {}), "isolation", None),
+            (
+                with(&|end| end.token = Token::File("/no/such/file".into())),
+                "token",
+                Some("jupyter_unauthorized"),
+            ),
+            (
+                with(&|end| end.token = Token::None),
+                "server",
+                Some("jupyter_unauthorized"),
+            ),
+            (
+                with(&|end| end.base = "http://no-such-host.invalid:8888".to_owned()),
+                "server",
+                Some("host_unknown"),
+            ),
+            (
+                with(&|end| end.base = format!("http://{closed}")),
+                "server",
+                Some("connection_refused"),
+            ),
+            (
+                with(&|end| end.kernel_name = "nowhere".to_owned()),
+                "kernelspec",
+                Some("kernelspec_missing"),
+            ),
+            (
+                with(&|end| {
+                    end.kernel_name = "dies".to_owned();
+                    end.start_timeout = Duration::from_secs(20);
+                }),
+                "websocket",
+                Some("kernel_died"),
+            ),
+            (
+                with(&|end| {
+                    end.kernel_name = "silent".to_owned();
+                    end.start_timeout = Duration::from_secs(4);
+                }),
+                "websocket",
+                Some("kernel_not_started"),
+            ),
+            (
+                with(&|end| end.base.clone_from(&proxy)),
+                "websocket",
+                Some("websocket_refused"),
+            ),
+            (
+                with(&|end| {
+                    end.base.clone_from(&tired);
+                    end.start_timeout = Duration::from_secs(3);
+                }),
+                "websocket",
+                Some("websocket_refused"),
+            ),
+            (
+                with(&|end| {
+                    end.shared = Some(stepwell::executor::jupyter::Shared {
+                        kernel: elsewhere.path().to_owned(),
+                    });
+                }),
+                "shared folder",
+                Some("shared_folder"),
+            ),
+            (
+                with(&|end| {
+                    end.shared = Some(stepwell::executor::jupyter::Shared {
+                        kernel: rig.data.path().to_owned(),
+                    });
+                }),
+                "shared folder",
+                None,
+            ),
+        ];
+        for (executor, what, code) in table {
+            let found = last_probe(&executor).await;
+            assert_eq!(
+                found,
+                (what, code.map(str::to_owned)),
+                "{program:?}: {:#?}",
+                executor.probe(Mode::ReadOnly).await
+            );
+        }
+        if program == Program::Server {
+            // Other tests may look at the same server meanwhile.
+            let ours = || running.get("/api/sessions").1.contains("stepwell/doctor/");
+            crate::process_rig::wait_until("no kernel is left", || !ours());
+        }
+        let left = std::fs::read_dir(rig.data.path().join("containers"));
+        assert_eq!(left.map_or(0, Iterator::count), 0);
+    }
+}
+
+/// A proxy that passes on plain requests, and answers the wish for a websocket itself.
+fn without_websockets(port: u16, answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for near in listener.incoming() {
+            let mut near = near.unwrap();
+            std::thread::spawn(move || {
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && near.read(&mut byte).unwrap_or(0) > 0 {
+                    head.push(byte[0]);
+                }
+                if String::from_utf8_lossy(&head)
+                    .to_ascii_lowercase()
+                    .contains("upgrade: websocket")
+                {
+                    let said = format!(
+                        "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                    );
+                    let _gone = near.write_all(said.as_bytes());
+                    return;
+                }
+                let mut far = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                far.write_all(&head).unwrap();
+                copy(near.try_clone().unwrap(), far.try_clone().unwrap());
+                copy(far, near);
+            });
+        }
+    });
+    base
+}

@@ -87,6 +87,7 @@ impl Rig {
                 digest: Digest::of(b""),
                 interpreter: PathBuf::new(),
                 container: None,
+                packages: None,
             },
             count: AtomicU32::new(0),
         }

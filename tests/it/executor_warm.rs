@@ -365,3 +365,31 @@ async fn numeric_libraries_are_loaded_seeded_anew_and_have_their_threads() {
     let [first, second] = outcomes.map(|outcome| outcome.results.unwrap()["random"].clone());
     assert_ne!(first, second);
 }
+
+/// A parent that has threads after its imports is refused, so a warm start says that scipy started none.
+#[tokio::test]
+async fn a_fit_by_scipy_gives_the_same_in_a_fork() {
+    const CODE: &str = "import sys\nloaded = 'scipy.optimize' in sys.modules\n\
+        import os, numpy as np\nfrom scipy.optimize import curve_fit\nfrom scipy import linalg, stats\n\
+        x = np.linspace(0, 4, 500)\ny = 2.5 * np.exp(-1.3 * x) + 0.5 + 0.1 * np.sin(97 * x)\n\
+        found, covariance = curve_fit(lambda x, a, b, c: a * np.exp(-b * x) + c, x, y)\n\
+        matrix = np.vander(np.linspace(1, 2, 120), 120) + 120 * np.eye(120)\n\
+        results = {'loaded': loaded, 'fit': found.tolist(), 'covariance': covariance.tolist(),\n\
+        'solved': float(linalg.solve(matrix, np.ones(120)).sum()), 'slope': float(stats.linregress(x, y).slope),\n\
+        'threads': len(os.listdir('/proc/self/task'))}\n";
+    if crate::control_rig::python_with("scipy.optimize").is_none() {
+        return;
+    }
+    let Some(rig) = Rig::science(at_once()).await else {
+        return;
+    };
+    let fresh = LocalExecutor::new(options(rig.data.path()));
+    let mut expected = fresh.execute(rig.job(CODE)).await.unwrap().results.unwrap();
+    assert_eq!(expected["loaded"], false);
+    let rate = expected["fit"][1].as_f64().unwrap();
+    assert!((rate - 1.3).abs() < 0.05, "{expected:#}");
+    expected["loaded"] = json!(true);
+    for _ in 0..2 {
+        assert_eq!(rig.forked(rig.job(CODE)).await, expected);
+    }
+}

@@ -77,6 +77,17 @@ pub(crate) fn start(program: Program, more: &[&str]) -> Option<Running> {
         });
         std::fs::write(folder.join("kernel.json"), spec.to_string()).unwrap();
     }
+    for (name, code) in [
+        ("dies", "raise SystemExit(3)"),
+        ("silent", "import time; time.sleep(3600)"),
+    ] {
+        let folder = place.path().join("share/kernels").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let spec = serde_json::json!({
+            "argv": [python, "-c", code, "{connection_file}"], "display_name": name, "language": "python",
+        });
+        std::fs::write(folder.join("kernel.json"), spec.to_string()).unwrap();
+    }
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -64,6 +64,7 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         findings: &[],
         approvals: Vec::new(),
         provenance: &[],
+        packages: &[],
     }
 }
 

@@ -662,6 +662,7 @@ pub(crate) fn result(path: &StepPath, attempt: u32, results: Option<Value>) -> R
         cpu_seconds: 0.0,
         cached_as: None,
         isolation: Isolation::default(),
+        packages: None,
     }
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs tests/model/tasks.yml against a small model: every piece of code is asked about and approved, then the results are
-# compared with what is right. Where nothing serves a model at that port, serve.sh is started, and ended again.
+# compared with what is right. Where nothing serves a model at that port, serve.sh is started, and ended again; where
+# there is no program yet, it is built.
 #
 #   tests/model/run.sh FOLDER [PORT]
 #
@@ -14,6 +15,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 stepwell=${STEPWELL:-$here/../../target/debug/stepwell}
 python=${STEPWELL_TEST_PYTHON:-python3}
 mkdir -p "$folder"
+
+if [ ! -x "$stepwell" ]; then
+    (cd "$here/../.." && cargo build --locked --quiet)
+fi
 
 healthy() {
     "$python" -c "import urllib.request as r; r.urlopen('http://127.0.0.1:$MODEL_PORT/health', timeout=5)" 2>/dev/null

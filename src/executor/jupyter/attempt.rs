@@ -11,7 +11,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::conclude::{asked, conclude, stopped};
+use super::conclude::{asked, conclude, stopped, tampered};
 use super::home::{self, CHUNK_BYTES, End, PATIENCE};
 use super::kernel::{Fault, Kernel, QUICK, died, not_started};
 use super::log::Logs;
@@ -27,7 +27,9 @@ use crate::executor::local::harness;
 use crate::executor::verdict::Stop;
 use crate::executor::{Job, Outcome};
 use crate::failure::{Failure, FailureKind};
+use crate::id::Digest;
 use crate::plan::Mode;
+use crate::python::outcome::Packages;
 use crate::redact::Redactor;
 
 const LAUNCH: &str = include_str!("launch.py");
@@ -104,14 +106,13 @@ impl Attempt {
         let session = self.record.session.clone();
         let mut kernel = Kernel::new(self.server.clone(), id, session);
         let until = Instant::now() + self.endpoint.start_timeout;
-        kernel
-            .connect_until(until)
-            .await
-            .map_err(Fault::into_failure)?;
+        let connected = kernel.connect_until(until).await;
+        connected.map_err(|fault| slow(fault, &self.server))?;
         let hello = kernel.hello(self.endpoint.start_timeout).await;
         let hello = hello.map_err(|fault| slow(fault, &self.server))?;
         let identity = hello.get("identity").and_then(Value::as_str);
         let identity = identity.unwrap_or_default().to_owned();
+        self.learn_packages(&mut kernel, &hello).await?;
         self.hand_over(&mut kernel).await?;
         if self.folder.has("cancel") {
             return Ok(None);
@@ -162,6 +163,24 @@ impl Attempt {
             for (name, bytes) in &self.job.files {
                 self.put(kernel, name, bytes).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps the list of what is installed for the kernel. It is asked for once: every kernel names its list.
+    async fn learn_packages(&self, kernel: &mut Kernel, hello: &Value) -> Result<(), Failure> {
+        let told = hello.get("packages").unwrap_or(&Value::Null);
+        let Ok(named) = Packages::deserialize(told) else {
+            return Ok(());
+        };
+        if self.inner.lists.has(named) {
+            return Ok(());
+        }
+        let answer = self.done(kernel, &json!({"op": "packages"})).await?;
+        let list = answer.get("list").and_then(Value::as_str);
+        let list = list.filter(|list| Digest::of(list.as_bytes()) == named.digest);
+        if list.and_then(|list| self.inner.lists.keep(list)).is_none() {
+            tracing::warn!(kernel = %kernel.id, "the list of its packages could not be kept");
         }
         Ok(())
     }
@@ -252,23 +271,35 @@ impl Attempt {
             }
             Some(Err(_)) | None => return self.taken_away(asked(&why)).await,
         };
-        let target = (&self.folder, &self.record, &self.job);
-        let most = (&mut logs, self.endpoint.transfer_bytes_max);
-        let too_large = home::bring(&mut kernel, target, &end, most)
-            .await
-            .map_err(Fault::into_failure)?;
-        let outcome = conclude(
-            &self.folder,
-            (&self.job, &self.redactor),
-            end,
-            (logs, asked(&why), too_large),
-        );
+        let outcome = self.outcome(&mut kernel, end, (logs, asked(&why))).await?;
         self.keep(&outcome)?;
         let close = json!({"op": "close", "attempt": self.record.attempt});
         let _left_behind = kernel.ask(&close, Some(QUICK), &mut |_| {}).await;
         kernel.disconnect();
         self.remove().await;
         spawn_failed(outcome)
+    }
+
+    /// What the attempt left, brought here.
+    async fn outcome(
+        &self,
+        kernel: &mut Kernel,
+        end: End,
+        (mut logs, stop): (Logs, Option<Stop>),
+    ) -> Result<Outcome, Failure> {
+        if end.tampered {
+            if self.record.shared.is_some() {
+                let renewed = self.folder.renew_inner();
+                renewed.map_err(|error| folder_failure(&self.folder, &error))?;
+            }
+            return Ok(tampered(&self.folder, &self.redactor, &end, logs));
+        }
+        let target = (&self.folder, &self.record, &self.job);
+        let most = (&mut logs, self.endpoint.transfer_bytes_max);
+        let brought = home::bring(kernel, target, &end, most).await;
+        let too_large = brought.map_err(Fault::into_failure)?;
+        let pair = (&self.job, &self.redactor);
+        Ok(conclude(&self.folder, pair, end, (logs, stop, too_large)))
     }
 
     /// The kernel is gone, and the folder that it shared has everything.
@@ -416,9 +447,13 @@ fn closed(failure: Failure) -> Failure {
 }
 
 /// A kernel that never said anything.
-fn slow(fault: Fault, server: &Server) -> Failure {
+pub(super) fn slow(fault: Fault, server: &Server) -> Failure {
     match fault {
-        Fault::Broken(failure) if failure.code == code::WEBSOCKET_CLOSED.as_str() => {
+        Fault::Broken(failure)
+            if [code::WEBSOCKET_CLOSED, code::REQUEST_TIMED_OUT]
+                .iter()
+                .any(|code| failure.code == code.as_str()) =>
+        {
             let mut slow = not_started(&format!("{} gave no sign of it", server.shown()))
                 .hint("the log of the Jupyter server says more; `execution.container.start_timeout` gives it more time");
             slow.cause = vec![failure.message];

@@ -10,7 +10,7 @@ use crate::executor::local::folder::{Folder, read_at_most};
 use crate::executor::local::held_back::held_back;
 use crate::executor::local::{clean, collect};
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
-use crate::executor::verdict::{Exit, Seen, Stop, judge};
+use crate::executor::verdict::{Exit, Seen, Stop, attempt_tampered, judge};
 use crate::executor::{Job, Limits, Outcome, OutcomeStatus, StreamFile, Usage};
 use crate::failure::{Failure, FailureKind};
 use crate::python::outcome::{Isolation, Layer};
@@ -92,6 +92,27 @@ pub(super) fn conclude(
         python: end.begun.unwrap_or_default(),
         isolation: isolation(),
         start: None,
+        packages: end.packages,
+    }
+}
+
+/// The code has put something else in the place of the folder in which its end is written down: nothing but what it
+/// printed so far is known of it.
+pub(super) fn tampered(folder: &Folder, redactor: &Redactor, end: &End, logs: Logs) -> Outcome {
+    let mut notes = end.notes.clone();
+    clean::folder(folder, redactor, &mut notes);
+    let (stdout, _) = logs.stdout.finish(end.stdout.bytes, &mut notes);
+    let (stderr, _) = logs.stderr.finish(end.stderr.bytes, &mut notes);
+    Outcome {
+        status: OutcomeStatus::Failed(attempt_tampered()),
+        stdout,
+        stderr,
+        notes,
+        seconds: end.seconds,
+        usage: end.usage,
+        isolation: isolation(),
+        packages: end.packages,
+        ..stopped(Stop::Cancel, None, None)
     }
 }
 
@@ -151,6 +172,7 @@ pub(super) fn stopped(stop: Stop, job: Option<&Job>, note: Option<&str>) -> Outc
         python: String::new(),
         isolation: Isolation::default(),
         start: None,
+        packages: None,
     }
 }
 

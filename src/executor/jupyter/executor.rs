@@ -18,6 +18,7 @@ use crate::code;
 use crate::executor::environment::ContainerEnvironment;
 use crate::executor::local::clean;
 use crate::executor::local::folder::Folder;
+use crate::executor::packages::Lists;
 use crate::executor::{
     Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, Outcome,
 };
@@ -41,6 +42,7 @@ pub(super) struct Inner {
     /// One way out for each set of authorities.
     transports: Mutex<HashMap<Option<PathBuf>, Arc<NetworkTransport>>>,
     swept: AtomicBool,
+    pub(super) lists: Lists,
 }
 
 /// A kernel that was started and is not known to be removed.
@@ -55,6 +57,7 @@ impl JupyterExecutor {
     pub fn new(options: Options) -> Self {
         Self {
             inner: Arc::new(Inner {
+                lists: Lists::new(&options.data),
                 options,
                 transports: Mutex::default(),
                 swept: AtomicBool::new(false),
@@ -208,6 +211,8 @@ impl Executor for JupyterExecutor {
                 container: Some(ContainerEnvironment {
                     packages: spec.lines()?,
                 }),
+                // The kernel of the attempt says it.
+                packages: None,
             })
         })
     }

@@ -23,6 +23,7 @@ use crate::executor::local::held_back::HELD_BACK;
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
 use crate::executor::{Job, Usage};
 use crate::failure::{Failure, FailureKind};
+use crate::python::outcome::Packages;
 
 /// Bytes that are asked for at a time; as base64 they fit into one message of every server.
 pub(super) const CHUNK_BYTES: usize = 1024 * 1024;
@@ -60,6 +61,12 @@ pub(super) struct End {
     pub(super) files: Vec<(String, u64)>,
     pub(super) stdout: Written,
     pub(super) stderr: Written,
+    /// Whether the code has replaced the folder in which its end is written down.
+    #[serde(default)]
+    pub(super) tampered: bool,
+    /// What is installed for the kernel.
+    #[serde(default)]
+    pub(super) packages: Option<Packages>,
 }
 
 /// How the interpreter ended.

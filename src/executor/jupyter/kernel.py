@@ -30,6 +30,8 @@ FLUSH_BYTES = 128 * 1024
 FLUSH_SECONDS = 0.1
 DEPTH_MAX = 8
 FILES_LISTED_MAX = 20_000
+# Of the names of these files, as JSON: all of them come in one message.
+NAMES_BYTES_MAX = 4 * 1024 * 1024
 STREAMS = ("stdout", "stderr")
 # What belongs to the server must not reach the code.
 SERVER_NAMES = ("JUPYTER_TOKEN", "JPY_", "JUPYTERHUB_", "KG_", "EG_", "CONFIGPROXY_")
@@ -63,6 +65,7 @@ class Attempt:
 
 
 attempts = {}
+kept = {}
 # Says whether this is still the process that an attempt was given to.
 identity = base64.b16encode(os.urandom(16)).decode("ascii").lower()
 
@@ -87,7 +90,8 @@ def publish(document):
 
 
 def hello(_request, _order):
-    return {"identity": identity, "python": ".".join(map(str, sys.version_info[:3])), "executable": sys.executable}
+    version = ".".join(map(str, sys.version_info[:3]))
+    return {"identity": identity, "python": version, "executable": sys.executable, "packages": named_packages()}
 
 
 def begin(_request, order):
@@ -130,6 +134,83 @@ def read(_request, order):
         file.seek(order["offset"])
         data = file.read(order["length"])
     return {"data": base64.b64encode(data).decode("ascii")}
+
+
+def packages(_request, _order):
+    return {"list": installed()}
+
+
+def installed():
+    """`name==version` on each line, sorted: what the folders of packages say, without reading what is in it."""
+    import site
+
+    lines = set()
+    for folder in site.getsitepackages():
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            stem, suffix = os.path.splitext(name)
+            parts = stem.split("-")
+            words = [word for word in parts[0].replace(".", "_").split("_") if word]
+            if suffix in (".dist-info", ".egg-info") and words and len(parts) > 1 and parts[1]:
+                lines.add(f"{'-'.join(words).lower()}=={parts[1]}")
+    return "".join(f"{line}\n" for line in sorted(lines))
+
+
+def named_packages():
+    """The list by its digest, as the engine names it; made once in the life of a kernel."""
+    if "packages" not in kept:
+        try:
+            import hashlib
+
+            text = installed()
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            kept["packages"] = {"digest": "sha256:" + digest, "count": text.count("\n")}
+        except Exception:
+            kept["packages"] = None
+    return kept["packages"]
+
+
+def surroundings(_request, _order):
+    """What keeps a process of this kernel apart from the rest of its machine, as far as that can be seen from here."""
+    status = _status("self")
+    fields = {name: status.get(name, "").split("\t")[0] for name in ("Uid", "NoNewPrivs", "Seccomp", "CapEff")}
+    try:
+        # The parent is the server, or what the server started: code has the same rights as this process.
+        with open(f"/proc/{os.getppid()}/environ", "rb") as file:
+            environment = bool(file.read(1))
+    except OSError:
+        environment = False
+    return {
+        "root": fields["Uid"] == "0",
+        "no_new_privileges": fields["NoNewPrivs"] == "1",
+        "seccomp": fields["Seccomp"] == "2",
+        "capabilities": fields["CapEff"].strip("0") != "",
+        "container": os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv") or "KUBERNETES_SERVICE_HOST" in os.environ,
+        "memory_bytes": _limit("memory.max", "memory/memory.limit_in_bytes"),
+        "processes": _limit("pids.max", "pids/pids.max"),
+        "server_environment": environment,
+    }
+
+
+def _status(process):
+    try:
+        with open(f"/proc/{process}/status", encoding="utf-8", errors="replace") as file:
+            pairs = (line.rstrip("\n").split(":\t", 1) for line in file)
+            return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    except OSError:
+        return {}
+
+
+def _limit(unified, older):
+    """A limit of the control group that is seen as the root of all; None = there is none, or none is seen."""
+    for name in (unified, older):
+        try:
+            with open(f"/sys/fs/cgroup/{name}", encoding="ascii") as file:
+                number = int(file.read())
+        except (OSError, ValueError):
+            continue
+        # The older kind says "no limit" by a number that no machine has.
+        return number if number < 1 << 60 else None
+    return None
 
 
 def missing(_request, order):
@@ -190,6 +271,8 @@ OPERATIONS = {
     "folders": folders,
     "read": read,
     "missing": missing,
+    "packages": packages,
+    "surroundings": surroundings,
     "run": run,
     "end": end,
     "close": close,
@@ -257,6 +340,7 @@ class Watch:
             before = signal.signal(signal.SIGINT, self._asked)
         started = time.monotonic()
         fault = None
+        own = _identity(self.attempt.path(".attempt"))
         try:
             _adopt_orphans()
             self._start()
@@ -267,19 +351,24 @@ class Watch:
         finally:
             if on_main:
                 signal.signal(signal.SIGINT, before)
+        # Nothing is read or written through what the code has put in the place of that folder.
+        tampered = _identity(self.attempt.path(".attempt")) != own
         document = {
+            "tampered": tampered,
             "exit": self.exit or {"status": 0},
             "stop": self.stop,
-            "begun": self._word("begun"),
-            "launch_error": fault or self._word("launch_error"),
+            "begun": None if tampered else self._word("begun"),
+            "launch_error": fault or (None if tampered else self._word("launch_error")),
             "seconds": time.monotonic() - started,
             "usage": self.usage or {"max_rss_bytes": 0, "user_seconds": 0.0, "system_seconds": 0.0},
             "notes": self.notes,
-            "files": _listed(self.attempt.folder),
+            "files": [] if tampered else _listed(self.attempt.folder, self.notes),
+            "packages": named_packages(),
         }
         for output in self.outputs:
             document[output.name] = output.close()
-        self._keep(document)
+        if not tampered:
+            self._keep(document)
         return document
 
     def _asked(self, _number, _frame):
@@ -434,6 +523,15 @@ def _adopt_orphans():
         pass
 
 
+def _identity(path):
+    """Which folder that is, whatever its name comes to mean."""
+    try:
+        found = os.lstat(path)
+        return found.st_dev, found.st_ino
+    except OSError:
+        return None
+
+
 def _processes():
     for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         if entry.isdigit():
@@ -491,11 +589,13 @@ def _signal(pids, number):
             pass
 
 
-def _listed(root):
+def _listed(root, notes):
     """The plain files of the folder with their sizes, but for those that the engine has put there."""
     found = []
+    left = NAMES_BYTES_MAX
 
     def walk(folder, prefix, depth):
+        nonlocal left
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
@@ -503,19 +603,24 @@ def _listed(root):
         for entry in entries:
             name = prefix + entry.name
             hidden = entry.name.startswith(".") or entry.name == "__pycache__"
-            if hidden or len(found) >= FILES_LISTED_MAX:
+            if hidden:
                 continue
+            if len(found) >= FILES_LISTED_MAX or left <= 0:
+                return
             try:
                 name.encode("utf-8")
                 if entry.is_dir(follow_symlinks=False):
                     if depth < DEPTH_MAX:
                         walk(entry.path, name + "/", depth + 1)
                 elif entry.is_file(follow_symlinks=False):
+                    left -= len(json.dumps(name))
                     found.append([name, entry.stat(follow_symlinks=False).st_size])
             except (OSError, UnicodeEncodeError):
                 continue
 
     walk(root, "", 0)
+    if len(found) >= FILES_LISTED_MAX or left <= 0:
+        notes.append(f"the code left more files than can be told: {len(found)} of them are looked at")
     internal = os.path.join(root, ".attempt")
     for name in ("report.json", "results.json", "refused.jsonl", "outputs.json"):
         try:

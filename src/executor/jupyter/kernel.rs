@@ -116,10 +116,12 @@ impl Kernel {
     pub(super) async fn connect_until(&mut self, until: Instant) -> Result<(), Fault> {
         let mut pause = PAUSE;
         loop {
-            let failure = match self.connect().await {
-                Ok(_) => return Ok(()),
-                Err(Fault::Broken(failure)) => failure,
-                Err(fault) => return Err(fault),
+            // A server opens it when the kernel answers, and a kernel may never do.
+            let failure = match timeout_at(until, self.connect()).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(Fault::Broken(failure))) => failure,
+                Ok(Err(fault)) => return Err(fault),
+                Err(_) => silent(&self.server.shown()),
             };
             if self.server.kernel(&self.id).await == Ok(KernelState::Gone) {
                 let how = "the server has no kernel of that id any more";

@@ -259,9 +259,32 @@ impl Server {
                     ..Response::default()
                 }),
                 Some(404) => super::kernel::died("the server has no kernel of that id any more"),
-                Some(_) | None => failure,
+                Some(status) => self.no_websocket(status, failure),
+                None => failure,
             },
         )
+    }
+
+    /// Requests get through and a websocket does not: mostly a proxy on the way that does not know them.
+    fn no_websocket(&self, status: u64, failure: Failure) -> Failure {
+        let passes = status >= 500 || matches!(status, 408 | 429);
+        Failure {
+            code: code::WEBSOCKET_REFUSED.as_str().to_owned(),
+            kind: if passes {
+                FailureKind::Infrastructure
+            } else {
+                FailureKind::Configuration
+            },
+            message: format!(
+                "the Jupyter server {} answers, but opens no websocket to its kernels (it says {status})",
+                self.shown()
+            ),
+            hint: Some(
+                "a proxy between here and the server must pass on `Upgrade: websocket`".to_owned(),
+            ),
+            cause: vec![failure.message],
+            ..failure
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use super::warm::Origin;
 use super::watch::{Ended, Watch};
 use crate::code;
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
-use crate::executor::verdict::{Exit, Seen, Stop, judge};
+use crate::executor::verdict::{Exit, Seen, Stop, attempt_tampered, judge};
 use crate::executor::{Isolation, JobSecrets, Limits, Outcome, OutcomeStatus, StreamFile, Usage};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::Mode;
@@ -101,6 +101,10 @@ fn run(folder: &Folder, origin: Origin) -> io::Result<()> {
     // What can't be removed costs space and nothing else.
     let _left_behind = fs::remove_dir_all(&order.temporary);
     let _left_behind = fs::remove_file(folder.internal("control"));
+    let outcome = Outcome {
+        packages: order.job.environment.packages,
+        ..outcome
+    };
     folder.write_outcome(&outcome)?;
     folder.show("outcome.json");
     folder.show("results.json");
@@ -111,12 +115,6 @@ fn run(folder: &Folder, origin: Origin) -> io::Result<()> {
 fn tampered(folder: &Folder, redactor: &Redactor, ended: Ended, elapsed: Duration) -> Outcome {
     let mut notes = ended.notes;
     clean::folder(folder, redactor, &mut notes);
-    let failure = Failure::new(
-        FailureKind::Safety,
-        code::ATTEMPT_TAMPERED,
-        "the code has replaced the folder `.attempt`, in which Stepwell keeps its own files",
-    )
-    .hint("leave `.attempt` alone; the rest of the folder is the code's");
     Outcome {
         stdout: ended.stdout,
         stderr: ended.stderr,
@@ -127,7 +125,7 @@ fn tampered(folder: &Folder, redactor: &Redactor, ended: Ended, elapsed: Duratio
             layers: ended.entered.layers,
         },
         start: ended.start,
-        ..failed(failure)
+        ..failed(attempt_tampered())
     }
 }
 
@@ -209,6 +207,7 @@ fn conclude(
             layers: ended.entered.layers,
         },
         start: ended.start,
+        packages: None,
     }
 }
 
@@ -336,5 +335,6 @@ fn empty(status: OutcomeStatus) -> Outcome {
         python: String::new(),
         isolation: Isolation::default(),
         start: None,
+        packages: None,
     }
 }

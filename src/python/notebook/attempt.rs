@@ -10,6 +10,8 @@ use super::{
 
 /// Findings shown; the rest is counted.
 const FINDINGS_MAX: usize = 200;
+/// Most packages that are listed in the metadata.
+const PACKAGES_MAX: usize = 500;
 
 /// Makes the notebook of one attempt, in any state.
 #[must_use]
@@ -293,7 +295,7 @@ fn about(notebook: &AttemptNotebook<'_>) -> Value {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
         .collect();
-    json!({
+    let mut about = json!({
         "attempt": notebook.attempt,
         "mode": notebook.mode,
         "provenance": provenance,
@@ -301,5 +303,21 @@ fn about(notebook: &AttemptNotebook<'_>) -> Value {
         "state": notebook.state.as_str(),
         "step": notebook.step,
         "workflow": notebook.workflow,
-    })
+    });
+    if let Some(fields) = about.as_object_mut()
+        && !notebook.packages.is_empty()
+    {
+        fields.insert("packages".to_owned(), json!(listed(notebook.packages)));
+    }
+    about
+}
+
+/// As many of the packages as a notebook carries.
+fn listed(packages: &[String]) -> Vec<String> {
+    let mut listed: Vec<String> = packages.iter().take(PACKAGES_MAX).cloned().collect();
+    let hidden = packages.len().saturating_sub(PACKAGES_MAX);
+    if hidden > 0 {
+        listed.push(format!("and {hidden} more"));
+    }
+    listed
 }

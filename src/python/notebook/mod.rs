@@ -86,6 +86,8 @@ pub struct AttemptNotebook<'a> {
     pub approvals: Vec<ApprovalLine<'a>>,
     /// Digests, environment, interpreter, engine version, seconds …: shown in this order.
     pub provenance: &'a [(&'a str, String)],
+    /// What was installed where it ran, `name==version`, sorted.
+    pub packages: &'a [String],
 }
 
 /// How far an attempt came.

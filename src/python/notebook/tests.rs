@@ -34,6 +34,7 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         findings: &[],
         approvals: Vec::new(),
         provenance: &[],
+        packages: &[],
     }
 }
 

@@ -135,6 +135,7 @@ pub(super) fn ended(
         cpu_seconds: 0.0,
         cached_as: None,
         isolation: Isolation::default(),
+        packages: None,
     };
     Command::AttemptEnded { result, failure }
 }

@@ -46,8 +46,15 @@ async fn of_mode(executor: &JupyterExecutor, mode: Mode) -> Vec<Check> {
     let probes = executor.probe(mode).await;
     let probes = probes.into_iter();
     probes
-        .map(|Probe { what, found }| match found {
-            Ok(text) => Check::ok("containers", format!("{mode}, {what}: {}", line(&text))),
+        .map(|Probe { what, found, lacking }| match found {
+            Ok(text) => {
+                let text = format!("{mode}, {what}: {}", line(&text));
+                match lacking {
+                    None => Check::ok("containers", text),
+                    Some(lacking) => Check::warn("containers", format!("{text}; not held: {lacking}"))
+                        .help("whoever starts the container sets that; docs/security.md says what code in a kernel may do"),
+                }
+            }
             Err(failure) => {
                 let text = format!(
                     "{mode}, {what}: {} ({})",
