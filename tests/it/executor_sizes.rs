@@ -2,6 +2,7 @@
 //! 10 MiB), on this machine and in containers with and without a shared folder.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use stepwell::executor::Job;
@@ -13,6 +14,13 @@ const MIB: usize = 1024 * 1024;
 
 async fn benches() -> Vec<Arc<Bench>> {
     Bench::all().await.into_iter().map(Arc::new).collect()
+}
+
+/// A job with time enough on the slowest machine.
+fn job(bench: &Bench, code: &str) -> Job {
+    let mut job = bench.job(code);
+    job.timeout = Duration::from_secs(120);
+    job
 }
 
 fn hex(text: &[u8]) -> String {
@@ -32,7 +40,7 @@ async fn large_inputs_arrive_whole() {
     let file: Vec<u8> = (0..2 * MIB).map(|at| (at % 251) as u8).collect();
     let module = format!("TABLE = '''{}'''\nLAST = TABLE[-3:]\n", "x".repeat(MIB));
     let made = |bench: &Bench| -> Job {
-        let mut job = bench.job(CODE);
+        let mut job = job(bench, CODE);
         job.context = json!({"text": text, "rows": rows});
         job.files
             .insert("inputs/0/raw.bin".to_owned(), file.clone());
@@ -60,7 +68,7 @@ async fn large_results_outputs_and_files_come_back_whole() {
     let times = 11 * MIB / 14;
     let text = "é😀 beam\n\"\\".repeat(times);
     let made = |bench: &Bench| {
-        let mut job = bench.job(CODE);
+        let mut job = job(bench, CODE);
         job.context = json!({"times": times});
         job.limits.results_bytes_max = (32 * MIB) as u64;
         job.limits.stdout_bytes_max = (32 * MIB) as u64;
@@ -113,7 +121,7 @@ async fn values_without_room_become_the_same_files_everywhere() {
     let benches = benches().await;
     let made = |code: &'static str| {
         move |bench: &Bench| {
-            let mut job = bench.job(code);
+            let mut job = job(bench, code);
             job.limits.results_bytes_max = 64 * 1024;
             job
         }
@@ -144,7 +152,7 @@ async fn values_without_room_become_the_same_files_everywhere() {
 async fn names_of_very_many_files_are_not_more_than_can_be_told() {
     const CODE: &str = "import os\nfor depth in range(6):\n    os.makedirs('é' * 110 + str(depth)); os.chdir('é' * 110 + str(depth))\nfor i in range(9000): os.close(os.open('x' * 190 + str(i), os.O_CREAT))";
     for bench in benches().await {
-        let left = essence_of(&bench, bench.job(CODE)).await;
+        let left = essence_of(&bench, job(&bench, CODE)).await;
         assert_eq!(
             left["failure"]["code"], "files_too_large",
             "{}: {:#}",

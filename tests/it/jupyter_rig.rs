@@ -140,7 +140,7 @@ pub(crate) fn start(program: Program, more: &[&str]) -> Option<Running> {
         pid: receive.recv().unwrap(),
         _place: place,
     };
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_secs(180);
     while running.get("/api/kernelspecs").0 != 200 {
         assert!(
             Instant::now() < until,
