@@ -1,4 +1,4 @@
-//! The acceptance tests of a deployment.
+// The acceptance tests of a deployment.
 
 use serde_json::{Value, json};
 use stepwell::{

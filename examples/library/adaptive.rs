@@ -1,4 +1,4 @@
-//! A score decides what is done.
+// A score decides what is done.
 
 use serde_json::Value;
 use stepwell::{

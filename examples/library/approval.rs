@@ -1,4 +1,4 @@
-//! Code that writes waits for a person: for as long as it takes, over restarts, and runs once.
+// Code that writes waits for a person: for as long as it takes, over restarts, and runs once.
 
 use serde_json::{Value, json};
 use stepwell::service::Command;

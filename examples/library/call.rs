@@ -1,4 +1,4 @@
-//! A request to the service, and every way that it can end.
+// A request to the service, and every way that it can end.
 
 use std::time::Duration;
 

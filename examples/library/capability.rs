@@ -1,4 +1,4 @@
-//! Python as one ability of a larger component: what is wanted and what there is come from a shared context.
+// Python as one ability of a larger component: what is wanted and what there is come from a shared context.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

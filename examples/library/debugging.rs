@@ -1,4 +1,4 @@
-//! What is in force, for whoever looks for a fault.
+// What is in force, for whoever looks for a fault.
 
 use serde_json::{Value, json};
 use stepwell::PythonExecutorService;

@@ -1,4 +1,4 @@
-//! Where code runs is one word of the call; a program may choose it by what it knows of the request.
+// Where code runs is one word of the call; a program may choose it by what it knows of the request.
 
 use serde_json::{Value, json};
 use stepwell::{

@@ -1,5 +1,5 @@
-//! Several stages, each a run with a name of its own: start the program again after a crash, and finished stages are
-//! found, not repeated.
+// Several stages, each a run with a name of its own: start the program again after a crash, and finished stages are
+// found, not repeated.
 
 use serde_json::{Value, json};
 use stepwell::service::Pipeline;

@@ -79,6 +79,7 @@ pub(super) enum Command {
     Prune(command::prune::Arguments),
     Verify(command::verify::Arguments),
     Doctor(command::doctor::Arguments),
+    SelfTest(command::self_test::Arguments),
     Config(command::config::Arguments),
     Explain(command::explain::Arguments),
     Schedule(command::schedule::Arguments),

@@ -188,6 +188,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Cancel(arguments) => command::cancel::perform(context, arguments).await,
         Command::Prune(arguments) => command::prune::perform(context, &arguments).await,
         Command::Verify(arguments) => command::verify::perform(context, &arguments).await,
+        Command::SelfTest(arguments) => command::self_test::perform(context, &arguments).await,
         Command::Config(arguments) => command::config::perform(context, &arguments),
         Command::Doctor(arguments) => command::doctor::perform(context, &arguments).await,
     }

@@ -74,6 +74,19 @@ impl Container {
         }
     }
 
+    /// The same with what holds where nothing is said.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        Self {
+            host: Some(self.host.clone().unwrap_or_else(|| HOST.to_owned())),
+            port: Some(self.port.unwrap_or(PORT)),
+            use_https: Some(self.use_https.unwrap_or(false)),
+            transfer_bytes_max: Some(self.transfer_bytes_max()),
+            start_timeout: Some(self.start_timeout()),
+            ..self.clone()
+        }
+    }
+
     /// The address up to `/api`.
     #[must_use]
     pub fn base(&self) -> String {

@@ -47,6 +47,29 @@ impl Default for Execution {
     }
 }
 
+impl Execution {
+    /// The same with everything said: what each mode takes from `container`, and what holds where nobody says anything.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        let mut all = self.clone();
+        all.container = self.container.resolved();
+        let modes = &mut all.modes;
+        for (mode, settings) in [
+            (Mode::ReadOnly, &mut modes.read_only),
+            (Mode::WriteAccess, &mut modes.write_access),
+        ] {
+            settings.kernel_name = Some(settings.kernel_name(mode));
+            settings.container = settings.container.or(&self.container).resolved();
+            let usual = match mode {
+                Mode::ReadOnly => Writable::Folders(Vec::new()),
+                Mode::WriteAccess => Writable::Everywhere,
+            };
+            settings.writable.get_or_insert(usual);
+        }
+        all
+    }
+}
+
 /// Settings by mode. What a mode may do, and whether it asks, is in the approval policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Modes {

@@ -2,6 +2,35 @@
 //!
 //! The file is read like a workflow, with the same diagnostics. Text may use `${NAME}` and
 //! `${NAME:-fallback}`, looked up in the environment that the caller passes in.
+//!
+//! ```yaml
+#![doc = include_str!("../../examples/library/config.yml")]
+//! ```
+//!
+//! ```
+//! use std::time::Duration;
+//! use stepwell::approval::CodeApproval;
+//! use stepwell::plan::{Execution, Mode};
+//!
+//! # let text = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/config.yml"));
+//! let environment = |name: &str| (name == "LOCAL_PYTHON_VENV").then(|| "/opt/analysis".to_owned());
+//! let config = stepwell::config::load("config.yml", text, &environment).expect("it has no faults");
+//!
+//! assert_eq!(config.execution.method, Execution::Container);
+//! assert_eq!(config.execution.container.port, Some(8888));
+//! assert_eq!(config.execution.container_timeout, Duration::from_secs(300));
+//! assert_eq!(config.execution.local.python_env_path.as_deref(), Some("/opt/analysis"));
+//! assert_eq!(config.execution.local.execution_timeout, Duration::from_secs(120));
+//! let write = config.execution.modes.of(Mode::WriteAccess);
+//! assert_eq!(write.kernel_name(Mode::WriteAccess), "python3-epics-write");
+//! assert!(config.approval.mode(Mode::WriteAccess).requires_approval);
+//! assert_eq!(config.approval.python.mode, CodeApproval::ControlWrites); // the newer word for `epics_writes`
+//!
+//! // A key that nothing reads is an error with its place, never ignored.
+//! let faults = stepwell::config::load("config.yml", b"aproval: {}", &environment).unwrap_err();
+//! assert_eq!(faults[0].code, stepwell::code::UNKNOWN_KEY);
+//! assert_eq!(faults[0].help, ["did you mean `approval`?"]);
+//! ```
 
 mod analysis;
 mod approval;

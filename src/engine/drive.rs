@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use super::Error;
 use super::cache;
@@ -106,7 +107,7 @@ fn begin(
     work: impl Future<Output = Option<Command>> + Send + 'static,
 ) {
     let named = key.clone();
-    let handle = tasks.spawn(async move { (named, work.await) });
+    let handle = tasks.spawn(async move { (named, work.await) }.in_current_span());
     under_way.insert(key, handle);
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use super::history::History;
 use super::{Error, Shared, drive, notebook, orphan};
 use crate::id::RunId;
@@ -41,7 +43,9 @@ pub(super) async fn drive(
         {
             return Ok(history.into_state());
         }
-        let state = drive::drive(history, foreign).await?;
+        // Whatever is logged meanwhile, in whichever room, names the run.
+        let span = tracing::error_span!(target: "stepwell::run", "drive", %run);
+        let state = drive::drive(history, foreign).instrument(span).await?;
         drop(lease);
         // Whoever appended while the lease was held counts on us.
         let last = store.summary(run).await?.map_or(0, |row| row.last_seq);

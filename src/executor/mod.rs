@@ -2,6 +2,27 @@
 //!
 //! An attempt lives in one folder. Everything that is needed to say how it ended is written there by a
 //! process that outlives the engine, so an attempt that finished while nobody watched is adopted, not repeated.
+//!
+//! ```
+//! use std::path::Path;
+//! use stepwell::executor::fake::{FakeAnswer, FakeExecutor};
+//! use stepwell::executor::{Adoption, EnvironmentSpec, Executor};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let executor = FakeExecutor::new(|job| FakeAnswer::results(job.context.clone()));
+//!
+//! // An environment has its name before it is built: an approval can be bound to it.
+//! let spec = EnvironmentSpec { packages: vec!["numpy".to_owned()], ..EnvironmentSpec::default() };
+//! let named = executor.identify(&spec).await?;
+//! let built = executor.prepare(&spec, &|line| println!("{line}")).await?;
+//! assert_eq!(named.digest, built.digest);
+//!
+//! // After a crash: what became of this attempt? Nothing of it ever ran, so it may begin again.
+//! let adoption = executor.adopt(Path::new("/data/runs/1/load/1")).await;
+//! assert!(matches!(adoption, Adoption::Lost { started: false, .. }));
+//! # Ok::<(), stepwell::failure::Failure>(())
+//! # }).unwrap();
+//! ```
 
 pub mod environment;
 pub mod fake;

@@ -3,6 +3,35 @@
 //! A generator is asked once and answers once. It never tries again by itself: what goes wrong is a [`Failure`] whose
 //! kind says whether the step may be asked again, and when. What it answers is text that nobody has judged: code is
 //! taken from it by [`extract`], and runs only after analysis and policy.
+//!
+//! Here the answers are recorded ones. The first fails, and what went wrong is told with the second question:
+//!
+//! ````standalone_crate
+//! use stepwell::{PythonExecutionRequest, RunnableConfig};
+//!
+//! const ANSWERS: &str = r"
+//! ### python 1
+//! ```python
+//! results = {'mean': sum(context.samples) / 0}
+//! ```
+//! ### python 2
+//! ```python
+//! results = {'mean': sum(context.samples) / len(context.samples)}
+//! ```
+//! ";
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+//! # fn main() -> std::process::ExitCode { with_service("", ANSWERS, async |service| {
+//! // generators: {recorded: {provider: scripted, file: answers.md}}
+//! // default_generator: recorded
+//! let request = PythonExecutionRequest::new("What is the mean?", "Mean of the samples", "mean")
+//!     .expecting("mean")
+//!     .context_value("samples", vec![1.0, 2.0, 6.0]);
+//! let outcome = service.invoke(request, &RunnableConfig::default()).await?.or_failure()?;
+//! let result = outcome.completed().expect("it asks nobody");
+//! assert_eq!(result.execution_result.results["mean"], 3.0);
+//! assert_eq!(result.generation_attempt, 2);
+//! # Ok(()) }) }
+//! ````
 
 pub mod command;
 pub mod extract;

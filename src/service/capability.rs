@@ -15,6 +15,15 @@ const CONTEXT: &str = "python_context";
 /// Python as one ability of many. What is wanted is read from `python_context` of the store: `task_objective`,
 /// `expected_results`, `analysis_requirements`, and, when there is code already, `code`. Everything else in the
 /// store is what the code sees as `context`.
+///
+/// ```standalone_crate
+#[doc = include_str!("../../examples/library/capability.rs")]
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+/// # fn main() -> std::process::ExitCode { with_service("", "", async |service| {
+/// # let answer = analyse(&service).await?;
+/// # assert_eq!(answer["analysis_results"], json!({"drift": 2.5}), "{answer:#}");
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct PythonCapability {
     service: PythonExecutorService,

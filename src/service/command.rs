@@ -6,6 +6,15 @@ use crate::id::{ApprovalId, Digest};
 use crate::run::payload::{Answer, Values};
 
 /// A command to a run that waits: `{"resume": {"approved": true}}`.
+///
+/// ```standalone_crate
+#[doc = include_str!("../../examples/library/approval.rs")]
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+/// # fn main() -> std::process::ExitCode { with_service("", "", async |service| {
+/// # let answer = approve(&service).await?;
+/// # assert_eq!(answer["PYTHON_RESULTS"]["output"], "writing\n", "{answer:#}");
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Command {

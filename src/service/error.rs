@@ -69,6 +69,16 @@ impl ErrorCategory {
 }
 
 /// What went wrong. The name of the variant is the class.
+///
+/// ```standalone_crate
+#[doc = include_str!("../../examples/library/acceptance.rs")]
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+/// # fn main() -> std::process::ExitCode { with_service("", "", async |service| {
+/// # let answer = acceptance(&service).await?;
+/// # assert_eq!(answer["local"], true);
+/// # assert!(answer["caught"].to_string().contains("division by zero"), "{answer}");
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum PythonExecutorError {
     /// The code raised, ended with a status other than 0, or left results that can't be kept.

@@ -47,6 +47,15 @@ use check::Checked;
 use thread::{Entry, Threads};
 
 /// The service. Cheap to clone; when the last clone goes, what runs goes on and is adopted by whoever waits for it next.
+///
+/// ```standalone_crate
+#[doc = include_str!("../../examples/library/call.rs")]
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+/// # fn main() -> std::process::ExitCode { with_service("", "", async |service| {
+/// # let answer = call(&service).await?;
+/// # assert_eq!(answer["success"], true, "{answer:#}");
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct PythonExecutorService {
     inner: Arc<Inner>,
@@ -257,6 +266,14 @@ impl PythonExecutorService {
     }
 
     /// The configuration in force.
+    ///
+    /// ```standalone_crate
+    #[doc = include_str!("../../examples/library/debugging.rs")]
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+    /// # fn main() -> std::process::ExitCode { with_service("approval: {capabilities: {python_execution: {enabled: false}}}\n", "", async |service| {
+    /// # assert_eq!(introspect(&service)["python approval enabled"], false);
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.inner.config

@@ -9,6 +9,15 @@ use super::{
 };
 
 /// The stages of a job.
+///
+/// ```standalone_crate
+#[doc = include_str!("../../examples/library/pipeline.rs")]
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+/// # fn main() -> std::process::ExitCode { with_service("", "", async |service| {
+/// # let answer = multi_stage_analysis(&service).await?;
+/// # assert_eq!(answer["stages"]["analysis"]["execution_result"]["results"], json!({"mean": 2.0}), "{answer:#}");
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug)]
 pub struct Pipeline {
     service: PythonExecutorService,

@@ -10,6 +10,16 @@ use serde_json::{Map, Value};
 use super::context::ContextStore;
 
 /// A job for the service. Every field does something; an unknown one in JSON is refused.
+///
+/// ```standalone_crate
+#[doc = include_str!("../../examples/library/adaptive.rs")]
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+/// # fn main() -> std::process::ExitCode { with_service("", "", async |service| {
+/// # let answer = adaptive_execution(&service, 0.51).await?;
+/// # let folder = answer["execution_result"]["folder_path"].to_string();
+/// # assert!(folder.contains("/adaptive_standard_with_preprocessing-"), "{answer:#}");
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PythonExecutionRequest {
@@ -124,6 +134,16 @@ impl From<Map<String, Value>> for ExpectedResults {
 }
 
 /// How one call is made. In JSON `thread_id` may stand beside `configurable` or in it.
+///
+/// ```standalone_crate
+#[doc = include_str!("../../examples/library/environment.rs")]
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/with_service.rs"));
+/// # fn main() -> std::process::ExitCode { with_service("", "", async |service| {
+/// # assert_eq!(choose(&service).await?["results"], json!({"n": 42}));
+/// # let long = Facts { estimated_seconds: 301, ..Facts::default() };
+/// # assert_eq!(select_execution_environment(long), "container");
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunnableConfig {

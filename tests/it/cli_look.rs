@@ -525,6 +525,23 @@ fn the_configuration_in_force_is_shown_without_values_of_the_environment() {
     assert_eq!(python, &json!({"enabled": true, "mode": "control_writes"}));
     place.write(
         "config.yml",
+        "execution: {container: {jupyter_host: lab.example}, modes: {write_access: {container: {jupyter_port: 8889}}}}\n",
+    );
+    let all = place.json(0, &["config", "show", "--effective"]);
+    let modes = &all["config"]["execution"]["modes"];
+    let (read, write) = (&modes["read_only"], &modes["write_access"]);
+    assert_eq!(read["kernel_name"], "python3-epics-readonly", "{read:#}");
+    assert_eq!(write["kernel_name"], "python3-epics-write", "{write:#}");
+    for (mode, port) in [(read, 8888), (write, 8889)] {
+        assert_eq!(mode["container"]["jupyter_host"], "lab.example", "{mode:#}");
+        assert_eq!(mode["container"]["jupyter_port"], port, "{mode:#}");
+    }
+    assert_eq!(
+        (&read["writable"], &write["writable"]),
+        (&json!([]), &json!("everywhere"))
+    );
+    place.write(
+        "config.yml",
         "execution:\n  modes:\n    read_only: {environment: {GATEWAY: hidden}}\napproval: {global_mode: all_capabilities}\n",
     );
     let shown = place.json(0, &["config", "show"]);

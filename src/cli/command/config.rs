@@ -32,10 +32,16 @@ struct Show {
 pub(in crate::cli) fn perform(context: &Context, arguments: &Arguments) -> Result<Exit, Error> {
     let Action::Show(show) = &arguments.action;
     let config = context.config()?;
-    let mut shown = document(&config);
-    if !show.effective {
-        shown = differing(&shown, &document(&Config::default())).unwrap_or_else(|| json!({}));
-    }
+    let shown = if show.effective {
+        let execution = config.execution.resolved();
+        document(&Config {
+            execution,
+            ..config
+        })
+    } else {
+        let usual = document(&Config::default());
+        differing(&document(&config), &usual).unwrap_or_else(|| json!({}))
+    };
     let file = context.settings.config.as_deref();
     context.output.result(
         || json!({"file": file, "effective": show.effective, "config": shown}),

@@ -17,6 +17,7 @@ use super::super::error::Error;
 use super::super::view::text::{line, painted_mark};
 use super::super::{Context, Exit};
 use check::{Check, Health};
+pub(in crate::cli) use containers::are_meant as containers_are_meant;
 
 /// Check the data folder, the store, Python, the policy and every unfinished run
 #[derive(Debug, Args)]

@@ -28,6 +28,7 @@ pub(super) mod retry;
 pub(super) mod run;
 pub(super) mod schedule;
 pub(super) mod schema;
+pub(super) mod self_test;
 pub(super) mod show;
 pub(super) mod signal;
 pub(super) mod test;

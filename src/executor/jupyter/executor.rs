@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
 
 use super::attempt;
 use super::options::{Endpoint, Options};
@@ -227,7 +228,7 @@ impl Executor for JupyterExecutor {
             let sweeping = Arc::clone(&inner);
             tokio::spawn(async move { sweeping.sweep().await });
             // A task of its own: who drops this future leaves the attempt at work, and its kernel is never lost.
-            let attempt = tokio::spawn(attempt::run(inner, job));
+            let attempt = tokio::spawn(attempt::run(inner, job).in_current_span());
             attempt.await.unwrap_or_else(|error| {
                 Err(Failure::new(
                     FailureKind::Internal,

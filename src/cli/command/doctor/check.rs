@@ -23,6 +23,9 @@ pub(super) struct Check {
     pub(super) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) help: Option<String>,
+    /// Everything that was found, for programs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) details: Vec<String>,
 }
 
 impl Check {
@@ -32,6 +35,7 @@ impl Check {
             health: Health::Ok,
             message: message.into(),
             help: None,
+            details: Vec::new(),
         }
     }
 

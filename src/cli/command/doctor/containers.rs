@@ -28,7 +28,7 @@ pub(super) async fn containers(context: &Context) -> Vec<Check> {
 }
 
 /// Whether somebody has said anything of containers.
-fn are_meant(config: &Config) -> bool {
+pub(in crate::cli) fn are_meant(config: &Config) -> bool {
     let execution = &config.execution;
     let modes = &execution.modes;
     let said = [

@@ -11,12 +11,16 @@ use crate::approval::{CodeApproval, GlobalMode, Policy};
 use crate::cli::Context;
 use crate::cli::settings::variable;
 use crate::cli::view::text::{line, size};
+use crate::executor::local::LocalExecutor;
 use crate::executor::{EnvironmentSpec, Executor as _};
 
 /// Less free space than this is worth a word, in bytes: 1 GiB.
 const FREE_BYTES_LOW: u64 = 1 << 30;
 /// Less free space than this stops runs, in bytes: 64 MiB.
 const FREE_BYTES_MIN: u64 = 64 << 20;
+
+/// Packages worth naming to everybody; `--json` has them all.
+const SCIENCE: [&str; 4] = ["numpy", "pandas", "scipy", "matplotlib"];
 
 /// Which configuration is in force, and what its approval policy means.
 pub(super) fn configuration(context: &Context) -> Vec<Check> {
@@ -195,21 +199,47 @@ pub(super) async fn python(context: &Context) -> Vec<Check> {
             .and_then(|config| context.python(&config)),
         ..EnvironmentSpec::default()
     };
-    let mut checks = vec![match executor.identify(&spec).await {
+    let mut checks = match executor.identify(&spec).await {
         Ok(identity) => {
             let lines: Vec<&str> = identity.description.lines().take(2).collect();
-            Check::ok("python", lines.join("; "))
+            let mut checks = vec![Check::ok("python", lines.join("; "))];
+            checks.extend(packages(&executor, &spec).await);
+            checks
         }
         Err(failure) => {
             let check = Check::fail("python", failure.message);
-            match failure.hint {
+            vec![match failure.hint {
                 Some(hint) => check.help(hint),
                 None => check,
-            }
+            }]
         }
-    }];
+    };
     checks.push(uv(context));
     checks
+}
+
+/// What code without `packages` of its own finds there.
+async fn packages(executor: &LocalExecutor, spec: &EnvironmentSpec) -> Option<Check> {
+    let found = executor.packages(spec, &|_| {}).await.ok()?;
+    // The first line is the version of Python.
+    let found: Vec<String> = found.into_iter().skip(1).collect();
+    let of_science: Vec<&str> = found
+        .iter()
+        .filter(|package| {
+            let name = package.split([' ', '=']).next().unwrap_or_default();
+            SCIENCE.contains(&name.to_lowercase().as_str())
+        })
+        .map(String::as_str)
+        .collect();
+    let message = match of_science.as_slice() {
+        [] => format!("{} installed; none of {}", found.len(), SCIENCE.join(", ")),
+        some => format!("{} installed, among them {}", found.len(), some.join(", ")),
+    };
+    let check = Check::ok("packages", message);
+    Some(Check {
+        details: found,
+        ..check
+    })
 }
 
 /// What keeps code apart on this machine.
