@@ -88,6 +88,13 @@ pub(crate) fn start(program: Program, more: &[&str]) -> Option<Running> {
         });
         std::fs::write(folder.join("kernel.json"), spec.to_string()).unwrap();
     }
+    // A kernel whose interpreter has gone.
+    let folder = place.path().join("share/kernels/python3-broken");
+    std::fs::create_dir_all(&folder).unwrap();
+    let spec = serde_json::json!({
+        "argv": ["/no/such/interpreter", "{connection_file}"], "display_name": "broken", "language": "python",
+    });
+    std::fs::write(folder.join("kernel.json"), spec.to_string()).unwrap();
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

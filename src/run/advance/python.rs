@@ -7,7 +7,7 @@ use super::question::{self, expires_at, newest, remind_at};
 use crate::approval::Verdict;
 use crate::code::{self, Code};
 use crate::failure::{Failure, FailureKind};
-use crate::plan::{ApprovalStep, OnReject, PythonStep, Step};
+use crate::plan::{ApprovalStep, Mode, OnReject, PythonStep, Step};
 use crate::run::cache;
 use crate::run::decide::next_approval;
 use crate::run::event::Event;
@@ -104,7 +104,10 @@ pub fn blocked(analysis: &AnalysisReported) -> Failure {
     let message = format!("the code may not run: {}", decision.reason);
     let mut hint = format!("decided by {}", decision.rule);
     if word == code::WRITE_IN_READ_ONLY {
-        hint.push_str("; a step that is meant to write says `mode: write_access`, and a person is asked first");
+        hint.push_str(match analysis.mode {
+            Mode::ReadOnly => "; a step that is meant to write says `mode: write_access`, and a person is asked first",
+            Mode::WriteAccess => "; whoever runs this installation has switched writes off",
+        });
     }
     Failure::new(FailureKind::Policy, word, message).hint(hint)
 }

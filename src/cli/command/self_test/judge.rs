@@ -114,7 +114,7 @@ fn counted(case: Case, result: &PythonServiceResult) -> Report {
         return Report::failed(case, text);
     }
     let text = format!("results {}", left.results);
-    with_notebook(case, text, left.notebook_path.as_deref())
+    with_notebook(case, &text, left.notebook_path.as_deref())
 }
 
 /// The error has to name the line of the user's own code.
@@ -130,7 +130,7 @@ fn failed_as_meant(case: Case, detail: &ErrorDetail) -> Report {
         .as_ref()
         .map(|folder| folder.join("notebook.ipynb"));
     let text = format!("CodeRuntimeError in line 2 of the code: {}", detail.message);
-    with_notebook(case, text, notebook.as_deref())
+    with_notebook(case, &text, notebook.as_deref())
 }
 
 fn other(case: Case, error: &PythonExecutorError) -> Report {
@@ -145,7 +145,7 @@ fn other(case: Case, error: &PythonExecutorError) -> Report {
 }
 
 /// Passed, when there is a notebook with what the code printed or raised.
-fn with_notebook(case: Case, text: String, path: Option<&Path>) -> Report {
+fn with_notebook(case: Case, text: &str, path: Option<&Path>) -> Report {
     match path.map(outputs) {
         Some(Ok(count @ 1..)) => Report {
             notebook: path.map(Path::to_owned),
