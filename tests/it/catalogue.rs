@@ -12,8 +12,8 @@ use stepwell::{artifact, code, store};
 
 use crate::cli_rig::{Place, Ran, text};
 
-/// A code that comes of a system that refuses to end a process, which no test can have it do.
-const OF_A_MOMENT: [&str; 1] = ["kill_failed"];
+/// Codes that no test has yet: a process that the system refuses to end, a connection that is lost for good.
+const OF_A_MOMENT: [&str; 2] = ["kill_failed", "websocket_closed"];
 
 /// Every Rust file of the tests, and of the unit tests that have a file of their own or stand below `cfg(test)`.
 fn tests_of(folder: &Path, out: &mut String) {

@@ -470,33 +470,6 @@ async fn a_kernel_that_does_not_start_is_told_and_nothing_ran() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_does_not_come_back_is_told_and_nothing_is_left_when_it_does() {
-    let Some(running) = shared(Program::Server) else {
-        return;
-    };
-    let rig = Rig::new().await;
-    let wire = Wire::to(running.port);
-    let executor = JupyterExecutor::new(options(&wire.base, rig.data.path()));
-    let mark = rig.data.path().join("starts");
-    let job = job(&rig, &counting(&mark, 600.0));
-    let folder = job.folder.clone();
-    let executing = executor.clone();
-    let execution = tokio::spawn(async move { executing.execute(job).await });
-    appears(&mark).await;
-    wire.blocked.store(true, Ordering::SeqCst);
-    wire.cut();
-    let failure = execution.await.unwrap().unwrap_err();
-    assert_eq!(
-        (failure.code.as_str(), failure.kind),
-        ("websocket_closed", FailureKind::Infrastructure),
-        "{failure:#?}"
-    );
-    wire.blocked.store(false, Ordering::SeqCst);
-    executor.kill(&folder).await.unwrap();
-    assert!(is_gone(running, &folder), "a kernel is left");
-}
-
 async fn failure_text(executor: &JupyterExecutor) -> String {
     let probes = executor.probe(Mode::ReadOnly).await;
     format!("{probes:?}")
