@@ -18,10 +18,11 @@ use crate::engine::{self, Engine, ModeEnvironment, Placement, Ports, Variables};
 use crate::executor::Routed;
 use crate::executor::jupyter::{self, Endpoint, JupyterExecutor, Shared, Token};
 use crate::executor::local::{self, LocalExecutor};
+use crate::id::RunId;
 use crate::plan::Mode;
-use crate::store;
 use crate::store::share::SharedStore;
 use crate::store::sled::Options as StoreOptions;
+use crate::store::{self, ListQuery};
 use crate::time::SystemClock;
 use crate::transport::Transport;
 use crate::transport::network::NetworkTransport;
@@ -53,6 +54,22 @@ pub struct Opened {
     pub blobs: Arc<Blobs>,
     /// The store that the engine has.
     pub store: Arc<SharedStore>,
+}
+
+impl Opened {
+    /// The newest runs of a workflow, newest first, at most `limit` and no more than a page of the store.
+    pub(crate) async fn runs_of(
+        &self,
+        workflow: &str,
+        limit: usize,
+    ) -> Result<Vec<RunId>, engine::Error> {
+        let query = ListQuery {
+            workflow: Some(workflow.to_owned()),
+            ..ListQuery::newest(limit)
+        };
+        let page = self.engine.list(query).await?;
+        Ok(page.rows.into_iter().map(|row| row.run).collect())
+    }
 }
 
 /// Why a data folder can't be opened.
@@ -218,9 +235,20 @@ impl Place {
             roles: config.roles.clone(),
             allow_self: config.allow_self,
             base_url: config.base_url.clone(),
+            worker: config.engine.worker.clone().unwrap_or_else(worker),
             ..usual
         }
     }
+}
+
+/// The name of this process among all that ever work here: its host and its number there.
+fn worker() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "localhost",
+        name => name,
+    };
+    format!("{host}:{}", std::process::id())
 }
 
 /// Makes a folder that only its owner can enter; one that is there is left as it is.

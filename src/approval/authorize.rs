@@ -127,6 +127,22 @@ pub fn authorize(asked: &Asked<'_>, voter: Voter<'_>, answer: Answer) -> Result<
     }
 }
 
+/// Whether nobody is left who may say yes: the question is for certain people, and the rules keep each of them from
+/// answering, who started the run or changed the code. `people` says who has a role.
+#[must_use]
+pub fn nobody_may_approve(asked: &Asked<'_>, people: &dyn Fn(&str) -> Vec<String>) -> bool {
+    if asked.rules.allow_self || asked.rules.people.is_none() {
+        return false;
+    }
+    // Who is asked later counts: the time for it comes by itself.
+    let all = asked.rules.people.iter().chain(&asked.rules.escalate_to);
+    let mut names = all.flat_map(|group| {
+        let roles = group.roles.iter().flat_map(|role| people(role));
+        group.users.iter().cloned().chain(roles)
+    });
+    names.all(|name| [asked.starter, asked.editor].contains(&Some(name.as_str())))
+}
+
 fn is_asked(asked: &Asked<'_>, voter: Voter<'_>) -> bool {
     let includes = |people: &People| people.include(voter.name, voter.roles);
     let reviewer = asked.rules.people.as_ref().is_none_or(includes);

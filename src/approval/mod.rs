@@ -7,7 +7,7 @@ mod policy;
 mod rules;
 mod subject;
 
-pub use authorize::{Asked, Denied, Voter, authorize};
+pub use authorize::{Asked, Denied, Voter, authorize, nobody_may_approve};
 pub use bounds::{Bound, Bounds, Changed, Covered};
 pub use people::Roles;
 pub use policy::{

@@ -9,7 +9,7 @@ use crate::canonical::canonical_json;
 use crate::code::{self, Code};
 use crate::id::Digest;
 use crate::plan::Mode;
-use crate::python::analysis::{Capability, Report, Risk, Rule};
+use crate::python::analysis::{Capability, Finding, Report, Risk, Rule};
 
 /// `approval.global_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -159,6 +159,13 @@ impl Decision {
             reason: reason.into(),
             code: None,
         }
+    }
+
+    /// The code can't run in its environment, so nobody need look at it.
+    #[must_use]
+    pub fn module_missing(finding: &Finding) -> Self {
+        let reason = format!("Line {}: {}", finding.line, finding.message);
+        Self::block(code::MODULE_MISSING, "the environment of the step", reason)
     }
 
     fn block(code: Code, rule: impl Into<String>, reason: impl Into<String>) -> Self {

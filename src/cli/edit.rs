@@ -13,10 +13,11 @@ use super::open::Opened;
 use super::view::text::{indented, line, safe};
 use super::{Context, Exit, command, drive, find, settings};
 use crate::code;
+use crate::diagnostic::Diagnostic;
 use crate::engine::Edit;
 use crate::id::ApprovalId;
-use crate::run::RunState;
 use crate::run::payload::CodeEdited;
+use crate::run::{RunState, nobody_may_approve};
 
 /// Records the changed code; with `--resume`, drives the run on.
 pub(super) async fn answer(
@@ -53,6 +54,9 @@ pub(super) async fn answer(
         let message = "the change was recorded and can't be found".to_owned();
         return Err(Error::new(Exit::Internal, code::INTERNAL, message));
     };
+    if let Some(warning) = nobody(&opened, &after, edited) {
+        context.output.diagnostics(&[warning]);
+    }
     if question.resume {
         context.output.remark(&told(&after, edited));
         let outermost = drive::outermost(&opened, &after).await?;
@@ -119,6 +123,20 @@ fn told(after: &RunState, edited: &CodeEdited) -> String {
         line(&by)
     )
 }
+
+/// The change leaves nobody who may say yes: said at once, since the run would wait for ever.
+fn nobody(opened: &Opened, after: &RunState, edited: &CodeEdited) -> Option<Diagnostic> {
+    let asked = after.approvals.get(&edited.approval)?;
+    let people = |role: &str| opened.engine.people_of(role);
+    if !nobody_may_approve(after, asked, Some(&edited.person), &people) {
+        return None;
+    }
+    let message = format!("nobody may say yes to the changed code of {}", edited.step);
+    Some(Diagnostic::warning(code::SELF_APPROVAL, message).help(NOBODY))
+}
+
+/// What to do where nobody may answer.
+pub(super) const NOBODY: &str = "all who are asked have started the run or changed the code (`allow_self: false`): give the role to somebody else in config.yml, or end the run with `stepwell reject` or `stepwell cancel`";
 
 /// Whether the rules of the question let who changed the code approve it. Those of the question to come are the same
 /// unless the configuration changes.

@@ -4,7 +4,6 @@
 //! [`error`] turns errors of the libraries into words for people.
 
 mod answer;
-mod approved;
 mod arguments;
 mod bypass;
 mod command;

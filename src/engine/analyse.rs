@@ -6,7 +6,7 @@ use super::bounds::{self, Held};
 use super::modules::{Digests, Files};
 use super::options::blocking;
 use super::task::Driver;
-use super::{Error, Shared, generate, modules, notebook};
+use super::{Error, Shared, generate, missing, modules, notebook};
 use crate::approval::{self, Bounds, Changed, Covered, Decision, Rules, Subject, Verdict};
 use crate::canonical::canonical_json;
 use crate::code;
@@ -271,12 +271,15 @@ async fn judged(
     );
     let folder = modules::folder(state);
     let is_notebook = cells::is_notebook(&python.file_name);
-    let (report, modules) =
+    let (mut report, modules) =
         read(move || modules::analyze(folder.as_deref(), (&code, is_notebook), &rules)).await?;
     let prepared = prepare(shared, (step, step_state, python), &modules).await?;
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
-    let decision = generate::carried(python, step_state, prepared.reuse, decision);
+    let mut decision = generate::carried(python, step_state, prepared.reuse, decision);
+    let text = (prepared.code.as_str(), &modules);
+    let of_step = (step_state, python);
+    missing::look(shared, of_step, text, &mut report, &mut decision).await?;
     let changed = changed(step_state, &prepared);
     let reported = AnalysisReported {
         step: step_state.path.clone(),

@@ -7,7 +7,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tracing::Instrument as _;
 
-use super::Error;
 use super::cache;
 use super::child;
 use super::history::History;
@@ -15,6 +14,7 @@ use super::key::Key;
 use super::orphan;
 use super::perform::perform;
 use super::task::{Driver, Input};
+use super::{Error, Shared};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
@@ -74,7 +74,7 @@ pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<Ru
         };
         match input {
             Input::Submit { command, reply } => {
-                let result = history.submit(command, worker()).await;
+                let result = history.submit(command, worker(&driver.shared)).await;
                 settle(result, reply)?;
             }
             Input::Done { key, command } => {
@@ -135,14 +135,15 @@ impl History {
     }
 }
 
-fn worker() -> Actor {
-    Actor::Worker("local".to_owned())
+fn worker(shared: &Shared) -> Actor {
+    Actor::Worker(shared.options.worker.clone())
 }
 
 /// A completion that comes too late changes nothing: what it speaks of was decided otherwise meanwhile.
 async fn take(history: &mut History, command: Command) -> Result<(), Error> {
     let made = orphan::made_by(&command);
-    match history.submit(command, worker()).await {
+    let worker = worker(history.shared());
+    match history.submit(command, worker).await {
         Err(Error::Refused(refusal)) => {
             tracing::debug!(run = %history.state().run, %refusal, "a completion was stale");
             if let Some(run) = made {

@@ -10,7 +10,7 @@ use super::secrets::Secrets;
 use super::task::Driver;
 use super::{Shared, act, collect, generate, inputs};
 use crate::code;
-use crate::executor::{Adoption, Job, NanPolicy, Outcome};
+use crate::executor::{Adoption, Job, Outcome};
 use crate::failure::Failure;
 use crate::id::StepPath;
 use crate::plan::{Mode, PythonStep, Step, StepKind};
@@ -180,7 +180,7 @@ async fn carry_out(
         timeout: prepared.held.timeout,
         limits: prepared.held.limits,
         protection: prepared.held.protection,
-        nan: NanPolicy::default(),
+        nan: python.nan,
         artifacts: step.artifacts.clone(),
         source_folder: state.created.workflow_folder.as_ref().map(PathBuf::from),
         modules: Some(prepared.modules),

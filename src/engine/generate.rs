@@ -5,6 +5,7 @@ mod hear;
 mod keep;
 mod ledger;
 mod reuse;
+mod turn;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::run::payload::{
 use crate::run::{Command, Due, RunState, Standing, StepState, standing};
 use hear::Heard;
 use keep::Kept;
+use turn::Turn;
 
 /// What the writing of code needs to know of its place.
 pub(super) struct Place<'a> {
@@ -120,19 +122,11 @@ pub(super) async fn generate(
     })
 }
 
-/// The turn of whoever calls a generator that has a budget.
-type Turn<'a> = Option<tokio::sync::MutexGuard<'a, ()>>;
-
-/// The generator of the step, when it may be called. One with a budget is called by one step at a time: what a call
-/// costs is known when it has ended, and two that begin together would both find the budget unspent.
+/// The generator of the step, when it may be called, with the turn to call it.
 async fn chosen<'a>(place: &Place<'a>) -> Result<(String, Entry, Turn<'a>), Failure> {
     let generators = &place.shared.options.generators;
     let (name, entry) = generators.find(place.task.generator.as_deref())?;
-    let turn = if entry.budget.is_none() {
-        None
-    } else {
-        Some(place.shared.paying.lock().await)
-    };
+    let turn = turn::wait(place, name, entry).await?;
     ledger::check(place, name, entry).await?;
     Ok((name.to_owned(), entry.clone(), turn))
 }

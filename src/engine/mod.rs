@@ -23,6 +23,7 @@ mod http;
 mod inputs;
 mod key;
 mod merge;
+mod missing;
 mod modules;
 mod notebook;
 mod options;
@@ -368,6 +369,13 @@ impl Engine {
     #[must_use]
     pub fn roles_of(&self, person: &str) -> Vec<String> {
         self.shared.options.roles.of(person)
+    }
+
+    /// Who has that role by the configuration.
+    #[must_use]
+    pub fn people_of(&self, role: &str) -> Vec<String> {
+        let people = self.shared.options.roles.people(role);
+        people.map(str::to_owned).collect()
     }
 
     /// An answer with the roles of the person who gives it, whatever the caller says of them.

@@ -226,6 +226,8 @@ pub struct Options {
     pub allow_self: bool,
     /// Where people find this installation in a browser, for links in messages.
     pub base_url: Option<String>,
+    /// What the events call this process.
+    pub worker: String,
 }
 
 impl Options {
@@ -250,6 +252,7 @@ impl Options {
             roles: Roles::default(),
             allow_self: true,
             base_url: None,
+            worker: "local".to_owned(),
         }
     }
 }

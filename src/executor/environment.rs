@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::installer::{Build, Installer};
 use super::interpreter::{Interpreter, Interpreters};
+use super::modules::Modules;
 use super::packages::Lists;
 use crate::code;
 use crate::failure::{Failure, FailureKind};
@@ -127,6 +128,7 @@ pub struct ContainerEnvironment {
 pub(super) struct Environments {
     root: PathBuf,
     interpreters: Interpreters,
+    modules: Modules,
     installer: Installer,
     lists: Lists,
 }
@@ -136,6 +138,7 @@ impl Environments {
         let root = data.join("envs");
         Self {
             interpreters: Interpreters::new(root.join("interpreters.json"), inherited.clone()),
+            modules: Modules::new(root.join("modules.json"), inherited.clone()),
             installer: Installer::new(data, inherited),
             lists: Lists::new(data),
             root,
@@ -252,6 +255,31 @@ impl Environments {
             .into_iter()
             .chain(told)
             .collect())
+    }
+
+    /// Modules that are not there, as far as that can be told without building anything.
+    pub(super) async fn missing(
+        &self,
+        spec: &EnvironmentSpec,
+        modules: &[String],
+        path: Option<&str>,
+    ) -> Result<Vec<String>, Failure> {
+        let (identity, base) = self.resolve(spec).await?;
+        let program = if spec.lines()?.is_empty() {
+            base.executable
+        } else {
+            let name: String = identity.digest.hex().chars().take(16).collect();
+            let folder = self.root.join(name);
+            let interpreter = folder.join("bin").join("python");
+            if !(folder.join("ready.json").exists() && interpreter.exists()) {
+                return Ok(Vec::new());
+            }
+            interpreter
+        };
+        Ok(self
+            .modules
+            .missing((identity.digest, &program), modules, path)
+            .await)
     }
 
     async fn lock(

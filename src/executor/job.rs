@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Environment, Protection};
 use crate::id::{RunId, StepPath};
-use crate::plan::Mode;
+use crate::plan::{Mode, NanPolicy};
 
 /// The code of one attempt with everything that it sees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,17 +81,6 @@ impl fmt::Debug for JobSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
-}
-
-/// What happens to NaN and infinities, which JSON can't say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NanPolicy {
-    /// The attempt fails with `results_not_finite`.
-    #[default]
-    Refuse,
-    /// They become null, with a note.
-    Null,
 }
 
 const MIB: u64 = 1024 * 1024;

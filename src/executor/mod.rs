@@ -31,6 +31,7 @@ mod interpreter;
 mod job;
 pub mod jupyter;
 pub mod local;
+mod modules;
 pub mod packages;
 mod protection;
 pub mod report;
@@ -40,9 +41,10 @@ pub mod verdict;
 use std::fmt::Debug;
 use std::path::Path;
 
+pub use crate::plan::NanPolicy;
 pub use environment::ContainerEnvironment;
 pub use environment::{Environment, EnvironmentIdentity, EnvironmentSpec};
-pub use job::{Job, JobSecrets, Limits, NanPolicy};
+pub use job::{Job, JobSecrets, Limits};
 pub use protection::{ChannelLimit, ChannelLimits, Guard, Protection, Verify};
 
 pub use routed::Routed;
@@ -80,6 +82,18 @@ pub trait Executor: Send + Sync + Debug {
             let identity = self.identify(spec).await?;
             Ok(identity.description.lines().map(str::to_owned).collect())
         })
+    }
+
+    /// Which of these modules the environment does not have, by their top-level names. Nothing is installed or started
+    /// for it, and none of them is imported: where it can't be told so, none is missing. `path` is `PYTHONPATH` of the
+    /// code.
+    fn missing<'a>(
+        &'a self,
+        _spec: &'a EnvironmentSpec,
+        _modules: &'a [String],
+        _path: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
     /// Runs one attempt to its end. `Err` means that it could not be started or watched; the failures of

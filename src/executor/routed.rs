@@ -66,6 +66,15 @@ impl Executor for Routed {
         self.of_spec(spec).packages(spec, progress)
     }
 
+    fn missing<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        modules: &'a [String],
+        path: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        self.of_spec(spec).missing(spec, modules, path)
+    }
+
     fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>> {
         self.pick(job.environment.container.is_some()).execute(job)
     }

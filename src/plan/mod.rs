@@ -11,6 +11,7 @@ mod isolation;
 mod kind;
 mod millis;
 mod mode;
+mod nan;
 mod step;
 mod steps;
 mod task;
@@ -37,6 +38,7 @@ pub use kind::{
 };
 use millis::list as millis_list;
 pub use mode::Mode;
+pub use nan::NanPolicy;
 pub use step::{
     Cache, CodeSource, Edge, EdgeKind, OnFailure, OnUnknown, Parent, PythonStep, RetryPolicy, Step,
     StepKind,

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApprovalStep, ApproveCode, Concurrency, Execution, ExecutionFacts, FailStep, Field,
-    ForeachStep, HttpStep, IsolationLevel, Mode, NotebookStep, NotifyStep, ParallelStep, SetStep,
-    StepLimits, SucceedStep, SwitchStep, TaskStep, UntilStep, WaitStep, WorkflowStep, millis,
+    ForeachStep, HttpStep, IsolationLevel, Mode, NanPolicy, NotebookStep, NotifyStep, ParallelStep,
+    SetStep, StepLimits, SucceedStep, SwitchStep, TaskStep, UntilStep, WaitStep, WorkflowStep,
+    millis,
 };
 use crate::expression::{Expression, Template};
 use crate::failure::FailureKind;
@@ -411,6 +412,9 @@ pub struct PythonStep {
     /// How far the code is kept apart, where the step says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<IsolationLevel>,
+    /// What becomes of NaN and infinities in its results.
+    #[serde(default, skip_serializing_if = "NanPolicy::is_usual")]
+    pub nan: NanPolicy,
 }
 
 impl PythonStep {

@@ -208,13 +208,19 @@ pub fn split(code: &str) -> Vec<Cell<'_>> {
     cells
 }
 
+/// The cell of a line of the code, and the line in it; no number = the cell that sets the inputs.
+#[must_use]
+pub fn locate(code: &str, line: usize) -> Option<(Option<usize>, usize)> {
+    let cells = split(code);
+    let cell = cells.iter().rev().find(|cell| cell.line <= line)?;
+    Some((cell.number, line - cell.line + 1))
+}
+
 /// A line of the code as people know it: `cell 3, line 2`.
 #[must_use]
 pub fn place(code: &str, line: usize) -> Option<String> {
-    let cells = split(code);
-    let cell = cells.iter().rev().find(|cell| cell.line <= line)?;
-    let inside = line - cell.line + 1;
-    Some(match cell.number {
+    let (number, inside) = locate(code, line)?;
+    Some(match number {
         Some(number) => format!("cell {number}, line {inside}"),
         None => "the inputs of the notebook".to_owned(),
     })

@@ -133,6 +133,13 @@ pub fn known_parts(state: &RunState, step: &Step, step_state: &StepState) -> Par
             add(name.to_owned(), list.as_slice().into());
         }
     }
+    let nan = step.kind.as_python().map(|python| python.nan);
+    if let Some(nan) = nan.filter(|nan| !nan.is_usual()) {
+        add(
+            "nan".to_owned(),
+            serde_json::to_value(nan).unwrap_or_default(),
+        );
+    }
     let rounds = rounds(state, step_state.node);
     if !rounds.is_empty() {
         add("round".to_owned(), rounds.into());

@@ -218,8 +218,9 @@ fn failed_by_its_code(attempt: &Attempt) -> Option<&Failure> {
     }
 }
 
-/// Whether other code may do: it could not be read, which says nothing about what it wants.
+/// Whether other code may do: it could not be read, or imports what is not there, which says nothing about what it wants.
 fn can_be_mended(analysis: &AnalysisReported) -> bool {
-    analysis.decision.verdict == Verdict::Block
-        && analysis.decision.code.as_deref() == Some(code::CODE_UNREADABLE.as_str())
+    let mendable = [code::CODE_UNREADABLE, code::MODULE_MISSING].map(code::Code::as_str);
+    let word = analysis.decision.code.as_deref();
+    analysis.decision.verdict == Verdict::Block && word.is_some_and(|word| mendable.contains(&word))
 }

@@ -49,7 +49,7 @@ pub use generate::{Due, Generation, Standing, standing};
 pub use handler::HandlerState;
 pub use migration::{Comparison, compare_plans};
 pub use oversize::{instead, unrecorded};
-pub use question::{ApprovalState, Questions, may_answer};
+pub use question::{ApprovalState, Questions, may_answer, nobody_may_approve};
 pub use record::{Actor, Epoch, NewRecord, ParseActorError, Record, Seq};
 pub use rerun::{Reopening, reopening};
 pub use retention::{Overdue, overdue};

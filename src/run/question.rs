@@ -203,13 +203,29 @@ pub fn may_answer(
     voter: Voter<'_>,
     answer: Answer,
 ) -> Result<(), Denied> {
+    approval::authorize(&question(state, asked), voter, answer)
+}
+
+/// Whether nobody is left who may say yes to it; `people` says who has a role. `editor` is who changes its code now.
+#[must_use]
+pub fn nobody_may_approve(
+    state: &RunState,
+    asked: &ApprovalState,
+    editor: Option<&str>,
+    people: &dyn Fn(&str) -> Vec<String>,
+) -> bool {
+    let mut question = question(state, asked);
+    question.editor = editor.or(question.editor);
+    question.editor.is_some() && approval::nobody_may_approve(&question, people)
+}
+
+fn question<'a>(state: &'a RunState, asked: &'a ApprovalState) -> Asked<'a> {
     let request = &asked.request;
-    let question = Asked {
+    Asked {
         rules: &request.rules,
         starter: state.starter.as_deref(),
         editor: request.edited_by.as_deref(),
         escalated: asked.escalated.is_some(),
         changes_left: request.changes.as_ref().map(|_| request.changes_left),
-    };
-    approval::authorize(&question, voter, answer)
+    }
 }

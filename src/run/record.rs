@@ -30,6 +30,17 @@ pub enum Actor {
     Api(String),
 }
 
+impl Actor {
+    /// The name of the worker, when it is one.
+    #[must_use]
+    pub fn worker(&self) -> Option<&str> {
+        match self {
+            Self::Worker(name) => Some(name),
+            Self::Engine | Self::User(_) | Self::Schedule(_) | Self::Api(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

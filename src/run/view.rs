@@ -328,6 +328,7 @@ fn attempt_json(attempt: &super::state::Attempt) -> Value {
     json!({
         "attempt": attempt.number,
         "phase": attempt.phase,
+        "worker": attempt.worker,
         "status": status,
         "started_at": attempt.started_at,
         "ended_at": attempt.ended_at,

@@ -5,6 +5,7 @@
 //! by the same policy, and found again after a restart. See `docs/library.md`.
 
 mod answer;
+pub(crate) mod approved;
 mod capability;
 mod check;
 mod command;
@@ -30,7 +31,7 @@ pub use command::{Command, Resume};
 pub use context::{ContextStore, ContextType};
 pub use error::{ErrorCategory, ErrorDetail, PythonExecutorError};
 pub use options::OpenOptions;
-pub use outcome::{Outcome, PendingApproval, Rejected, Waiting};
+pub use outcome::{ApprovedBefore, Outcome, PendingApproval, Rejected, Waiting};
 pub use pipeline::Pipeline;
 pub use request::{Configurable, ExpectedResults, PythonExecutionRequest, RunnableConfig};
 pub use result::{PythonExecutionSuccess, PythonResults, PythonServiceResult};

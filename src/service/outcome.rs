@@ -1,5 +1,7 @@
 //! How a call ends: one type for a fresh call, a resumed one, and one that came back after a restart.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use crate::id::{ApprovalId, Digest, RunId};
 use crate::plan::Mode;
 use crate::python::analysis::Finding;
 use crate::run::payload::Values;
+use crate::time::Timestamp;
 
 /// How a call ended. Waiting for a person is an outcome like the others and no error.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +134,11 @@ pub struct PendingApproval {
     pub execution_mode: Option<Mode>,
     /// What the code would see as `context`.
     pub inputs: Values,
+    /// What would bound the code, by name and in words: limits such as `memory`, and `isolation`, `network`, `writable`,
+    /// `hidden`, `gateway`, `write_limits`. A yes is bound to them too.
+    pub bounds: BTreeMap<String, String>,
+    /// The code of this step that was approved last, here or in an earlier run of the workflow.
+    pub approved_before: Option<ApprovedBefore>,
     /// The environment that it would run in, for people.
     pub environment: Option<String>,
     /// A notebook that shows what would run, absolute.
@@ -141,6 +149,21 @@ pub struct PendingApproval {
     pub form: Vec<String>,
     /// When the time to answer is over.
     pub expires_at: Option<String>,
+}
+
+/// Code that was approved before what is asked about now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ApprovedBefore {
+    /// In which run.
+    pub run_id: RunId,
+    /// By whom, the last of several.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Which code.
+    pub code: Digest,
+    /// What differs now, as a unified diff; none = the same code.
+    pub diff: Option<String>,
 }
 
 /// A run that ended with a no.

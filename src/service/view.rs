@@ -3,10 +3,11 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::approved;
 use super::plan::STEP;
 use super::{
-    Outcome, PendingApproval, PythonExecutionSuccess, PythonExecutorError, PythonServiceResult,
-    Rejected, Waiting,
+    ApprovedBefore, Outcome, PendingApproval, PythonExecutionSuccess, PythonExecutorError,
+    PythonServiceResult, Rejected, Waiting,
 };
 use crate::artifact::disk::open_plain;
 use crate::code;
@@ -235,6 +236,9 @@ async fn pending(
         Some(analysis) => Some(text(opened.engine.blob(analysis.code).await?)),
         None => None,
     };
+    let bounds = analysis.iter().flat_map(|analysis| analysis.bounds.iter());
+    let bounds = bounds.map(|(name, bound)| (name.to_owned(), bound.told.clone()));
+    let before = before(opened, state, asked, code.as_deref()).await;
     let inputs = &state.created.inputs;
     let objective = inputs.get("task_objective").and_then(|text| text.as_str());
     let notebook = analysis.and_then(|analysis| analysis.notebook.as_ref());
@@ -258,11 +262,36 @@ async fn pending(
             .unwrap_or_default(),
         execution_mode: analysis.map(|analysis| analysis.mode),
         inputs: step.map(|step| step.inputs.clone()).unwrap_or_default(),
+        bounds: bounds.collect(),
+        approved_before: before,
         environment: analysis.map(|analysis| analysis.environment_text.clone()),
         notebook_link: notebook.as_deref().filter(|path| path.is_file()).map(link),
         notebook_path: notebook.map(|path| path.to_string_lossy().into_owned()),
         form: request.form.keys().cloned().collect(),
         expires_at: asked.expires_at().map(|at| at.to_string()),
+    })
+}
+
+/// What differs from the code of this step that somebody approved last.
+async fn before(
+    opened: &Opened,
+    state: &RunState,
+    asked: &ApprovalState,
+    now: Option<&str>,
+) -> Option<ApprovedBefore> {
+    let request = &asked.request;
+    if request.subject != Subject::Code {
+        return None;
+    }
+    let (_, step) = state.step(&request.step)?;
+    let analysis = step.analysis.as_ref()?;
+    let last = approved::last(opened, state, &request.step).await?;
+    Some(ApprovedBefore {
+        run_id: last.run,
+        diff: last.diff_to(analysis.code, now?, &request.step),
+        by: last.by,
+        at: last.at,
+        code: last.code,
     })
 }
 

@@ -250,6 +250,7 @@ pub(super) const PYTHON: Keys = Keys {
         "allow_outside",
         "limits",
         "isolation",
+        "nan",
     ],
     later: &["memory", "environment"],
 };

@@ -12,7 +12,7 @@ use crate::diagnostic::Span;
 use crate::expression::Expression;
 use crate::id::Digest;
 use crate::plan::{
-    ApproveCode, AskRules, CodeSource, IsolationLevel, Mode, PythonStep, StepLimits,
+    ApproveCode, AskRules, CodeSource, IsolationLevel, Mode, NanPolicy, PythonStep, StepLimits,
 };
 use crate::python::analysis::{Finding, Rule, RuleSet, analyze};
 use crate::python::cells;
@@ -101,6 +101,7 @@ impl Compiler<'_, '_> {
             Some(node) => yaml::word(&mut self.report, node, &IsolationLevel::WORDS_OF_STEP),
             None => self.defaults.isolation,
         };
+        let nan = fields.get("nan").and_then(|node| self.nan(node));
         self.can_be_held(fields, execution, isolation);
         let written = self.python_source(fields, (id, given), (reach, uses))?;
         Some(PythonStep {
@@ -115,7 +116,21 @@ impl Compiler<'_, '_> {
             approve_code: None,
             limits,
             isolation,
+            nan: nan.unwrap_or_default(),
         })
+    }
+
+    /// `nan: null` is the null of YAML to whoever writes it without quotes.
+    fn nan(&mut self, node: &Node) -> Option<NanPolicy> {
+        match node.kind {
+            Kind::Null => Some(NanPolicy::Null),
+            Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Float(_)
+            | Kind::Text { .. }
+            | Kind::List(_)
+            | Kind::Map(_) => yaml::word(&mut self.report, node, &NanPolicy::WORDS),
+        }
     }
 
     /// The code, or what it shall be written for.

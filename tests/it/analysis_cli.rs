@@ -215,3 +215,46 @@ fn analyze_uses_the_severities_of_the_mode_and_refuses_other_words_first() {
         assert!(!ran.err.contains("no_such_file"), "{}", ran.err);
     }
 }
+
+#[test]
+fn a_notebook_is_analysed_with_findings_in_its_cells() {
+    let place = Place::new();
+    let cell = |text: &str| json!({"cell_type": "code", "metadata": {}, "source": text, "outputs": [], "execution_count": null});
+    let notebook = |cells: Vec<Value>| {
+        json!({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).to_string()
+    };
+    let title = json!({"cell_type": "markdown", "metadata": {}, "source": "# Ramp\n\nand more"});
+    let ramp = cell("n = 1\n\nepics.caput(\n    'X', n)\n");
+    place.write(
+        "ramp.ipynb",
+        &notebook(vec![title, cell("import epics\n"), ramp]),
+    );
+    let seen = place.json(0, &["analyze", "ramp.ipynb"]);
+    assert_eq!(seen["verdict"], "block");
+    let findings = seen["findings"].as_array().unwrap();
+    let put = findings
+        .iter()
+        .find(|one| one["rule"] == "control_write")
+        .unwrap();
+    let at = json!([put["cell"], put["line"], put["column"], put["end_line"]]);
+    assert_eq!(at, json!([2, 3, 1, 4]), "{put}");
+    let reason = text(&seen["policy"]["reason"]);
+    assert!(reason.starts_with("Cell 2, line 3: "), "{reason}");
+    let shown = place.text(0, &["analyze", "ramp.ipynb"]);
+    assert!(
+        shown.contains("\ncell 2, line 3:1: ") && shown.contains("| epics.caput("),
+        "{shown}"
+    );
+    place.write(
+        "shell.ipynb",
+        &notebook(vec![cell("x = 1"), cell("y = 2\n%%bash\nls")]),
+    );
+    let refused = place.json(2, &["analyze", "shell.ipynb"]);
+    assert_eq!(refused["error"]["code"], "bad_file", "{refused}");
+    assert!(refused.to_string().contains("cell 2, line 2"), "{refused}");
+    place.write("half.ipynb", "{");
+    assert_eq!(
+        place.json(2, &["analyze", "half.ipynb"])["error"]["code"],
+        "bad_file"
+    );
+}

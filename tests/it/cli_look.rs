@@ -1,6 +1,6 @@
 //! The commands that look: text and JSON.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli_rig::{ASKS, Place, text};
 
@@ -587,4 +587,44 @@ fn the_configuration_in_force_is_shown_without_values_of_the_environment() {
         text.contains("approval.global_mode: all_capabilities") && !text.contains("hidden"),
         "{text}"
     );
+}
+
+#[test]
+fn events_and_attempts_name_the_process_that_did_the_work() {
+    if std::env::var_os("STEPWELL_TEST_PYTHON").is_none() {
+        assert!(std::env::var_os("CI").is_none(), "there is no Python");
+        eprintln!("passed over: there is no Python for tests");
+        return;
+    }
+    let place = Place::new();
+    place.python("work", "", "results = {'n': 1}");
+    let mut command = place.command(&["run", "work.yml", "--json"]);
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let number = child.id();
+    let printed = child.wait_with_output().unwrap().stdout;
+    let run: Value = serde_json::from_slice(&printed).unwrap();
+    let worker = text(&run["steps"]["work"]["attempts"][0]["worker"]).to_owned();
+    let (host, process) = worker.rsplit_once(':').unwrap();
+    assert!(
+        !host.is_empty() && process == number.to_string(),
+        "{worker}"
+    );
+    let actors = |place: &Place| {
+        let events = place.json(0, &["events", "@last"])["events"].clone();
+        let events = events.as_array().unwrap().clone();
+        let begun = |one: &&Value| one["name"] == "AttemptStarted";
+        let begun = events.iter().find(begun).unwrap();
+        (text(&begun["actor"]).to_owned(), begun["seq"].to_string())
+    };
+    assert_eq!(actors(&place).0, format!("worker:{worker}"));
+    // A name of its own; while the code runs, it stands beside the step.
+    place.write("config.yml", "engine: {worker: lab-1}\n");
+    place.json(0, &["run", "work.yml"]);
+    let (actor, seq) = actors(&place);
+    assert_eq!(actor, "worker:lab-1");
+    let shown = place.text(0, &["events", "@last", "--at", &seq]);
+    assert!(shown.contains("by lab-1"), "{shown}");
 }

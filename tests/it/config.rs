@@ -78,7 +78,7 @@ analysis:
     - {id: current, attribute: magnets.Supply.current, message: Sets.}
     - {id: fire, method: fire, severity: block, message: Fires.}
   operations: {write: [magnets.ramp], read: [magnets.read]}
-engine: {steps_at_once: 3}
+engine: {steps_at_once: 3, worker: lab-1}
 limits: {stdout: 1KiB, stderr: 2KiB, results: 3KiB, artifact: 4MiB, memory: 2GiB, files: 5, open_files: 64}
 people: {roles: {shift_lead: [ada], analyst: [ada, bob]}}
 notifications: {base_url: https://stepwell.example/}
@@ -131,6 +131,7 @@ notifications: {base_url: https://stepwell.example/}
     assert!(config.analysis.operations.write.contains("magnets.ramp"));
     assert!(config.analysis.operations.read.contains("magnets.read"));
     assert_eq!(config.engine.steps_at_once, Some(3));
+    assert_eq!(config.engine.worker.as_deref(), Some("lab-1"));
     assert_eq!(config.limits.stdout_bytes_max, 1024);
     assert_eq!(config.limits.stderr_bytes_max, 2048);
     assert_eq!(config.limits.results_bytes_max, 3072);
@@ -291,6 +292,7 @@ fn what_would_be_ignored_is_refused_at_its_place() {
             ],
         ),
         ("engine: {steps_at_once: 0}", &["bad_value 1:25"]),
+        ("engine: {worker: a b}", &["bad_value 1:18"]),
         (
             "limits: {stdout: 5, memory: lots}",
             &["wrong_type 1:18", "bad_value 1:29"],

@@ -385,3 +385,43 @@ fn what_the_policy_refuses_is_not_taken_and_the_question_stays() {
         json!({"n": 1})
     );
 }
+
+/// The only one who is asked changes the code, and may not say yes to what she changed.
+#[test]
+fn a_change_that_leaves_nobody_who_may_say_yes_is_told_at_once() {
+    let config = |people: &str| {
+        format!("approval: {{allow_self: false}}\npeople: {{roles: {{lead: [{people}]}}}}\n")
+    };
+    let place = Place::new();
+    place.write("config.yml", &config("ada"));
+    let lead = "    approve_code: {when: true, reviewers: {roles: [lead]}}\n    python:\n";
+    place.write("edited.yml", &CLI.replace("    python:\n", lead));
+    place.write("mine.py", "results = {'n': 2}\n");
+    let edit = || {
+        place.json(3, &["run", "edited.yml"]);
+        let asked = open(&place);
+        let id = text(&asked["approval_id"]);
+        place.run(&[
+            "approve", id, "--edit", "mine.py", "--as", "ada", "--resume",
+        ])
+    };
+    let ran = edit();
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let said = "warning[self_approval]: nobody may say yes to the changed code of work";
+    assert!(ran.err.contains(said), "{ran:?}");
+    let row = "all who are asked have started the run or changed the code";
+    assert!(ran.out.contains(row), "the question says it too: {ran:?}");
+    // The way out that it names.
+    place.write("config.yml", &config("ada, bela"));
+    let shown = place.text(0, &["approvals"]);
+    assert!(!shown.contains(row), "{shown}");
+    let id = open(&place)["approval_id"].clone();
+    place.json(0, &["approve", text(&id), "--as", "bela", "--resume"]);
+    // Where somebody else is asked too, nothing is said.
+    let ran = edit();
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(
+        !ran.err.contains("nobody may say yes") && !ran.out.contains(row),
+        "{ran:?}"
+    );
+}

@@ -198,6 +198,47 @@ async fn a_mistake_in_the_request_is_refused_and_records_nothing() {
 }
 
 #[tokio::test]
+async fn a_question_has_the_bounds_of_the_code_and_its_change_since_the_last_yes() {
+    let data = tempfile::tempdir().unwrap();
+    let service = service(data.path()).await;
+    let ask = async |thread: &str, step: u32| {
+        let config = RunnableConfig::thread(thread).execution_mode("readwrite");
+        let code = format!("step = {step}\nresults = {{'n': step}}\n");
+        let outcome = service
+            .invoke(request("ramp", &code), &config)
+            .await
+            .unwrap();
+        (
+            outcome.waiting().expect("a write asks").approvals[0].clone(),
+            config,
+        )
+    };
+    let (first, config) = ask("one", 1).await;
+    for bound in ["memory", "processes", "isolation", "network"] {
+        let told = first.bounds.get(bound);
+        assert!(
+            told.is_some_and(|told| !told.is_empty()),
+            "{bound}: {:?}",
+            first.bounds
+        );
+    }
+    assert_eq!(first.approved_before, None);
+    let yes = Command::approve().by("bob").seen(first.subject_digest);
+    completed(service.invoke(yes, &config).await.unwrap());
+    let (second, _) = ask("two", 2).await;
+    let before = second.approved_before.clone().unwrap();
+    assert_eq!(before.by, "bob");
+    let diff = before.diff.unwrap();
+    assert!(diff.contains("-step = 1\n+step = 2\n"), "{diff}");
+    let document = serde_json::to_value(&second).unwrap();
+    assert!(
+        document["bounds"]["memory"].is_string() && document["approved_before"]["at"].is_string()
+    );
+    let (third, _) = ask("three", 1).await;
+    assert_eq!(third.approved_before.unwrap().diff, None, "the same code");
+}
+
+#[tokio::test]
 async fn a_write_waits_over_a_restart_and_runs_once_when_it_is_approved() {
     let data = tempfile::tempdir().unwrap();
     let ledger = data.path().join("ledger");

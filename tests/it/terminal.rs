@@ -172,3 +172,43 @@ fn without_a_terminal_a_quick_answer_has_no_lines_of_its_own() {
         "{ran:?}"
     );
 }
+
+/// An editor that must have a terminal, changes the code that it is given, and says where that was.
+const EDITOR: &str = "#!/bin/sh\n\
+                      test \"$1\" = --wait && test -t 0 && test -t 1 || exit 9\n\
+                      sed -i \"s/step = 1/step = 2/\" \"$2\" && echo \"$2\" > edited\n";
+
+#[test]
+fn code_that_is_asked_about_is_changed_in_an_editor() {
+    let place = Place::new();
+    place.python("ramp", "", "step = 1\nresults = {'n': step}");
+    place.write("editor.sh", EDITOR);
+    place.json(3, &["run", "ramp.yml", "--mode", "write_access"]);
+    let args = ["approve", "@last", "--edit", "--resume"];
+    // Without a terminal there is nobody to edit.
+    let ran = place.run(&args);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("needs a terminal"), "{ran:?}");
+    // An editor that ends badly changes nothing.
+    let Some(terminal) = Terminal::start(&place, &args, &[("EDITOR", "false")]) else {
+        return;
+    };
+    let (code, text) = terminal.ends();
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("did not end well"), "{text}");
+    let editor = [("EDITOR", "sh editor.sh --wait"), ("VISUAL", "")];
+    let terminal = Terminal::start(&place, &args, &editor).unwrap();
+    let (code, text) = terminal.ends();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("your yes counts for exactly this code"),
+        "{text}"
+    );
+    let run = place.json(0, &["show", "@last"]);
+    assert_eq!(run["outputs"]["n"], 2, "{run}");
+    let edited = std::fs::read_to_string(place.path("edited")).unwrap();
+    assert!(
+        !std::path::Path::new(edited.trim()).exists(),
+        "nothing of it is left: {edited}"
+    );
+}

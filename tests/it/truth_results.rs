@@ -18,6 +18,39 @@ fn sound(place: &Place) {
 }
 
 #[test]
+fn a_step_may_say_that_what_is_no_number_becomes_null() {
+    let place = Place::new();
+    let code = "n: int = 1\nresults = {'n': n, 'bad': [float('nan'), float('inf'), 2.5]}";
+    let step = |name: &str, nan: &str| {
+        place.python(name, "", code);
+        let file = format!("{name}.yml");
+        let text = std::fs::read_to_string(place.path(&file)).unwrap();
+        place.write(
+            &file,
+            &text.replace("    python:\n", &format!("    python:\n      nan: {nan}\n")),
+        );
+    };
+    for (name, word) in [("plain", "null"), ("quoted", "\"null\"")] {
+        step(name, word);
+        let run = place.json(0, &["run", &format!("{name}.yml")]);
+        assert_eq!(run["outputs"]["n"], 1);
+        let notes = run["steps"]["work"]["notes"].to_string();
+        assert!(
+            notes.contains("nan became null") && notes.contains("inf became null"),
+            "{notes}"
+        );
+        let results = place.json(0, &["results", "@last"]).to_string();
+        assert!(results.contains("[null,null,2.5]"), "{results}");
+    }
+    step("refused", "refuse");
+    let run = place.json(1, &["run", "refused.yml"]);
+    assert_eq!(run["failure"]["failure"]["code"], "results_not_finite");
+    step("unknown", "nul");
+    let refused = place.json(2, &["run", "unknown.yml"]).to_string();
+    assert!(refused.contains("did you mean `null`?"), "{refused}");
+}
+
+#[test]
 fn each_wrong_result_has_its_code() {
     let cases = [
         (

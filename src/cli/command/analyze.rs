@@ -10,14 +10,16 @@ use super::super::view::listing;
 use super::super::view::text::{line, painted_mark};
 use super::super::{Context, Exit};
 use crate::approval::{self, Decision, Verdict};
+use crate::code;
 use crate::plan::Mode;
 use crate::python::analysis::{self, Finding, Report};
+use crate::python::cells;
 
-/// Analyse a Python file without running it
+/// Analyse a Python file, or the code cells of a notebook, without running it
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// The Python file
-    #[arg(value_name = "FILE.py")]
+    /// The Python file, or a notebook
+    #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Mode that it would run in: read_only or write_access
     #[arg(long, default_value = "read_only", value_parser = mode)]
@@ -27,25 +29,79 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) fn perform(context: &Context, arguments: &Arguments) -> Result<Exit, Error> {
     let config = context.config()?;
     let path = context.settings.absolute(&arguments.file);
-    let code = std::fs::read_to_string(&path)
+    let read = std::fs::read_to_string(&path)
         .map_err(|error| Error::unreadable(&arguments.file, &error))?;
+    let is_notebook = cells::is_notebook(&arguments.file.to_string_lossy());
+    let code = if is_notebook {
+        let source = cells::read(&read, &[]).map_err(|fault| {
+            let message = format!("{}: {}", arguments.file.display(), fault.message);
+            Error::usage(code::BAD_FILE, message).help(fault.help)
+        })?;
+        source.code
+    } else {
+        read
+    };
+    let looked = Looked { code, is_notebook };
     let rules = config.analysis.in_mode(arguments.mode);
-    let report = analysis::analyze(&code, &rules);
-    let decision = approval::decide(&config.approval, arguments.mode, &report, None);
+    let report = analysis::analyze(&looked.code, &rules);
+    let mut decision = approval::decide(&config.approval, arguments.mode, &report, None);
+    decision.reason = looked.reason(decision.reason, &report);
     context.output.result(
-        || document(arguments.mode, &report, &decision),
-        || text(arguments.mode, &code, &report, &decision),
+        || document(arguments.mode, &looked, &report, &decision),
+        || text(arguments.mode, &looked, &report, &decision),
     );
     Ok(Exit::Succeeded)
 }
 
-fn document(mode: Mode, report: &Report, decision: &Decision) -> Value {
+/// What is looked at.
+struct Looked {
+    code: String,
+    /// Whether it is the code cells of a notebook.
+    is_notebook: bool,
+}
+
+impl Looked {
+    /// The code cell of a line, from 1, and the line in it.
+    fn cell(&self, line: u32) -> Option<(usize, u32)> {
+        let line = usize::try_from(line).ok().filter(|_| self.is_notebook)?;
+        let (cell, inside) = cells::locate(&self.code, line)?;
+        Some((cell?, u32::try_from(inside).ok()?))
+    }
+
+    /// A reason that names a line says which cell it is in.
+    fn reason(&self, reason: String, report: &Report) -> String {
+        let named = report.findings.iter().find_map(|finding| {
+            let rest = reason.strip_prefix(&format!("Line {}: ", finding.line))?;
+            let (cell, line) = self.cell(finding.line)?;
+            Some(format!("Cell {cell}, line {line}: {rest}"))
+        });
+        named.unwrap_or(reason)
+    }
+
+    /// A finding for programs: in a notebook its lines are those of its cell.
+    fn document(&self, finding: &Finding) -> Value {
+        let mut document = json!(finding);
+        if let (Some((cell, line)), Some(fields)) =
+            (self.cell(finding.line), document.as_object_mut())
+        {
+            let end = finding.end_line.saturating_sub(finding.line) + line;
+            fields.insert("cell".to_owned(), json!(cell));
+            fields.insert("line".to_owned(), json!(line));
+            fields.insert("end_line".to_owned(), json!(end));
+        }
+        document
+    }
+}
+
+fn document(mode: Mode, looked: &Looked, report: &Report, decision: &Decision) -> Value {
+    let findings = report.findings.iter();
+    let findings: Vec<Value> = findings.map(|finding| looked.document(finding)).collect();
     json!({
         "verdict": decision.verdict,
         "mode": mode,
         "risk": report.risk,
         "capabilities": report.capabilities,
-        "findings": report.findings,
+        "findings": findings,
         "imports": report.imports,
         "policy": {
             "needs_approval": decision.verdict == Verdict::Ask,
@@ -56,7 +112,7 @@ fn document(mode: Mode, report: &Report, decision: &Decision) -> Value {
     })
 }
 
-fn text(mode: Mode, code: &str, report: &Report, decision: &Decision) -> String {
+fn text(mode: Mode, looked: &Looked, report: &Report, decision: &Decision) -> String {
     let (mark, verdict) = match decision.verdict {
         Verdict::Pass => ("✓", "pass: it may start"),
         Verdict::Ask => ("?", "ask: a person decides"),
@@ -76,21 +132,19 @@ fn text(mode: Mode, code: &str, report: &Report, decision: &Decision) -> String 
         report.risk,
     );
     for finding in &report.findings {
-        text.push_str(&place(code, finding));
+        text.push_str(&place(looked, finding));
     }
     text
 }
 
-fn place(code: &str, finding: &Finding) -> String {
+fn place(looked: &Looked, finding: &Finding) -> String {
+    let at = match looked.cell(finding.line) {
+        Some((cell, line)) => format!("cell {cell}, line {line}:{}", finding.column),
+        None => format!("{}:{}", finding.line, finding.column),
+    };
     let index = usize::try_from(finding.line).unwrap_or(1).saturating_sub(1);
-    let source = code.lines().nth(index).unwrap_or_default();
-    format!(
-        "\n{}:{}: {}\n  | {}\n",
-        finding.line,
-        finding.column,
-        listing::said(finding),
-        line(source)
-    )
+    let source = looked.code.lines().nth(index).unwrap_or_default();
+    format!("\n{at}: {}\n  | {}\n", listing::said(finding), line(source))
 }
 
 /// Reads the word of a mode.

@@ -148,13 +148,8 @@ fn short(digest: &str) -> String {
 
 /// A unified diff of the code of one step.
 pub(in crate::cli) fn unified(step: &str, a: &str, b: &str) -> String {
-    between(("A", a), ("B", b), step)
-}
-
-/// The change of a step's code as a unified diff, each side under its name.
-pub(in crate::cli) fn between(a: (&str, &str), b: (&str, &str), step: &str) -> String {
-    let [from, to] = [a, b].map(|(name, _)| format!("{name}/{step}.py"));
-    TextDiff::from_lines(a.1, b.1)
+    let [from, to] = ["A", "B"].map(|name| format!("{name}/{step}.py"));
+    TextDiff::from_lines(a, b)
         .unified_diff()
         .context_radius(CONTEXT_LINES)
         .header(&from, &to)

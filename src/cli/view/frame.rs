@@ -1,17 +1,17 @@
 //! Everything that a view needs beside the state: code to show, where files are, how commands are written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::cli::Context;
-use crate::cli::approved::{self, Approved};
 use crate::cli::open::Opened;
 use crate::cli::settings::Settings;
 use crate::cli::view::panel::You;
 use crate::engine::RunFolder;
-use crate::id::{Digest, StepPath};
+use crate::id::{ApprovalId, Digest, StepPath};
 use crate::run::payload::Subject;
-use crate::run::{Reveal, RunState, StepState};
+use crate::run::{Reveal, RunState, StepState, nobody_may_approve};
+use crate::service::approved::{self, Approved};
 
 /// A run ready to be shown.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(in crate::cli) struct Frame<'a> {
     pub(in crate::cli) you: You,
     code: HashMap<Digest, String>,
     approved: HashMap<StepPath, Approved>,
+    /// Questions to which nobody may say yes any more.
+    stuck: HashSet<ApprovalId>,
 }
 
 impl<'a> Frame<'a> {
@@ -60,8 +62,13 @@ impl<'a> Frame<'a> {
                 approved.insert(step.clone(), before);
             }
         }
+        let people = |role: &str| opened.engine.people_of(role);
+        let stuck = state.open_approvals();
+        let stuck = stuck.filter(|asked| nobody_may_approve(state, asked, None, &people));
+        let stuck = stuck.map(|asked| asked.request.approval.clone()).collect();
         Self {
             state,
+            stuck,
             reveal: Reveal::No,
             folder: opened.engine.folder(state),
             settings: &context.settings,
@@ -69,6 +76,11 @@ impl<'a> Frame<'a> {
             code,
             approved,
         }
+    }
+
+    /// Whether nobody may say yes to that question any more.
+    pub(in crate::cli) fn is_stuck(&self, approval: &ApprovalId) -> bool {
+        self.stuck.contains(approval)
     }
 
     /// The code of that step that was approved last.

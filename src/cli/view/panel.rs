@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Frame;
 use super::text::{line, time};
 use crate::approval::{Answer, Denied, Voter};
+use crate::cli::edit::NOBODY;
 use crate::plan::OnTimeout;
 use crate::run::{ApprovalState, RunState, may_answer};
 
@@ -85,6 +86,9 @@ pub(super) fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, St
         let may = frame.you.may(frame.state, asked, Answer::Approve);
         let text = may.map_or_else(|denied| denied.to_string(), |()| "may answer".to_owned());
         fact("you", text);
+    }
+    if frame.is_stuck(&request.approval) {
+        fact("nobody", NOBODY.to_owned());
     }
     facts
 }

@@ -8,7 +8,6 @@ use super::listing::{self, LINES_MAX, listing};
 use super::text::{bold, indented, line, painted_mark, quoted, safe, time, value};
 use super::{Frame, panel, table, written};
 use crate::approval::Bounds;
-use crate::cli::approved::Approved;
 use crate::expression::Template;
 use crate::id::ApprovalId;
 use crate::plan::Field;
@@ -16,6 +15,7 @@ use crate::run::payload::{
     AnalysisReported, Answer, ApprovalRequested, CodeGenerated, Subject, Values,
 };
 use crate::run::{ANSWER_DONE, ANSWER_RUN_AGAIN, ApprovalState, UNKNOWN_ANSWER};
+use crate::service::approved::Approved;
 
 /// Width of the names before the colon-less facts.
 const INDENT: usize = 2;
@@ -239,13 +239,7 @@ pub(in crate::cli) fn diff_to(
     analysis: &AnalysisReported,
     request: &ApprovalRequested,
 ) -> Option<String> {
-    let now = now.filter(|_| before.code != analysis.code)?;
-    let sides = (("approved", before.text.as_str()), ("asked", now));
-    Some(super::diff::between(
-        sides.0,
-        sides.1,
-        request.step.as_str(),
-    ))
+    before.diff_to(analysis.code, now?, &request.step)
 }
 
 /// A field in words: type, default, bounds, what it is for.

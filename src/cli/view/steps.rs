@@ -61,6 +61,9 @@ fn row(step: &Step, state: &StepState) -> String {
     if state.tries() > 1 {
         text.push_str(&format!("  {} attempts", state.tries()));
     }
+    if let Some(worker) = state.open_attempt().and_then(|open| open.worker.as_ref()) {
+        text.push_str(&format!("  {}", dim(&format!("by {}", line(worker)))));
+    }
     if let Some(by) = written::by(state) {
         text.push_str(&format!("  {}", dim(&by)));
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use crate::code;
-use crate::engine::{Error, options::blocking};
+use crate::engine::{Error, Shared, options::blocking};
 use crate::failure::{Failure, FailureKind};
 use crate::generator::set::Entry;
 use crate::id::{RunId, StepPath};
@@ -145,10 +145,14 @@ fn append(file: &Path, line: &str) -> std::io::Result<()> {
     file.sync_data()
 }
 
+/// Where the files are.
+pub(super) fn folder(shared: &Shared) -> PathBuf {
+    shared.options.data.join(FOLDER)
+}
+
 fn file(place: &Place<'_>, name: &str) -> PathBuf {
     let month = month(place.shared.ports.clock.now());
-    let folder = place.shared.options.data.join(FOLDER);
-    folder.join(format!("{name}-{month}.jsonl"))
+    folder(place.shared).join(format!("{name}-{month}.jsonl"))
 }
 
 fn month(now: Timestamp) -> String {

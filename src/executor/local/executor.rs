@@ -237,6 +237,15 @@ impl Executor for LocalExecutor {
         Box::pin(self.environments.packages(spec, progress))
     }
 
+    fn missing<'a>(
+        &'a self,
+        spec: &'a EnvironmentSpec,
+        modules: &'a [String],
+        path: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(self.environments.missing(spec, modules, path))
+    }
+
     fn execute(&self, job: Job) -> BoxFuture<'_, Result<Outcome, Failure>> {
         Box::pin(self.run(job))
     }

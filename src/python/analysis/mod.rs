@@ -11,6 +11,7 @@ mod catalogue;
 mod expression;
 mod family;
 mod message;
+mod needed;
 mod nesting;
 mod own;
 mod parse;
@@ -28,6 +29,7 @@ mod target;
 mod value;
 mod world;
 
+pub use needed::{Needed, needed_imports};
 pub use parse::CODE_BYTES_MAX;
 pub use report::{Capability, Finding, Report, Risk, Severity};
 pub use rules::{Pack, RULE_SET_VERSION, Rule};

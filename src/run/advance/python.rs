@@ -8,6 +8,7 @@ use crate::approval::Verdict;
 use crate::code::{self, Code};
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{ApprovalStep, Mode, OnReject, PythonStep, Step};
+use crate::python::analysis::Severity;
 use crate::run::cache;
 use crate::run::decide::next_approval;
 use crate::run::event::Event;
@@ -101,6 +102,9 @@ pub fn blocked(analysis: &AnalysisReported) -> Failure {
         .as_deref()
         .and_then(Code::find)
         .unwrap_or(code::CODE_REFUSED);
+    if word == code::MODULE_MISSING {
+        return module_missing(analysis);
+    }
     let message = format!("the code may not run: {}", decision.reason);
     let mut hint = format!("decided by {}", decision.rule);
     if word == code::WRITE_IN_READ_ONLY {
@@ -110,6 +114,22 @@ pub fn blocked(analysis: &AnalysisReported) -> Failure {
         });
     }
     Failure::new(FailureKind::Policy, word, message).hint(hint)
+}
+
+/// The code can't run where it would. That is for whoever wrote it, and nothing that a policy has refused.
+fn module_missing(analysis: &AnalysisReported) -> Failure {
+    let message = format!("the code can't run: {}", analysis.decision.reason);
+    let failure = Failure::new(FailureKind::Code, code::MODULE_MISSING, message);
+    let findings = analysis.report.findings.iter();
+    let names: Vec<&str> = findings
+        .filter(|finding| finding.rule == code::MODULE_MISSING.as_str())
+        .filter(|finding| finding.severity == Severity::Error)
+        .filter_map(|finding| finding.name.as_deref())
+        .collect();
+    let (names, files) = (names.join("`, `"), names.join(".py`, `"));
+    failure.hint(format!(
+        "add the package that has `{names}` to the step's `packages`, or put `{files}.py` beside the workflow"
+    ))
 }
 
 /// The question about the code, where one may be asked.

@@ -42,6 +42,7 @@ impl RunState {
             phase: started.phase,
             started_at: recorded.time,
             epoch: recorded.epoch,
+            worker: recorded.actor.worker().map(str::to_owned),
             effect: started.effect,
             status: AttemptStatus::Open,
             ended_at: None,

@@ -37,6 +37,8 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// The writer that started it.
     pub epoch: Epoch,
+    /// The worker that started it, by its name.
+    pub worker: Option<String>,
     /// What it may do.
     pub effect: EffectClass,
     /// How it stands.

@@ -9,7 +9,7 @@ use super::shape::Shape::{
 };
 use super::top::{executions, modes, on_unknown};
 use super::{Row, Table};
-use crate::plan::{IsolationLevel, SecurityLevel};
+use crate::plan::{IsolationLevel, NanPolicy, SecurityLevel};
 
 pub(super) const TABLES: [Table; 4] = [
     Table {
@@ -196,7 +196,7 @@ const STEP: [Row; 39] = [
     ),
 ];
 
-const PYTHON: [Row; 24] = [
+const PYTHON: [Row; 25] = [
     (
         "file",
         Text,
@@ -285,6 +285,11 @@ const PYTHON: [Row; 24] = [
         Words(isolation),
         "What happens when the system can't give a layer of isolation: prefer (default) or require.",
     ),
+    (
+        "nan",
+        Either(&[Words(nan), Nothing]),
+        "What becomes of NaN and infinities in results: refuse (default) or null.",
+    ),
 ];
 
 /// Rows of `limits`.
@@ -335,4 +340,8 @@ fn on_failure() -> Vec<&'static str> {
 
 fn reuse() -> Vec<&'static str> {
     task::REUSE.iter().map(|(word, _)| *word).collect()
+}
+
+fn nan() -> Vec<&'static str> {
+    NanPolicy::WORDS.iter().map(|(word, _)| *word).collect()
 }

@@ -1,13 +1,12 @@
 //! The code of a step that people approved last, to compare what they are asked about now.
 
 use serde_json::{Value, json};
+use similar::TextDiff;
 
-use super::find;
-use super::open::Opened;
 use crate::id::{Digest, RunId, StepPath};
+use crate::open::Opened;
 use crate::run::payload::{Closed, Subject};
 use crate::run::{ApprovalState, RunState};
-use crate::store::ListQuery;
 use crate::time::Timestamp;
 
 /// Most earlier runs of a workflow that are looked through.
@@ -15,22 +14,39 @@ const RUNS_MAX: usize = 50;
 
 /// Code that was approved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Approved {
+pub(crate) struct Approved {
     /// In which run.
-    pub(super) run: RunId,
+    pub(crate) run: RunId,
     /// By whom, the last of several.
-    pub(super) by: String,
+    pub(crate) by: String,
     /// When.
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
     /// Which code.
-    pub(super) code: Digest,
+    pub(crate) code: Digest,
     /// Its text.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
+/// Lines around a change.
+const CONTEXT_LINES: usize = 3;
+
 impl Approved {
+    /// The unified diff from it to the code that is asked about; none when they are the same.
+    pub(crate) fn diff_to(&self, digest: Digest, now: &str, step: &StepPath) -> Option<String> {
+        if self.code == digest {
+            return None;
+        }
+        let [from, to] = ["approved", "asked"].map(|side| format!("{side}/{step}.py"));
+        let diff = TextDiff::from_lines(self.text.as_str(), now)
+            .unified_diff()
+            .context_radius(CONTEXT_LINES)
+            .header(&from, &to)
+            .to_string();
+        Some(diff)
+    }
+
     /// For programs.
-    pub(super) fn document(&self, diff: Option<&str>) -> Value {
+    pub(crate) fn document(&self, diff: Option<&str>) -> Value {
         json!({
             "run_id": self.run,
             "by": self.by,
@@ -42,18 +58,14 @@ impl Approved {
 }
 
 /// The newest code of that step that somebody approved, in this run or in an earlier one of the same workflow.
-pub(super) async fn last(opened: &Opened, state: &RunState, step: &StepPath) -> Option<Approved> {
+pub(crate) async fn last(opened: &Opened, state: &RunState, step: &StepPath) -> Option<Approved> {
     if let Some(found) = of_run(opened, state, step).await {
         return Some(found);
     }
-    let query = ListQuery {
-        workflow: Some(state.plan.name.clone()),
-        ..ListQuery::default()
-    };
     // What can't be read can't be compared with; the question itself is shown all the same.
-    let rows = find::pages(opened, query, RUNS_MAX).await.ok()?;
-    for row in rows.iter().filter(|row| row.run != state.run) {
-        if let Ok(earlier) = opened.engine.state(row.run).await
+    let runs = opened.runs_of(&state.plan.name, RUNS_MAX).await.ok()?;
+    for run in runs.into_iter().filter(|run| *run != state.run) {
+        if let Ok(earlier) = opened.engine.state(run).await
             && let Some(found) = of_run(opened, &earlier, step).await
         {
             return Some(found);
