@@ -245,13 +245,15 @@ fn a_notebook_is_analysed_with_findings_in_its_cells() {
         shown.contains("\ncell 2, line 3:1: ") && shown.contains("| epics.caput("),
         "{shown}"
     );
-    place.write(
-        "shell.ipynb",
-        &notebook(vec![cell("x = 1"), cell("y = 2\n%%bash\nls")]),
-    );
+    let shell = |text: &str| notebook(vec![cell("x = 1"), cell(text)]);
+    place.write("shell.ipynb", &shell("%%bash\nls"));
     let refused = place.json(2, &["analyze", "shell.ipynb"]);
     assert_eq!(refused["error"]["code"], "bad_file", "{refused}");
-    assert!(refused.to_string().contains("cell 2, line 2"), "{refused}");
+    assert!(refused.to_string().contains("cell 2, line 1"), "{refused}");
+    place.write("shell.ipynb", &shell("y = 2\n!ls"));
+    let unreadable = place.json(0, &["analyze", "shell.ipynb"])["findings"][0].clone();
+    let at = json!([unreadable["rule"], unreadable["cell"], unreadable["line"]]);
+    assert_eq!(at, json!(["syntax", 2, 2]), "{unreadable}");
     place.write("half.ipynb", "{");
     assert_eq!(
         place.json(2, &["analyze", "half.ipynb"])["error"]["code"],
