@@ -500,6 +500,7 @@ fn warm_interpreters_are_switched_counted_and_bounded() {
         forks_max: 4,
         memory_max: 5 << 20,
         idle: Duration::from_secs(360),
+        ..WarmOptions::default()
     };
     assert_eq!(all, expected);
     assert_eq!(

@@ -26,7 +26,7 @@ impl Rig {
     }
 
     /// The Python that has numpy, when there is one.
-    async fn science(warm: WarmOptions) -> Option<Self> {
+    pub(crate) async fn science(warm: WarmOptions) -> Option<Self> {
         let mut rig = Self::with(warm).await;
         let python = std::env::var_os("STEPWELL_TEST_PYTHON").map(PathBuf::from)?;
         let spec = EnvironmentSpec {
@@ -38,7 +38,7 @@ impl Rig {
     }
 
     /// What a step that was forked leaves.
-    async fn forked(&self, job: Job) -> Value {
+    pub(crate) async fn forked(&self, job: Job) -> Value {
         let outcome = self.executor.execute(job).await.unwrap();
         assert_eq!(outcome.start, Some(Start::Warm), "{}", reason(&outcome));
         assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
@@ -46,7 +46,7 @@ impl Rig {
     }
 
     /// The parents of this rig that are alive.
-    fn parents(&self) -> Vec<Pid> {
+    pub(crate) fn parents(&self) -> Vec<Pid> {
         let ours = self.data.path().to_str().unwrap();
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -261,7 +261,11 @@ async fn a_parent_that_dies_or_hangs_loses_no_step_and_begins_none_twice() {
     ] {
         let parents = rig.parents();
         assert_eq!(parents.len(), 1);
+        // The pair that waits needs no parent any more.
+        let [supervisor, _] = rig.waiting().await;
         kill(parents[0], signal).unwrap();
+        kill(supervisor, Signal::SIGKILL).unwrap();
+        rig.until_gone(supervisor).await;
         let outcome = rig.executor.execute(step(&rig)).await.unwrap();
         assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
         assert!(reason(&outcome).starts_with(said), "{}", reason(&outcome));
@@ -269,6 +273,34 @@ async fn a_parent_that_dies_or_hangs_loses_no_step_and_begins_none_twice() {
         assert!(!rig.parents().contains(&parents[0]));
     }
     assert_eq!(lines(&ledger), ["1", "2", "3", "4", "5"]);
+}
+
+#[tokio::test]
+async fn a_parent_that_could_not_be_had_is_tried_again_later() {
+    let again = |again| WarmOptions { again, ..at_once() };
+    for (after, warm) in [(Duration::from_secs(600), false), (Duration::ZERO, true)] {
+        let mut rig = Rig::with(again(after)).await;
+        let room = rig.data.path().join("room");
+        let does = format!(
+            "test -e {} || {{ echo 'no room' >&2; exit 3; }}",
+            room.display()
+        );
+        rig.environment.interpreter = as_parent(&rig, &does);
+        let outcome = rig.run("pass").await;
+        assert!(
+            reason(&outcome).ends_with("no room"),
+            "{}",
+            reason(&outcome)
+        );
+        std::fs::write(&room, "").unwrap();
+        let outcome = rig.run("pass").await;
+        assert_eq!(
+            outcome.start == Some(Start::Warm),
+            warm,
+            "{}",
+            reason(&outcome)
+        );
+    }
 }
 
 #[tokio::test]
@@ -304,7 +336,7 @@ async fn parents_are_replaced_bounded_and_end_with_their_work() {
     })
     .await;
     idle.forked(idle.job("pass")).await;
-    idle.until_parents(0).await;
+    idle.until_alone().await;
     idle.forked(idle.job("pass")).await;
 }
 
@@ -313,8 +345,9 @@ async fn parents_end_with_the_executor() {
     let mut rig = Rig::warm().await;
     rig.forked(rig.job("pass")).await;
     assert_eq!(rig.parents().len(), 1);
+    rig.waiting().await;
     rig.executor = LocalExecutor::new(options(rig.data.path()));
-    rig.until_parents(0).await;
+    rig.until_alone().await;
 }
 
 #[tokio::test]

@@ -11,10 +11,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::OnceCell;
 
 use super::folder::{Folder, Order, create, read_at_most};
-use super::sandbox::{self, Offered};
+use super::sandbox::{self, Offered, Outline};
 use super::surroundings::{self, Places};
 use super::warm::{Kind, Pool, WarmOptions, World};
-use super::{clean, harness, recover};
+use super::{clean, harness, leftover, recover};
 use crate::code;
 use crate::executor::environment::Environments;
 use crate::executor::{
@@ -78,10 +78,11 @@ impl LocalExecutor {
         let secrets = job.secrets.clone();
         let offered = self.offered().await.clone();
         let kind = self.warm.is_some().then(|| Kind::of(&job));
-        self.write(&folder, job, offered)
+        let outline = self
+            .write(&folder, job, offered)
             .map_err(|error| folder_failure(&folder, &error))?;
         let status = self
-            .see_through(&folder, &secrets, kind)
+            .see_through((&folder, &outline), &secrets, kind)
             .await
             .map_err(|error| spawn_failure(&error))?;
         let outcome = folder
@@ -106,6 +107,10 @@ impl LocalExecutor {
     /// What the system offers, tried once.
     async fn offered(&self) -> &Offered {
         let asked = async {
+            // Once in the life of a process too, and nobody waits for it.
+            let _background = tokio::task::spawn_blocking(|| {
+                leftover::sweep(&std::env::temp_dir(), leftover::AGE);
+            });
             let asked = tokio::process::Command::new(&self.options.stepwell_binary)
                 .arg("__probe")
                 .env_clear()
@@ -125,7 +130,8 @@ impl LocalExecutor {
         self.offered.get_or_init(|| asked).await
     }
 
-    fn write(&self, folder: &Folder, mut job: Job, offered: Offered) -> io::Result<()> {
+    /// Writes the folder; what the walls of the attempt are.
+    fn write(&self, folder: &Folder, mut job: Job, offered: Offered) -> io::Result<Outline> {
         if !folder.root().is_absolute() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -148,26 +154,30 @@ impl LocalExecutor {
         };
         job.protection.hidden = sandbox::real(&job.protection.hidden);
         let env = surroundings::of(&job, folder, &self.options.inherited, &places);
-        folder.write(&Order {
+        let tools = harness::install(&self.options.data.join("tools"))?;
+        harness::compile(&tools, &job.environment, &self.options.inherited);
+        let order = Order {
             secrets_follow: !job.secrets.is_empty(),
             job,
             env,
-            tools: harness::install(&self.options.data.join("tools"))?,
+            tools,
             temporary,
             cache: unfilled(matplotlib),
             offered,
-        })
+        };
+        folder.write(&order)?;
+        Ok(Outline::of(&order))
     }
 
     /// Has the attempt run, warm or fresh, to the end of its supervisor; how that ended.
     async fn see_through(
         &self,
-        folder: &Folder,
+        (folder, outline): (&Folder, &Outline),
         secrets: &JobSecrets,
         kind: Option<Result<Kind, String>>,
     ) -> io::Result<String> {
         let warm = match (&self.warm, kind) {
-            (Some(pool), Some(Ok(kind))) => Some(pool.run(&kind, folder).await),
+            (Some(pool), Some(Ok(kind))) => Some(pool.run(&kind, (folder, outline)).await),
             (_, Some(Err(unfit))) => Some(Err(unfit)),
             (None, Some(Ok(_))) | (_, None) => None,
         };

@@ -20,6 +20,10 @@ const OUTCOME_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// sockets there, and the name of a socket ends at 107 bytes.
 const TEMPORARY_PATH_MAX: usize = 70;
 
+/// Name of that folder where it is in the system's: this, and so much of the mark.
+const TEMPORARY_PREFIX: &str = "stepwell-";
+const TEMPORARY_MARK_LEN: usize = 16;
+
 /// Name of the folder of our own files in that of an attempt.
 const INNER: &str = ".attempt";
 
@@ -90,6 +94,14 @@ impl Folder {
         digest.hex().chars().take(Self::MARK_LEN).collect()
     }
 
+    /// The name of its supervisor in the list of processes, as long as the system lets one be: others see it even where
+    /// they can't read the environment.
+    pub(in crate::executor) fn supervisor_name(&self) -> String {
+        const NAME_LEN: usize = 15;
+        let mark = self.mark();
+        format!("sw-{mark}").chars().take(NAME_LEN).collect()
+    }
+
     /// Makes the folder for temporary files. In the system's folder somebody else may have taken the name: then
     /// nothing is put there.
     pub(in crate::executor) fn make_temporary(path: &Path) -> io::Result<()> {
@@ -112,9 +124,17 @@ impl Folder {
         if inside.as_os_str().len() <= TEMPORARY_PATH_MAX {
             inside
         } else {
-            let mark: String = self.mark().chars().take(16).collect();
-            system.join(format!("stepwell-{mark}"))
+            let mark: String = self.mark().chars().take(TEMPORARY_MARK_LEN).collect();
+            system.join(format!("{TEMPORARY_PREFIX}{mark}"))
         }
+    }
+
+    /// The beginning of the mark of the attempt whose temporary folder has that name in the system's folder.
+    pub(in crate::executor) fn mark_of_temporary(name: &str) -> Option<&str> {
+        name.strip_prefix(TEMPORARY_PREFIX).filter(|mark| {
+            let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            mark.len() == TEMPORARY_MARK_LEN && mark.bytes().all(is_hex)
+        })
     }
 
     /// Makes the folder with everything that the attempt needs. `job.json` comes last: where it is, all is.

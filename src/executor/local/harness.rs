@@ -1,10 +1,15 @@
 //! The Python side, installed once into the data folder under the digest of its text.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::surroundings;
+use crate::executor::Environment;
 use crate::id::Digest;
 
 /// How every interpreter is started.
@@ -31,13 +36,51 @@ pub(in crate::executor) const FILES: [(&str, &str); 12] = [
     ("warm.py", include_str!("harness/warm.py")),
 ];
 
+/// Compiles what is installed, and leaves a sign that it has.
+const COMPILE: &str = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=2); open(sys.argv[2], 'w').close()";
+
+/// Name of the folder: the digest of what is in it, computed once.
+fn name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let text: String = FILES
+            .iter()
+            .flat_map(|(name, text)| [*name, *text])
+            .collect();
+        format!("harness-{}", Digest::of(text.as_bytes()).short())
+    })
+}
+
+/// Has the harness compiled for that interpreter, once, while nobody waits: a step is behind walls and can't keep what it
+/// has compiled, so that each would do it again. Without it they do.
+pub(super) fn compile(
+    tools: &Path,
+    environment: &Environment,
+    inherited: &BTreeMap<String, String>,
+) {
+    let sign = tools.join(format!(".compiled-{}", environment.digest.short()));
+    static ASKED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !asked.insert(sign.clone()) || sign.exists() {
+        return;
+    }
+    let _unable = tokio::process::Command::new(&environment.interpreter)
+        .args(FLAGS)
+        .args(["-c", COMPILE])
+        .arg(tools)
+        .arg(&sign)
+        .env_clear()
+        .envs(surroundings::of_parent(inherited, tools))
+        .current_dir(tools)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+}
+
 /// Installs the harness below `tools`, and returns the folder to be put on the import path.
 pub(in crate::executor) fn install(tools: &Path) -> io::Result<PathBuf> {
-    let text: String = FILES
-        .iter()
-        .flat_map(|(name, text)| [*name, *text])
-        .collect();
-    let folder = tools.join(format!("harness-{}", Digest::of(text.as_bytes()).short()));
+    let folder = tools.join(name());
     if folder.is_dir() {
         return Ok(folder);
     }

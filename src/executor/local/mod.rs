@@ -12,6 +12,7 @@ pub(super) mod folder;
 pub(super) mod harness;
 pub(super) mod held_back;
 mod launch;
+mod leftover;
 mod meter;
 pub(super) mod pattern;
 mod recover;

@@ -112,7 +112,8 @@ async fn stop(folder: &Folder) -> io::Result<()> {
 async fn end_marked(folder: &Folder) -> io::Result<usize> {
     let line = format!("STEPWELL_MARK={}", folder.mark());
     let until = Instant::now() + KILL_GRACE;
-    let mut left = tree::of_attempt(&line);
+    let supervisor = folder.supervisor_name();
+    let mut left = tree::of_attempt(&line, &supervisor);
     let count = left.len();
     while !left.is_empty() {
         if Instant::now() > until {
@@ -124,7 +125,7 @@ async fn end_marked(folder: &Folder) -> io::Result<usize> {
         }
         tree::signal_all(&left, Signal::SIGKILL);
         tokio::time::sleep(Duration::from_millis(5)).await;
-        left = tree::of_attempt(&line);
+        left = tree::of_attempt(&line, &supervisor);
     }
     Ok(count)
 }

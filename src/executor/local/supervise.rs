@@ -1,7 +1,7 @@
 //! The process that watches one attempt. It is in a session of its own and outlives the engine: it keeps the
 //! time, the limits and the output, sees every process of the attempt to its end, and writes the outcome.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ use super::collect::{Collected, collect};
 use super::descriptors::close_inherited;
 use super::folder::{Folder, Order, read_at_most};
 use super::held_back::held_back;
+use super::leftover;
 use super::sandbox::Entered;
 use super::warm::Origin;
 use super::watch::{Ended, Watch};
@@ -39,7 +40,8 @@ const MASKS_FACTOR: u64 = 4;
 const WORD_BYTES_MAX: u64 = 4_000;
 
 /// `__supervise FOLDER`: runs the attempt of the folder to its end and writes `outcome.json`. What follows says how the
-/// interpreter comes to be: see [`Origin`].
+/// interpreter comes to be: see [`Origin`]. With `ahead` the folder is that of the data, for people who look at the
+/// list of processes: that of the attempt comes later.
 #[must_use]
 pub fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(folder) = args.next() else {
@@ -48,7 +50,7 @@ pub fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(origin) = Origin::read(args) else {
         return ExitCode::from(2);
     };
-    match run(&Folder::new(folder), origin) {
+    match run(folder, origin) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error is a file of the attempt; when that can't be written, the exit status is left.
@@ -58,18 +60,30 @@ pub fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(folder: &Folder, origin: Origin) -> io::Result<()> {
+fn run(named: OsString, mut origin: Origin) -> io::Result<()> {
     close_inherited();
+    // Secrets go through its memory: nobody reads it, its environment or its files, and no core of it is written.
+    prctl::set_dumpable(false)?;
     // Fails only for the leader of a group, which is what it is for.
     let _already_leader = setsid();
     umask(FileMode::from_bits_truncate(0o077));
     prctl::set_child_subreaper(true)?;
+    let Some(folder) = origin.folder(named)? else {
+        return Ok(());
+    };
+    attend(&folder, origin)
+}
+
+/// Sees the attempt from its beginning to its end.
+fn attend(folder: &Folder, origin: Origin) -> io::Result<()> {
+    prctl::set_name(&CString::new(folder.supervisor_name())?)?;
     let _lock = folder.lock()?;
     if folder.has("abandoned") || folder.has("started") || origin.is_overtaken(folder) {
         // Somebody has already told the engine what became of this attempt: it must not begin any more.
         return Ok(());
     }
-    origin.say_taken();
+    let teller = origin.teller();
+    teller.say_taken();
     let order = folder.order()?;
     let secrets = read_secrets(&order)?;
     let redactor = Redactor::new(&secrets.values).map_err(io::Error::other)?;
@@ -78,6 +92,7 @@ fn run(folder: &Folder, origin: Origin) -> io::Result<()> {
         return folder.write_outcome(&never_started());
     }
     Folder::make_temporary(&order.temporary)?;
+    let _kept = leftover::keep(&order.temporary)?;
     folder.put("started", order.job.mode == Mode::WriteAccess)?;
     let started = Instant::now();
     let own = folder.inner_identity()?;
@@ -108,6 +123,7 @@ fn run(folder: &Folder, origin: Origin) -> io::Result<()> {
     folder.write_outcome(&outcome)?;
     folder.show("outcome.json");
     folder.show("results.json");
+    teller.say_done();
     Ok(())
 }
 

@@ -28,10 +28,11 @@ pub(super) fn descendants(root: Pid) -> Vec<Pid> {
     found.into_iter().collect()
 }
 
-/// Every living process whose environment has this line, and those below it, whose environment may be another.
-pub(super) fn of_attempt(line: &str) -> Vec<Pid> {
+/// Every living process whose environment has this line or whose name is this one, and those below it, whose environment
+/// may be another.
+pub(super) fn of_attempt(line: &str, supervisor: &str) -> Vec<Pid> {
     let mut found: HashSet<Pid> = HashSet::new();
-    for pid in marked(line) {
+    for pid in marked(line, supervisor) {
         if found.insert(pid) {
             found.extend(descendants(pid));
         }
@@ -40,14 +41,28 @@ pub(super) fn of_attempt(line: &str) -> Vec<Pid> {
     found.into_iter().collect()
 }
 
-/// Every living process whose environment has this line, this process not included.
-fn marked(line: &str) -> Vec<Pid> {
+/// Those that show it themselves, this process not included. The environment of supervisors is closed to others.
+fn marked(line: &str, supervisor: &str) -> Vec<Pid> {
     let wanted = line.as_bytes();
     processes()
         .filter(|pid| *pid != Pid::this() && parent_of_living(*pid).is_some())
         .filter(|pid| {
-            fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|env| env.split(|byte| *byte == 0).any(|entry| entry == wanted))
+            let marked = fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|env| env.split(|byte| *byte == 0).any(|entry| entry == wanted));
+            marked || name(*pid) == supervisor
+        })
+        .collect()
+}
+
+/// The marks of all processes whose environment can be read.
+pub(super) fn marks() -> HashSet<String> {
+    const NAME: &[u8] = b"STEPWELL_MARK=";
+    processes()
+        .filter_map(|pid| fs::read(format!("/proc/{pid}/environ")).ok())
+        .filter_map(|env| {
+            let mut entries = env.split(|byte| *byte == 0);
+            let mark = entries.find_map(|entry| entry.strip_prefix(NAME))?;
+            Some(String::from_utf8_lossy(mark).into_owned())
         })
         .collect()
 }

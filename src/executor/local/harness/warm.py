@@ -1,6 +1,6 @@
 """The parent of warm interpreters. It imports what steps of one kind import, computes nothing, and forks two processes
-for each of them: the first becomes the supervisor (our program), the second is its child, goes behind the walls that
-the supervisor has prepared, and runs the code. No code of a step ever runs in the parent.
+for each of them, before there is an attempt for them: the first becomes the supervisor (our program), the second is its
+child, goes behind the walls that the supervisor has prepared, and runs the code. No code of a step runs in the parent.
 
 `parent(names)` is started by the engine with a socket as its standard output. docs/adr/016-warm-interpreters.md has
 what is forked with it, what is not, and why.
@@ -144,7 +144,7 @@ def _mark_place():
 
 
 def _first(control, ears, text, prepared):
-    """Forks the one that runs the code, and becomes its supervisor."""
+    """Forks the one that runs the code, and becomes its supervisor; both then wait for their attempt."""
     try:
         control.close()
         order = json.loads(text)
@@ -157,11 +157,9 @@ def _first(control, ears, text, prepared):
             ours.close()
             for ear in ears:
                 os.close(ear)
-            _second(theirs, me, order["mark"], prepared)
-        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        for fd, place in ((ours.fileno(), 0), (ears[0], 1), (log, 2)):
+            _second(theirs, me, prepared)
+        for fd, place in ((ours.fileno(), 0), (ears[0], 1)):
             os.dup2(fd, place)
-        os.chdir(order["folder"])
         os.execve(order["program"], [*order["arguments"], str(child)], order["env"])
     finally:
         # The engine hears the end of its socket, and starts the step in the usual way.
@@ -171,24 +169,24 @@ def _first(control, ears, text, prepared):
 # -- the second one ---------------------------------------------------------------------------------------------
 
 
-def _second(socket, supervisor, mark, prepared):
-    """Goes behind the walls and runs the code, when the supervisor says so."""
+def _second(socket, supervisor, prepared):
+    """Waits for an attempt, goes behind the walls, and runs the code when the supervisor says so."""
     try:
         call("prctl", PR_SET_PDEATHSIG, _signal.SIGKILL, 0, 0, 0)
         if os.getppid() != supervisor:
             os._exit(1)
         threads, place = prepared
-        ctypes.memmove(place, mark.encode(), len(mark))
         for signal in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(signal, _signal.SIG_IGN)
         os.setsid()
-        fds, order = _order(socket)
+        _obey(socket, _enter_ahead)
         try:
-            _enter(order, fds)
-        except BaseException as error:
-            socket.sendall(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode() + b"\n")
-            os._exit(1)
-        socket.sendall(b"{}\n")
+            stepwell_harness.rehearse()
+        except Exception:
+            # Then the attempt itself takes the time that was to be saved.
+            pass
+        gc.collect()
+        fds, order = _obey(socket, lambda fds, order: _enter(fds, order, place))
         if socket.recv(1) != b"g":
             os._exit(1)
         _settle(order, fds, threads)
@@ -196,6 +194,18 @@ def _second(socket, supervisor, mark, prepared):
     except BaseException:
         os._exit(1)
     _run(order["folder"])
+
+
+def _obey(socket, enter):
+    """Enters the walls that the supervisor names, and says so."""
+    fds, order = _order(socket)
+    try:
+        enter(fds, order)
+    except BaseException as error:
+        socket.sendall(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+        os._exit(1)
+    socket.sendall(b"{}\n")
+    return fds, order
 
 
 def _order(socket):
@@ -216,13 +226,8 @@ def _order(socket):
     return fds, json.loads(b"".join(parts))
 
 
-def _enter(order, fds):
-    """Enters the walls, in the order of the launcher. Raises when one of them can't be entered."""
-    for name, wanted in order["limits"]:
-        which = getattr(resource, "RLIMIT_" + name)
-        hard = resource.getrlimit(which)[1]
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(which, (value, value))
+def _enter_ahead(_fds, order):
+    """Enters the walls that do not depend on the attempt. Raises when one of them can't be entered."""
     if order["no_new_privileges"]:
         call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if order["namespaces"] is not None:
@@ -235,16 +240,28 @@ def _enter(order, fds):
         ):
             with open("/proc/self/" + name, "w") as file:
                 file.write(text)
-        if order["processes"] is not None:
-            resource.setrlimit(resource.RLIMIT_NPROC, (order["processes"], order["processes"]))
-    if order["landlock"] is not None:
-        call(order["landlock"], ctypes.c_long(fds[2]), ctypes.c_long(0))
     for program in order["seccomp"]:
         program = bytes.fromhex(program)
         filters = ctypes.create_string_buffer(program, len(program))
         head = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(filters))
         head = ctypes.create_string_buffer(head, len(head))
         call("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, head, 0, 0)
+
+
+def _enter(fds, order, mark_place):
+    """Enters the rest, which is that of the attempt. Raises when something can't be entered."""
+    mark = order["mark"].encode()
+    ctypes.memmove(mark_place, mark, len(mark))
+    for name, wanted in order["limits"]:
+        which = getattr(resource, "RLIMIT_" + name)
+        hard = resource.getrlimit(which)[1]
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(which, (value, value))
+    if order["processes"] is not None:
+        # Counted by namespace and user, so that it means this attempt alone.
+        resource.setrlimit(resource.RLIMIT_NPROC, (order["processes"], order["processes"]))
+    if order["landlock"] is not None:
+        call(order["landlock"], ctypes.c_long(fds[2]), ctypes.c_long(0))
 
 
 def _settle(order, fds, threads):

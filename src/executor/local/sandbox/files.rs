@@ -1,7 +1,9 @@
 //! Which files the code may write and read: rules in the kernel (Landlock).
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use landlock::{
     ABI, AccessFs, BitFlags, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
@@ -9,7 +11,7 @@ use landlock::{
     path_beneath_rules,
 };
 
-use super::{LANDLOCK, held, missing};
+use super::{LANDLOCK, Outline, held, missing};
 use crate::executor::Layer;
 use crate::executor::local::folder::{Folder, Order};
 
@@ -35,11 +37,23 @@ pub(in crate::executor::local) struct Handled {
 }
 
 impl Handled {
-    fn of(order: &Order) -> Self {
+    fn of(outline: &Outline) -> Self {
         Self {
-            writes: !order.job.protection.writes_outside,
-            reads: !order.job.protection.hidden.is_empty(),
+            writes: !outline.writes_outside,
+            reads: !outline.hidden.is_empty(),
         }
+    }
+
+    /// The accesses that rules say something about.
+    fn access(self) -> BitFlags<AccessFs> {
+        let mut access = BitFlags::<AccessFs>::empty();
+        if self.writes {
+            access |= AccessFs::from_write(WANTED);
+        }
+        if self.reads {
+            access |= AccessFs::from_read(WANTED);
+        }
+        access
     }
 
     /// What holds, when it does.
@@ -57,46 +71,113 @@ impl Handled {
     }
 }
 
-/// The rules of the attempt. Nothing is entered yet.
-pub(in crate::executor::local) fn ruleset(
-    folder: &Folder,
-    order: &Order,
-) -> Result<(RulesetCreated, Handled), RulesetError> {
-    let handled = Handled::of(order);
-    let (reads, writes) = (AccessFs::from_read(WANTED), AccessFs::from_write(WANTED));
-    let mut access = BitFlags::<AccessFs>::empty();
-    if handled.writes {
-        access |= writes;
-    }
-    if handled.reads {
-        access |= reads;
-    }
-    let mut ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .scope(Scope::Signal | Scope::AbstractUnixSocket)?;
-    if !access.is_empty() {
-        ruleset = ruleset.handle_access(access)?;
-    }
-    let mut ruleset = ruleset.create()?;
-    if handled.reads {
-        let hidden = &order.job.protection.hidden;
-        // Names are seen everywhere; what is in the files is not.
-        ruleset = ruleset.add_rules(path_beneath_rules(["/"], AccessFs::ReadDir))?;
-        let given = without(hidden);
-        ruleset = ruleset.add_rules(path_beneath_rules(&given, reads))?;
-    }
-    if handled.writes {
-        let own = own_folders(folder, order);
-        ruleset = ruleset.add_rules(path_beneath_rules(&own, access))?;
-        // Devices are written to; none is made, and no folder of them changed.
-        let plain = AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
-        let shared = plain | AccessFs::MakeReg | AccessFs::RemoveFile;
-        let device = |path: &str| if path == "/dev/shm" { shared } else { plain };
-        for path in DEVICES {
-            ruleset = ruleset.add_rules(path_beneath_rules([path], device(path) & access))?;
+/// The rules that do not depend on the attempt. Nothing is entered yet.
+#[derive(Debug)]
+pub(in crate::executor::local) struct Fixed {
+    ruleset: RulesetCreated,
+    handled: Handled,
+    seen: Seen,
+}
+
+impl Fixed {
+    /// The rules for devices and for what is hidden, as the machine is now.
+    pub(in crate::executor::local) fn new(outline: &Outline) -> Result<Self, RulesetError> {
+        let handled = Handled::of(outline);
+        let access = handled.access();
+        let mut ruleset = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .scope(Scope::Signal | Scope::AbstractUnixSocket)?;
+        if !access.is_empty() {
+            ruleset = ruleset.handle_access(access)?;
         }
+        let mut ruleset = ruleset.create()?;
+        let mut seen = Seen::default();
+        if handled.reads {
+            // Names are seen everywhere; what is in the files is not.
+            ruleset = ruleset.add_rules(path_beneath_rules(["/"], AccessFs::ReadDir))?;
+            let given = without(&outline.hidden, &mut seen);
+            let reads = AccessFs::from_read(WANTED);
+            ruleset = ruleset.add_rules(path_beneath_rules(&given, reads))?;
+        }
+        if handled.writes {
+            // Devices are written to; none is made, and no folder of them changed.
+            let plain = AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
+            let shared = plain | AccessFs::MakeReg | AccessFs::RemoveFile;
+            let device = |path: &str| if path == "/dev/shm" { shared } else { plain };
+            for path in DEVICES {
+                ruleset = ruleset.add_rules(path_beneath_rules([path], device(path) & access))?;
+            }
+        }
+        Ok(Self {
+            ruleset,
+            handled,
+            seen,
+        })
     }
-    Ok((ruleset, handled))
+
+    /// Whether they are what they would be if they were made now.
+    pub(in crate::executor::local) fn is_current(&self) -> bool {
+        self.seen.is_current()
+    }
+
+    /// The rules of the attempt.
+    pub(in crate::executor::local) fn complete(
+        self,
+        folder: &Folder,
+        order: &Order,
+    ) -> Result<(RulesetCreated, Handled), RulesetError> {
+        let (mut ruleset, handled) = (self.ruleset, self.handled);
+        if handled.writes {
+            let own = own_folders(folder, order);
+            ruleset = ruleset.add_rules(path_beneath_rules(&own, handled.access()))?;
+        }
+        Ok((ruleset, handled))
+    }
+}
+
+/// What the rules for hidden files were made from: the folders that were listed, and what is mounted.
+#[derive(Debug, Default)]
+struct Seen {
+    folders: Vec<(PathBuf, Option<Stamp>)>,
+    mounts: Vec<u8>,
+}
+
+/// What changes when something is made, removed or renamed in a folder: device, number, and times of change.
+type Stamp = (u64, u64, (i64, i64), (i64, i64));
+
+/// A change within one tick of the clock may not show: a folder that was changed so shortly before is not trusted.
+const TICK: Duration = Duration::from_millis(50);
+
+impl Seen {
+    /// Takes note of a folder that is about to be listed.
+    fn look(&mut self, folder: &Path) {
+        if self.folders.is_empty() {
+            self.mounts = mounts();
+        }
+        let settled = fs::metadata(folder)
+            .and_then(|found| found.modified())
+            .is_ok_and(|at| at.elapsed().is_ok_and(|since| since > TICK));
+        let found = stamp(folder).filter(|_| settled);
+        self.folders.push((folder.to_owned(), found));
+    }
+
+    fn is_current(&self) -> bool {
+        let same =
+            |(path, before): &(PathBuf, Option<Stamp>)| before.is_some() && stamp(path) == *before;
+        self.folders.is_empty() || (self.folders.iter().all(same) && mounts() == self.mounts)
+    }
+}
+
+fn stamp(folder: &Path) -> Option<Stamp> {
+    let found = fs::metadata(folder).ok()?;
+    let modified = (found.mtime(), found.mtime_nsec());
+    let changed = (found.ctime(), found.ctime_nsec());
+    Some((found.dev(), found.ino(), modified, changed))
+}
+
+/// A rule is about the folder that was there, and not about what is mounted over it later.
+fn mounts() -> Vec<u8> {
+    fs::read("/proc/self/mountinfo").unwrap_or_default()
 }
 
 /// Folders that the code may do with as it likes.
@@ -109,10 +190,11 @@ fn own_folders(folder: &Folder, order: &Order) -> Vec<PathBuf> {
 
 /// Everything of the machine but what is hidden: the entries beside it and beside the folders above it. Links are left
 /// out: where they lead to is given by its own place, or not at all.
-fn without(hidden: &[PathBuf]) -> Vec<PathBuf> {
+fn without(hidden: &[PathBuf], seen: &mut Seen) -> Vec<PathBuf> {
     let mut given = Vec::new();
     let mut todo = vec![PathBuf::from("/")];
     while let Some(folder) = todo.pop() {
+        seen.look(&folder);
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
             if hidden.contains(&path) || entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
@@ -129,7 +211,8 @@ fn without(hidden: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 pub(super) fn enter(folder: &Folder, order: &Order) -> Layer {
-    let entered = ruleset(folder, order)
+    let entered = Fixed::new(&Outline::of(order))
+        .and_then(|fixed| fixed.complete(folder, order))
         .and_then(|(ruleset, handled)| Ok((ruleset.restrict_self()?.ruleset, handled)));
     match entered {
         Ok((RulesetStatus::FullyEnforced, handled)) => held(LANDLOCK, handled.reason()),

@@ -6,6 +6,7 @@
 mod calls;
 mod files;
 mod other;
+mod outline;
 mod probe;
 mod report;
 mod space;
@@ -17,7 +18,8 @@ use nix::sys::prctl;
 pub use probe::probe;
 
 pub(super) use files::real;
-pub(super) use other::Walls;
+pub(super) use other::Ahead;
+pub(super) use outline::Outline;
 pub(super) use probe::Offered;
 pub(super) use report::Entered;
 

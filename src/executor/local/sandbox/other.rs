@@ -3,85 +3,115 @@
 
 use std::os::fd::OwnedFd;
 
-use super::{Entered, missing, space};
-use super::{LANDLOCK, NO_NEW_PRIVILEGES, SECCOMP, calls, calls_reason, files, given, held};
+use super::files::Fixed;
+use super::{Entered, Outline, missing, space};
+use super::{LANDLOCK, NO_NEW_PRIVILEGES, SECCOMP, calls, calls_reason, given, held};
+use crate::executor::Layer;
 use crate::executor::local::folder::{Folder, Order};
 use crate::plan::IsolationLevel;
 
-/// What a process is to enter, and what it has then.
+/// Walls that are prepared, and some of them entered, before there is an attempt.
 #[derive(Debug)]
-pub(in crate::executor::local) struct Walls {
-    /// Whether there are any.
-    pub wanted: bool,
-    /// Flags of the namespaces; none = this machine has none.
+pub(in crate::executor::local) struct Ahead {
+    pub outline: Outline,
+    /// Flags of the namespaces; none = none are wanted, or this machine has none.
     pub namespaces: Option<i32>,
-    /// The rules for files; none = this kernel has none.
-    pub files: Option<OwnedFd>,
     /// The filters of calls, as the kernel takes them.
     pub calls: Vec<Vec<u8>>,
+    calls_missing: Option<String>,
+    files: Option<Result<Fixed, String>>,
+}
+
+/// What a process is to enter last, and what it has then.
+#[derive(Debug)]
+pub(in crate::executor::local) struct Walls {
+    /// The rules for files; none = this kernel has none.
+    pub files: Option<OwnedFd>,
     /// What is held once all of them are entered.
     pub entered: Entered,
 }
 
-impl Walls {
-    /// Prepares the walls of the attempt. What this machine does not have is missing, as for any other process.
-    pub(in crate::executor::local) fn prepare(folder: &Folder, order: &Order) -> Self {
-        let protection = &order.job.protection;
-        let mut layers = given(order);
-        let mut walls = Self {
-            wanted: protection.isolation != IsolationLevel::Off,
+impl Ahead {
+    /// Prepares what does not depend on the attempt. What this machine does not have is missing, as for any other process.
+    pub(in crate::executor::local) fn prepare(outline: Outline) -> Self {
+        let mut ahead = Self {
             namespaces: None,
-            files: None,
             calls: Vec::new(),
-            entered: Entered::default(),
+            calls_missing: None,
+            files: None,
+            outline,
         };
-        if walls.wanted {
+        if ahead.is_wanted() {
+            let network = ahead.outline.network;
+            let offered = ahead.outline.offered.namespaces.is_ok();
+            ahead.namespaces = offered.then(|| space::wanted(network).bits());
+            ahead.files = Some(fixed(&ahead.outline));
+            match calls::programs(network) {
+                Ok(programs) => {
+                    ahead.calls = programs.iter().map(|program| bytes(program)).collect();
+                }
+                Err(error) => ahead.calls_missing = Some(error),
+            }
+        }
+        ahead
+    }
+
+    /// Whether there are any.
+    pub(in crate::executor::local) fn is_wanted(&self) -> bool {
+        self.outline.isolation != IsolationLevel::Off
+    }
+
+    /// The rest, for that attempt.
+    pub(in crate::executor::local) fn complete(self, folder: &Folder, order: &Order) -> Walls {
+        let mut layers = given(order);
+        let mut files = None;
+        let (outline, wanted) = (&self.outline, self.is_wanted());
+        if wanted {
             layers.push(held(
                 NO_NEW_PRIVILEGES,
                 "no program gives it more rights than it has",
             ));
-            let refused = order.offered.namespaces.as_ref().err();
-            walls.namespaces = refused
-                .is_none()
-                .then(|| space::wanted(protection.network).bits());
-            layers.extend(space::layers(
-                refused.map(String::as_str),
-                protection.network,
-            ));
-            layers.push(walls.rule_files(folder, order));
-            layers.push(match calls::programs(protection.network) {
-                Ok(programs) => {
-                    walls.calls = programs.iter().map(|program| bytes(program)).collect();
-                    held(SECCOMP, calls_reason(protection.network))
+            let refused = outline.offered.namespaces.as_ref().err();
+            layers.extend(space::layers(refused.map(String::as_str), outline.network));
+            let rules = match self.files {
+                Some(Ok(before)) if !before.is_current() => fixed(outline),
+                Some(before) => before,
+                None => fixed(outline),
+            };
+            let rules = rules.and_then(|rules| {
+                let made = rules.complete(folder, order);
+                made.map_err(|error| error.to_string())
+            });
+            layers.push(match rules {
+                Ok((ruleset, handled)) => {
+                    files = ruleset.into();
+                    rule_files(outline, files.is_some(), handled.reason())
                 }
-                Err(error) => missing(SECCOMP, &error),
+                Err(error) => missing(LANDLOCK, &error),
+            });
+            layers.push(match &self.calls_missing {
+                None => held(SECCOMP, calls_reason(outline.network)),
+                Some(error) => missing(SECCOMP, error),
             });
         }
-        walls.entered = Entered::new(layers, protection.isolation);
-        walls
-    }
-
-    fn rule_files(&mut self, folder: &Folder, order: &Order) -> crate::executor::Layer {
-        match files::ruleset(folder, order) {
-            Ok((ruleset, handled)) => {
-                self.files = ruleset.into();
-                let tried = order
-                    .offered
-                    .layers
-                    .iter()
-                    .find(|layer| layer.name == LANDLOCK);
-                match tried {
-                    Some(layer) if layer.held && self.files.is_some() => {
-                        held(LANDLOCK, handled.reason())
-                    }
-                    Some(_) | None if self.files.is_some() => {
-                        missing(LANDLOCK, "this kernel knows only a part of the rules")
-                    }
-                    Some(_) | None => missing(LANDLOCK, "this kernel has it not"),
-                }
-            }
-            Err(error) => missing(LANDLOCK, &error.to_string()),
+        Walls {
+            files,
+            entered: Entered::new(layers, outline.isolation),
         }
+    }
+}
+
+fn fixed(outline: &Outline) -> Result<Fixed, String> {
+    Fixed::new(outline).map_err(|error| error.to_string())
+}
+
+fn rule_files(outline: &Outline, made: bool, reason: &str) -> Layer {
+    let mut tried = outline.offered.layers.iter();
+    let tried = tried.find(|layer| layer.name == LANDLOCK);
+    match tried {
+        Some(layer) if layer.held && made => held(LANDLOCK, reason),
+        Some(_) | None if made => missing(LANDLOCK, "this kernel knows only a part of the rules"),
+        Some(_) | None => missing(LANDLOCK, "this kernel has it not"),
     }
 }
 

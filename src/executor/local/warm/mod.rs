@@ -1,7 +1,7 @@
 //! Warm interpreters: parents that have imported what steps of one kind import, from which a step is forked.
 //!
-//! The engine asks a parent for a pair of processes (`parent.rs`); the first becomes the supervisor of the attempt,
-//! the second its child, which goes behind the walls and runs the code (`fork.rs`, `harness/warm.py`). Whatever goes
+//! The engine asks a parent for pairs of processes, one of them ahead (`parent.rs`); the first becomes the supervisor of
+//! an attempt, the second its child, which goes behind the walls and runs the code (`fork.rs`, `harness/warm.py`). Whatever goes
 //! wrong before the code begins ends in a fresh interpreter, once. docs/adr/016-warm-interpreters.md says why so.
 
 mod fork;
@@ -23,6 +23,7 @@ pub(super) use fork::{Origin, Streams};
 pub(super) use kind::Kind;
 
 use super::folder::Folder;
+use super::sandbox::Outline;
 use crate::id::Digest;
 use parent::Parent;
 
@@ -44,12 +45,16 @@ pub struct WarmOptions {
     pub patience: Duration,
     /// Most parents at a time.
     pub parents_max: usize,
+    /// Pairs of processes that each parent has forked ahead, for the next steps.
+    pub ahead: usize,
     /// Attempts that are forked from one parent before another takes its place.
     pub forks_max: u32,
     /// Bytes of memory beyond which another takes its place.
     pub memory_max: u64,
     /// A parent that was not asked for so long is ended.
     pub idle: Duration,
+    /// How long after a parent could not be had the next one is tried.
+    pub again: Duration,
 }
 
 impl Default for WarmOptions {
@@ -59,9 +64,11 @@ impl Default for WarmOptions {
             from: 2,
             patience: Duration::ZERO,
             parents_max: 4,
+            ahead: 1,
             forks_max: 200,
             memory_max: 1 << 30,
             idle: Duration::from_secs(300),
+            again: Duration::from_secs(600),
         }
     }
 }
@@ -99,6 +106,8 @@ struct Known {
     /// Steps of the kind so far.
     steps: u32,
     used: Instant,
+    /// The walls of the newest of them: those of the next one, most likely.
+    outline: Option<Outline>,
     slot: Slot,
     /// Tells those who wait for the slot.
     changed: Arc<Notify>,
@@ -109,8 +118,8 @@ enum Slot {
     Empty,
     Starting,
     Ready(Parent),
-    /// There is none and won't be.
-    Refused(String),
+    /// There was none to be had, at that time.
+    Refused(String, Instant),
 }
 
 impl Pool {
@@ -124,8 +133,12 @@ impl Pool {
 
     /// Runs the attempt whose folder is ready from its beginning to the end of its supervisor; or says why it is for a
     /// fresh interpreter. Then nothing of it has begun, and nobody but the caller will begin it.
-    pub(super) async fn run(self: &Arc<Self>, kind: &Kind, folder: &Folder) -> Result<(), String> {
-        let mut stream = self.ask(kind, folder).await?;
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        kind: &Kind,
+        (folder, outline): (&Folder, &Outline),
+    ) -> Result<(), String> {
+        let mut stream = self.ask(kind, (folder, outline)).await?;
         let mut word = [0; 1];
         let heard = tokio::time::timeout(TAKE_TIMEOUT, stream.read(&mut word)).await;
         let taken = matches!(heard, Ok(Ok(1)));
@@ -136,18 +149,22 @@ impl Pool {
         if !taken && revoke(folder).map_err(|error| error.to_string())? {
             return Err("the warm interpreter did not start it".to_owned());
         }
-        // Its supervisor ends when the attempt has ended; an error here is that end too.
-        let mut rest = Vec::new();
-        let _end = stream.read_to_end(&mut rest).await;
+        // Its supervisor says when the outcome is written; one that ends before that has none to be waited for. When it
+        // was late, its first word comes only now.
+        while matches!(stream.read(&mut word).await, Ok(1)) && word != *b"d" {}
         Ok(())
     }
 
     /// Has the pair of processes forked, waiting for a parent as long as the options say.
-    async fn ask(self: &Arc<Self>, kind: &Kind, folder: &Folder) -> Result<UnixStream, String> {
+    async fn ask(
+        self: &Arc<Self>,
+        kind: &Kind,
+        attempt: (&Folder, &Outline),
+    ) -> Result<UnixStream, String> {
         let until = Instant::now() + self.options.patience;
         let mut first = true;
         loop {
-            let changed = match self.look(kind, folder, first) {
+            let changed = match self.look(kind, attempt, first) {
                 Look::Forked(stream) => return Ok(stream),
                 Look::None(reason) => return Err(reason),
                 Look::Starting(changed) => changed,
@@ -160,13 +177,27 @@ impl Pool {
         }
     }
 
-    fn look(self: &Arc<Self>, kind: &Kind, folder: &Folder, first: bool) -> Look {
+    fn look(
+        self: &Arc<Self>,
+        kind: &Kind,
+        (folder, outline): (&Folder, &Outline),
+        first: bool,
+    ) -> Look {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kinds.entry(kind.clone()).or_insert_with(Known::new);
         known.used = Instant::now();
         known.steps = known.steps.saturating_add(u32::from(first));
+        known.outline = Some(outline.clone());
+        if let Slot::Refused(_, since) = &known.slot
+            && first
+            && since.elapsed() >= self.options.again
+        {
+            known.slot = Slot::Empty;
+        }
         match &mut known.slot {
-            Slot::Refused(reason) => Look::None(format!("there is no warm interpreter: {reason}")),
+            Slot::Refused(reason, _) => {
+                Look::None(format!("there is no warm interpreter: {reason}"))
+            }
             Slot::Starting => Look::Starting(Arc::clone(&known.changed).notified_owned()),
             Slot::Empty if known.steps < self.options.from => {
                 Look::None("it is the first of its kind in this process".to_owned())
@@ -177,14 +208,16 @@ impl Pool {
                 Look::Starting(changed)
             }
             Slot::Ready(parent) => {
-                let forked = parent.fork(&self.world, folder);
+                let taken = parent.hand_over(&self.world, folder, outline);
                 let worn = parent.forks >= self.options.forks_max
                     || parent.memory() > self.options.memory_max;
-                if worn || forked.is_err() {
+                let ahead = self.options.ahead;
+                if taken.is_err() || worn || parent.fork_ahead(&self.world, outline, ahead).is_err()
+                {
                     known.slot = Slot::Empty;
                     self.start(&mut kinds, kind);
                 }
-                match forked {
+                match taken {
                     Ok(stream) => Look::Forked(stream),
                     Err(error) => Look::None(format!("the warm interpreter is gone: {error}")),
                 }
@@ -236,6 +269,7 @@ impl Known {
         Self {
             steps: 0,
             used: Instant::now(),
+            outline: None,
             slot: Slot::Empty,
             changed: Arc::default(),
         }
@@ -247,8 +281,16 @@ fn settle(pool: &Weak<Pool>, kind: &Kind, started: Result<Parent, String>) -> Op
     let pool = pool.upgrade()?;
     let mut kinds = pool.kinds.lock().unwrap_or_else(PoisonError::into_inner);
     let known = kinds.get_mut(kind)?;
+    let started = started.and_then(|mut parent| {
+        if let Some(outline) = &known.outline {
+            let forked = parent.fork_ahead(&pool.world, outline, pool.options.ahead);
+            forked.map_err(|error| error.to_string())?;
+        }
+        Ok(parent)
+    });
     let ready = started.is_ok();
-    known.slot = started.map_or_else(Slot::Refused, Slot::Ready);
+    let refused = |reason| Slot::Refused(reason, Instant::now());
+    known.slot = started.map_or_else(refused, Slot::Ready);
     known.changed.notify_waiters();
     ready.then_some(pool.options.idle)
 }

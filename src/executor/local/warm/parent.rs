@@ -1,17 +1,19 @@
 //! One parent: started, heard when it is ready, asked to fork.
 
-use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, sendmsg, socketpair,
 };
 use nix::unistd::Pid;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{UnixDatagram, UnixStream};
@@ -21,6 +23,7 @@ use tokio::sync::oneshot;
 use super::World;
 use super::kind::Kind;
 use crate::executor::local::folder::Folder;
+use crate::executor::local::sandbox::Outline;
 use crate::executor::local::{harness, surroundings};
 
 /// Longest time to import everything.
@@ -39,8 +42,17 @@ pub(super) struct Parent {
     pid: u32,
     /// Attempts that were forked from it.
     pub forks: u32,
+    /// Pairs that wait for their attempt. They end when this is dropped, and when this process ends.
+    ahead: VecDeque<Pair>,
     /// Dropped with it: whoever waits for its end then waits no longer than a moment.
     _wanted: oneshot::Sender<()>,
+}
+
+/// Two processes that wait for an attempt, behind the walls that do not depend on it.
+#[derive(Debug)]
+struct Pair {
+    outline: Outline,
+    stream: std::os::unix::net::UnixStream,
 }
 
 /// What a parent says when it has imported everything.
@@ -119,25 +131,64 @@ impl Parent {
             control: UnixDatagram::from_std(ours)?,
             pid: child.id().unwrap_or_default(),
             forks: 0,
+            ahead: VecDeque::new(),
             _wanted: oneshot::channel().0,
         };
         Ok((parent, child))
     }
 
-    /// Asks for the pair of processes of an attempt. The end of the stream is the end of its supervisor; its first byte
-    /// says that the attempt has one.
-    pub(super) fn fork(&mut self, world: &World, folder: &Folder) -> io::Result<UnixStream> {
+    /// Gives the attempt to a pair of processes that waits, or to one that is forked for it now. The end of the stream is
+    /// the end of its supervisor; its first byte says that the attempt has one, and its second that the outcome is there.
+    pub(super) fn hand_over(
+        &mut self,
+        world: &World,
+        folder: &Folder,
+        outline: &Outline,
+    ) -> io::Result<UnixStream> {
+        let order = line(&folder.root().to_string_lossy())?;
+        // Others are behind walls that this attempt does not have.
+        self.ahead.retain(|pair| pair.outline == *outline);
+        loop {
+            let waiting = self.ahead.pop_front();
+            let is_last = waiting.is_none();
+            let pair = match waiting {
+                Some(pair) => pair,
+                None => self.pair(world, outline)?,
+            };
+            if let Err(error) = tell(&pair.stream, &order) {
+                // Somebody has ended it: there is another one.
+                if is_last {
+                    return Err(error);
+                }
+                continue;
+            }
+            self.forks += 1;
+            return UnixStream::from_std(pair.stream);
+        }
+    }
+
+    /// Has pairs forked for the next attempts, until so many wait.
+    pub(super) fn fork_ahead(
+        &mut self,
+        world: &World,
+        outline: &Outline,
+        pairs: usize,
+    ) -> io::Result<()> {
+        while self.ahead.len() < pairs {
+            let pair = self.pair(world, outline)?;
+            self.ahead.push_back(pair);
+        }
+        Ok(())
+    }
+
+    /// Asks for a pair of processes, which wait for an attempt until the stream is closed.
+    fn pair(&self, world: &World, outline: &Outline) -> io::Result<Pair> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let mut env = surroundings::passed(&world.inherited);
-        env.insert("STEPWELL_MARK".to_owned(), folder.mark());
         let order = json!({
-            "folder": text(folder.root()),
-            "log": text(&folder.internal("supervisor.log")),
-            "mark": folder.mark(),
             "program": text(&world.program),
-            "arguments": [text(&world.program), "__supervise".to_owned(), text(folder.root()), "warm".to_owned()],
-            "env": env,
+            "arguments": [text(&world.program), "__supervise".to_owned(), text(&world.data), "ahead".to_owned()],
+            "env": surroundings::passed(&world.inherited),
         })
         .to_string();
         let fds = [theirs.as_raw_fd()];
@@ -151,10 +202,12 @@ impl Parent {
         if sent != order.len() {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        self.forks += 1;
-        drop(OwnedFd::from(theirs));
         ours.set_nonblocking(true)?;
-        UnixStream::from_std(ours)
+        tell(&ours, &line(outline)?)?;
+        Ok(Pair {
+            outline: outline.clone(),
+            stream: ours,
+        })
     }
 
     /// Ends it at once, whatever it does.
@@ -178,6 +231,22 @@ impl Parent {
                 .and_then(|pages| pages.parse::<u64>().ok())
         });
         resident.unwrap_or(0).saturating_mul(PAGE_BYTES)
+    }
+}
+
+fn line(word: &(impl Serialize + ?Sized)) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(word)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Says it to a pair that waits; the error means that it waits no more.
+fn tell(mut pair: &std::os::unix::net::UnixStream, order: &[u8]) -> io::Result<()> {
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    match recv(pair.as_raw_fd(), &mut [0; 1], flags) {
+        Err(Errno::EAGAIN) => pair.write_all(order),
+        Ok(_) => Err(io::ErrorKind::BrokenPipe.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
