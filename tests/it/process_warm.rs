@@ -75,8 +75,11 @@ fn no_pair_that_waits_outlives_an_engine_that_was_killed() {
 fn no_parent_outlives_an_engine_that_was_killed_while_it_imported() {
     let scene = Scene::with(CONFIG);
     let python = python_with_a_slow_scipy(&scene);
-    let python = format!("  python_env_path: {:?}\n", python.display().to_string());
-    let config = format!("{CONFIG}{python}").replace("60s", "1s");
+    let local = format!(
+        "local: {{python_env_path: {:?}, ",
+        python.display().to_string()
+    );
+    let config = CONFIG.replace("local: {", &local).replace("60s", "1s");
     scene.place.write("config.yml", &config);
     let gate = scene.place.path("gate");
     let code = format!(
