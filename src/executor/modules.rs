@@ -10,12 +10,13 @@ use std::time::Duration;
 use crate::id::Digest;
 
 /// Looks for modules as `import` does, and prints those that are not found. To look for a module of the top level
-/// runs nothing of it.
+/// runs nothing of it. The folders of the code's own path come in when the interpreter has started: one that starts
+/// with them runs a `sitecustomize` in them, and nobody has approved that.
 const QUESTION: &str = "\
-import sys
+import os, sys
 from importlib.util import find_spec
-sys.path[:] = [entry for entry in sys.path if entry]
-for name in sys.argv[1:]:
+sys.path[:0] = [entry for entry in sys.argv[1].split(os.pathsep) if entry]
+for name in sys.argv[2:]:
     try:
         found = find_spec(name) is not None
     except Exception:
@@ -51,13 +52,17 @@ impl Modules {
     }
 
     /// Those that the environment does not have. Folders of `PYTHONPATH` are no part of an environment, so what is found
-    /// with them is not remembered.
+    /// with them is not remembered; and with one that is relative to where the code will run, nothing is missing.
     pub(super) async fn missing(
         &self,
         (environment, program): (Digest, &Path),
         modules: &[String],
         path: Option<&str>,
     ) -> Vec<String> {
+        let mut folders = path.iter().flat_map(std::env::split_paths);
+        if folders.any(|folder| folder.is_relative()) {
+            return Vec::new();
+        }
         let key = environment.hex();
         let unknown = self.locked(|known| {
             let found = known.get(key.as_str());
@@ -87,11 +92,10 @@ impl Modules {
         let inherited = inherited
             .filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "LD_LIBRARY_PATH"));
         let output = tokio::process::Command::new(program)
-            .args(["-s", "-c", QUESTION])
+            .args(["-I", "-c", QUESTION, path.unwrap_or_default()])
             .args(names)
             .env_clear()
             .envs(inherited)
-            .envs(path.map(|path| ("PYTHONPATH", path)))
             .current_dir("/")
             .stdin(Stdio::null())
             .kill_on_drop(true)

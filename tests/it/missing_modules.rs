@@ -13,10 +13,13 @@ fn place() -> Option<Place> {
     }
     let place = Place::new();
     let trace = place.path("imported").display().to_string();
-    place.write(
-        "libraries/far_away.py",
-        &format!("open({trace:?}, 'w').write('x')\n"),
-    );
+    // An interpreter that is started with the folder on its path imports the latter two by itself.
+    for name in ["far_away", "sitecustomize", "usercustomize"] {
+        place.write(
+            &format!("libraries/{name}.py"),
+            &format!("open({trace:?}, 'w').write('x')\n"),
+        );
+    }
     Some(place)
 }
 
@@ -92,6 +95,10 @@ fn a_module_is_found_on_the_path_of_the_step_and_not_imported_for_that() {
         !place.path("imported").exists(),
         "to look for it is not to run it"
     );
+    // Where a folder is meant from is not known before the code runs: then nothing is said to be missing.
+    let env = "    env: {PYTHONPATH: libraries}\n";
+    place.python("far", env, "import far_away\nresults = {'n': 1}");
+    place.json(3, &["run", "far.yml", "--mode", "write_access"]);
     place.python("far", "", "import far_away\nresults = {'n': 1}");
     let run = place.json(1, &["run", "far.yml", "--mode", "write_access"]);
     assert_eq!(
