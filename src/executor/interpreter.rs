@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
@@ -151,7 +152,7 @@ impl Interpreters {
             .collect()
     }
 
-    async fn ask(&self, program: &Path) -> std::io::Result<Interpreter> {
+    async fn ask(&self, program: &Path) -> io::Result<Interpreter> {
         let key = self.key(program)?;
         if let Some(known) = self.remembered(&key) {
             return Ok(known);
@@ -176,7 +177,7 @@ impl Interpreters {
         let mut lines = text.lines();
         let (Some(executable), Some(version)) = (lines.next(), lines.next()) else {
             let said = String::from_utf8_lossy(&output.stderr);
-            return Err(std::io::Error::other(format!(
+            return Err(io::Error::other(format!(
                 "it did not answer ({}) {}",
                 output.status,
                 said.lines().last().unwrap_or_default()
@@ -192,7 +193,7 @@ impl Interpreters {
     }
 
     /// The answer holds as long as these stay the same. A shim of pyenv also follows two things beside itself.
-    fn key(&self, program: &Path) -> std::io::Result<String> {
+    fn key(&self, program: &Path) -> io::Result<String> {
         let mut key = format!("{}|{}", program.display(), modified(program)?);
         if program
             .parent()
@@ -220,15 +221,10 @@ impl Interpreters {
             known.insert(key, interpreter);
             serde_json::to_vec_pretty(&*known)
         });
-        let part = self
-            .cache
-            .with_extension(format!("{}.part", std::process::id()));
         // Only a cache: where it can't be kept, the question is asked again.
-        let _kept = text.map_err(std::io::Error::from).and_then(|text| {
-            fs::create_dir_all(self.cache.parent().unwrap_or(Path::new(".")))?;
-            fs::write(&part, text)?;
-            fs::rename(&part, &self.cache)
-        });
+        let _kept = text
+            .map_err(io::Error::from)
+            .and_then(|text| keep(&self.cache, &text));
     }
 
     fn locked<T>(&self, look: impl FnOnce(&mut BTreeMap<String, Interpreter>) -> T) -> T {
@@ -236,8 +232,16 @@ impl Interpreters {
     }
 }
 
+/// Replaces the file of a cache as a whole: other processes read it.
+pub(super) fn keep(cache: &Path, text: &[u8]) -> io::Result<()> {
+    let part = cache.with_extension(format!("{}.part", std::process::id()));
+    fs::create_dir_all(cache.parent().unwrap_or(Path::new(".")))?;
+    fs::write(&part, text)?;
+    fs::rename(&part, cache)
+}
+
 /// Modification time in nanoseconds.
-fn modified(path: &Path) -> std::io::Result<u128> {
+fn modified(path: &Path) -> io::Result<u128> {
     let modified = fs::metadata(path)?.modified()?;
     Ok(modified
         .duration_since(UNIX_EPOCH)

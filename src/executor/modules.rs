@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::interpreter::keep;
 use crate::id::Digest;
 
 /// Looks for modules as `import` does, and prints those that are not found. To look for a module of the top level
@@ -129,15 +131,10 @@ impl Modules {
             known.entry(environment).or_default().extend(found);
             serde_json::to_vec(&*known)
         });
-        let part = self
-            .cache
-            .with_extension(format!("{}.part", std::process::id()));
         // Only a cache: where it can't be kept, the question is asked again.
-        let _kept = text.map_err(std::io::Error::from).and_then(|text| {
-            fs::create_dir_all(self.cache.parent().unwrap_or(Path::new(".")))?;
-            fs::write(&part, text)?;
-            fs::rename(&part, &self.cache)
-        });
+        let _kept = text
+            .map_err(io::Error::from)
+            .and_then(|text| keep(&self.cache, &text));
     }
 
     fn locked<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
