@@ -528,16 +528,18 @@ async fn every_end_has_the_same_code_but_for_the_differences_that_are_told() {
             let mut job = bench.job(code);
             change(&mut job);
             let outcome = bench.executor.execute(job).await;
-            let found = match outcome.map(|outcome| outcome.status) {
-                Ok(stepwell::executor::OutcomeStatus::Succeeded) => "-".to_owned(),
+            let failure = match outcome.map(|outcome| outcome.status) {
+                Ok(stepwell::executor::OutcomeStatus::Succeeded) => None,
                 Ok(stepwell::executor::OutcomeStatus::Failed(failure)) | Err(failure) => {
-                    failure.code
+                    Some(failure)
                 }
             };
+            let found = failure.as_ref().map_or("-", |failure| &failure.code);
             let is_local = ["local", "warm"].contains(&bench.name);
             let expected = if is_local { here } else { there };
             if found != *expected {
-                faults.push(format!("{name} on {}: {found}, not {expected}", bench.name));
+                let place = bench.name;
+                faults.push(format!("{name} on {place}: not {expected}: {failure:#?}"));
             }
         }
     }

@@ -103,6 +103,28 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
     });
 }
 
+/// As one does whose port somebody else was faster to take: servers start it again, and leave us with the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kernel_that_dies_while_it_starts_is_no_end() {
+    for program in [Program::Server, Program::Gateway] {
+        let Some(running) = shared(program) else {
+            return;
+        };
+        let rig = Rig::new().await;
+        let mut options = running.options(rig.data.path());
+        options.read_only.kernel_name = "late".to_owned();
+        let executor = JupyterExecutor::new(options);
+        let outcome = executor.execute(job(&rig, "results = 1\n")).await;
+        let outcome = outcome.unwrap_or_else(|failure| panic!("{program:?}: {failure:#?}"));
+        assert_eq!(outcome.results, Some(json!(1)), "{program:?}");
+        assert_eq!(
+            std::fs::read_dir(rig.data.path().join("containers")).map_or(0, Iterator::count),
+            0,
+            "{program:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_breaks_is_made_again_and_the_code_runs_once() {
     for program in [Program::Server, Program::Gateway] {

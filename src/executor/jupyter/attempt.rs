@@ -1,18 +1,16 @@
 //! One attempt from its beginning to its end, held by a task that goes on when nobody waits for it any more.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::conclude::{asked, conclude, stopped, tampered};
-use super::home::{self, CHUNK_BYTES, End, PATIENCE};
+use super::home::{self, End, PATIENCE};
 use super::kernel::{Fault, Kernel, QUICK, died, not_started};
 use super::log::Logs;
 use super::order::{record, variables, write};
@@ -23,16 +21,11 @@ use super::stop::Stopper;
 use super::{Endpoint, executor::Inner};
 use crate::code;
 use crate::executor::local::folder::Folder;
-use crate::executor::local::harness;
 use crate::executor::verdict::Stop;
 use crate::executor::{Job, Outcome};
 use crate::failure::{Failure, FailureKind};
-use crate::id::Digest;
 use crate::plan::Mode;
-use crate::python::outcome::Packages;
 use crate::redact::Redactor;
-
-const LAUNCH: &str = include_str!("launch.py");
 
 /// An attempt that this process holds.
 pub(super) struct Attempt {
@@ -97,19 +90,13 @@ impl Attempt {
         self.server
             .check_kernelspec(&self.endpoint.kernel_name)
             .await?;
-        let id = self.server.start(&self.endpoint, &self.record.path).await?;
-        self.record.kernel = Some(id.clone());
-        self.record
-            .write(&self.folder)
-            .map_err(|error| folder_failure(&self.folder, &error))?;
-        self.inner.note(&id, &self.folder);
-        let session = self.record.session.clone();
-        let mut kernel = Kernel::new(self.server.clone(), id, session);
-        let until = Instant::now() + self.endpoint.start_timeout;
-        let connected = kernel.connect_until(until).await;
-        connected.map_err(|fault| slow(fault, &self.server))?;
-        let hello = kernel.hello(self.endpoint.start_timeout).await;
-        let hello = hello.map_err(|fault| slow(fault, &self.server))?;
+        let mut started = self.kernel().await;
+        // What kills a kernel while it starts, such as a port that somebody else was faster to take, mostly passes.
+        if matches!(&started, Err(failure) if failure.code == code::KERNEL_DIED.as_str()) {
+            self.remove().await;
+            started = self.kernel().await;
+        }
+        let (mut kernel, hello) = started?;
         let identity = hello.get("identity").and_then(Value::as_str);
         let identity = identity.unwrap_or_default().to_owned();
         self.learn_packages(&mut kernel, &hello).await?;
@@ -122,114 +109,6 @@ impl Attempt {
             .put("started", self.job.mode == Mode::WriteAccess)
             .map_err(|error| folder_failure(&self.folder, &error))?;
         Ok(Some((kernel, identity)))
-    }
-
-    async fn hand_over(&self, kernel: &mut Kernel) -> Result<(), Failure> {
-        let attempt = &self.record.attempt;
-        let begin = json!({
-            "op": "begin", "attempt": attempt, "shared": self.record.shared, "session": self.record.session,
-        });
-        match kernel.ask(&begin, Some(QUICK), &mut |_| {}).await {
-            Err(Fault::Refused(message)) if self.record.shared.is_some() => {
-                return Err(not_shared(&message));
-            }
-            answer => answer.map_err(Fault::into_failure)?,
-        };
-        let environment = self.job.environment.container.as_ref();
-        let lines = environment.map_or(&[][..], |container| &container.packages);
-        if !lines.is_empty() {
-            self.check_packages(kernel, lines).await?;
-        }
-        for (name, text) in harness::FILES {
-            let path = format!("tools/stepwell_harness/{name}");
-            self.put(kernel, &path, text.as_bytes()).await?;
-        }
-        self.put(kernel, "tools/stepwell_launch.py", LAUNCH.as_bytes())
-            .await?;
-        if self.record.shared.is_none() {
-            let folders = json!({
-                "op": "folders", "attempt": attempt, "names": ["figures", "artifacts", ".attempt"],
-            });
-            self.done(kernel, &folders).await?;
-            for name in ["code.py", "context.json", ".attempt/harness.json"] {
-                let bytes = fs::read(self.folder.file(name))
-                    .map_err(|error| folder_failure(&self.folder, &error))?;
-                self.put(kernel, name, &bytes).await?;
-            }
-            for (name, bytes) in self.job.modules.iter().flatten() {
-                self.put(kernel, &format!(".attempt/modules/{name}"), bytes)
-                    .await?;
-            }
-            for (name, bytes) in &self.job.files {
-                self.put(kernel, name, bytes).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps the list of what is installed for the kernel. It is asked for once: every kernel names its list.
-    async fn learn_packages(&self, kernel: &mut Kernel, hello: &Value) -> Result<(), Failure> {
-        let told = hello.get("packages").unwrap_or(&Value::Null);
-        let Ok(named) = Packages::deserialize(told) else {
-            return Ok(());
-        };
-        if self.inner.lists.has(named) {
-            return Ok(());
-        }
-        let answer = self.done(kernel, &json!({"op": "packages"})).await?;
-        let list = answer.get("list").and_then(Value::as_str);
-        let list = list.filter(|list| Digest::of(list.as_bytes()) == named.digest);
-        if list.and_then(|list| self.inner.lists.keep(list)).is_none() {
-            tracing::warn!(kernel = %kernel.id, "the list of its packages could not be kept");
-        }
-        Ok(())
-    }
-
-    async fn check_packages(&self, kernel: &mut Kernel, lines: &[String]) -> Result<(), Failure> {
-        let order = json!({"op": "missing", "requirements": lines});
-        let answer = self.done(kernel, &order).await?;
-        let missing: Vec<&str> = answer
-            .get("missing")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::new(
-            FailureKind::Configuration,
-            code::KERNEL_PACKAGES,
-            format!(
-                "the environment of the kernel `{}` lacks {}",
-                self.endpoint.kernel_name,
-                missing.join(", ")
-            ),
-        )
-        .hint(
-            "install them in the image of the kernel, or let the step run with `execution: local`",
-        ))
-    }
-
-    async fn put(&self, kernel: &mut Kernel, path: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let chunks = bytes.chunks(CHUNK_BYTES).enumerate();
-        let empty: &[u8] = &[];
-        let empty = bytes.is_empty().then_some((0, empty));
-        for (index, chunk) in chunks.chain(empty) {
-            let order = json!({
-                "op": "put", "attempt": self.record.attempt, "path": path,
-                "append": index > 0, "data": STANDARD.encode(chunk),
-            });
-            self.done(kernel, &order).await?;
-        }
-        Ok(())
-    }
-
-    /// A request before the code begins. One that breaks off is not made again: nothing is lost but the kernel.
-    async fn done(&self, kernel: &mut Kernel, order: &Value) -> Result<Value, Failure> {
-        let answer = kernel.ask(order, Some(QUICK), &mut |_| {}).await;
-        answer.map_err(Fault::into_failure)
     }
 
     /// The attempt was cancelled before its code began.

@@ -19,6 +19,9 @@ const KERNEL: &str = include_str!("kernel.py");
 const MODULE: &str = "_stepwell_kernel";
 /// Longest time of a request that only moves a few bytes.
 pub(super) const QUICK: Duration = Duration::from_secs(60);
+/// How long a new kernel may take for its first answer before it is asked over a new websocket: a server that had to
+/// give a kernel other ports while it started leaves the open websocket to the old ones.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Between two tries to get through again, at first; it doubles up to a limit.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(3);
@@ -136,16 +139,27 @@ impl Kernel {
         }
     }
 
-    /// Brings `kernel.py` there, unless it is there; gives the identity of the kernel's process and its Python.
-    pub(super) async fn hello(&mut self, within: Duration) -> Result<Value, Fault> {
+    /// Opens the websocket and brings `kernel.py` there, unless it is there; gives the identity of the kernel's
+    /// process and its Python.
+    pub(super) async fn greet(&mut self, within: Duration) -> Result<Value, Fault> {
         let source = STANDARD.encode(KERNEL);
         let install = format!(
             "import sys as _s\nif {MODULE:?} not in _s.modules:\n    import types as _t, base64 as _b\n    \
              _m = _t.ModuleType({MODULE:?}); _s.modules[{MODULE:?}] = _m\n    \
              exec(compile(_b.b64decode({source:?}), '<stepwell>', 'exec'), _m.__dict__)\n"
         );
-        self.request(&install, &json!({"op": "hello"}), Some(within), &mut |_| {})
-            .await
+        let until = Instant::now() + within;
+        loop {
+            self.connect_until(until).await?;
+            let patience = FIRST_ANSWER.min(until.saturating_duration_since(Instant::now()));
+            let hello = json!({"op": "hello"});
+            let mut sink = |_| {};
+            let greeted = self.request(&install, &hello, Some(patience), &mut sink);
+            match greeted.await {
+                Err(Fault::Broken(_)) if Instant::now() < until => {}
+                greeted => return greeted,
+            }
+        }
     }
 
     /// Makes one request and waits for its answer.

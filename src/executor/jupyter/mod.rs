@@ -8,6 +8,7 @@
 mod attempt;
 mod conclude;
 mod executor;
+mod hand_over;
 mod home;
 mod kernel;
 mod log;

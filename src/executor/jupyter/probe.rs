@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::executor::JupyterExecutor;
 use super::kernel::{Fault, Kernel, QUICK, not_started};
@@ -143,10 +142,7 @@ impl JupyterExecutor {
 }
 
 async fn answer(kernel: &mut Kernel, patience: Duration) -> Result<String, Failure> {
-    let until = Instant::now() + patience;
-    let connected = kernel.connect_until(until).await;
-    connected.map_err(|fault| attempt::slow(fault, &kernel.server))?;
-    let hello = kernel.hello(patience).await;
+    let hello = kernel.greet(patience).await;
     let hello = hello.map_err(|fault| attempt::slow(fault, &kernel.server))?;
     let word = |at: &str| hello.get(at).and_then(Value::as_str).unwrap_or_default();
     Ok(format!(
