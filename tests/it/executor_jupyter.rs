@@ -103,24 +103,31 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
     });
 }
 
-/// As one does whose port somebody else was faster to take: servers start it again, and leave us with the old one.
+/// As happens when somebody else is faster to take a port that the server has chosen for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kernel_that_dies_while_it_starts_is_no_end() {
-    for program in [Program::Server, Program::Gateway] {
+async fn a_kernel_that_dies_or_says_nothing_is_replaced_once() {
+    for (program, kernel) in [
+        (Program::Server, "dies-at-first"),
+        (Program::Gateway, "dies-at-first"),
+        (Program::Server, "silent-at-first"),
+    ] {
         let Some(running) = shared(program) else {
             return;
         };
         let rig = Rig::new().await;
         let mut options = running.options(rig.data.path());
-        options.read_only.kernel_name = "late".to_owned();
+        options.read_only.kernel_name = kernel.to_owned();
+        options.read_only.start_timeout = Duration::from_secs(25);
         let executor = JupyterExecutor::new(options);
         let outcome = executor.execute(job(&rig, "results = 1\n")).await;
-        let outcome = outcome.unwrap_or_else(|failure| panic!("{program:?}: {failure:#?}"));
-        assert_eq!(outcome.results, Some(json!(1)), "{program:?}");
+        let outcome =
+            outcome.unwrap_or_else(|failure| panic!("{kernel} on {program:?}: {failure:#?}"));
+        assert_eq!(outcome.results, Some(json!(1)), "{kernel} on {program:?}");
+        let left = std::fs::read_dir(rig.data.path().join("containers"));
         assert_eq!(
-            std::fs::read_dir(rig.data.path().join("containers")).map_or(0, Iterator::count),
+            left.map_or(0, Iterator::count),
             0,
-            "{program:?}"
+            "{kernel} on {program:?}"
         );
     }
 }

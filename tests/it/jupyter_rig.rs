@@ -88,18 +88,26 @@ pub(crate) fn start(program: Program, more: &[&str]) -> Option<Running> {
         });
         std::fs::write(folder.join("kernel.json"), spec.to_string()).unwrap();
     }
-    // A kernel that dies when it is started for the first time.
-    let folder = place.path().join("share/kernels/late");
-    std::fs::create_dir_all(&folder).unwrap();
-    let code = format!(
-        "import os, sys, time\nmark = {:?}\nif not os.path.exists(mark):\n    open(mark, 'w')\n    time.sleep(3)\n    sys.exit(1)\n\
-         from ipykernel.kernelapp import launch_new_instance\nlaunch_new_instance()\n",
-        place.path().join("late")
-    );
-    let spec = serde_json::json!({
-        "argv": [python, "-c", code, "-f", "{connection_file}"], "display_name": "late", "language": "python",
-    });
-    std::fs::write(folder.join("kernel.json"), spec.to_string()).unwrap();
+    // One that dies when it is started for the first time, and one that is then never heard.
+    for (name, at_first) in [
+        ("dies at first", "sys.exit(1)"),
+        ("silent at first", "time.sleep(3600)"),
+    ] {
+        let folder = place
+            .path()
+            .join("share/kernels")
+            .join(name.replace(' ', "-"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let code = format!(
+            "import os, sys, time\nmark = {:?}\nif not os.path.exists(mark):\n    open(mark, 'w')\n    {at_first}\n\
+             from ipykernel.kernelapp import launch_new_instance\nlaunch_new_instance()\n",
+            place.path().join(name)
+        );
+        let spec = serde_json::json!({
+            "argv": [python, "-c", code, "-f", "{connection_file}"], "display_name": name, "language": "python",
+        });
+        std::fs::write(folder.join("kernel.json"), spec.to_string()).unwrap();
+    }
     // A kernel whose interpreter has gone.
     let folder = place.path().join("share/kernels/python3-broken");
     std::fs::create_dir_all(&folder).unwrap();

@@ -91,8 +91,7 @@ impl Attempt {
             .check_kernelspec(&self.endpoint.kernel_name)
             .await?;
         let mut started = self.kernel().await;
-        // What kills a kernel while it starts, such as a port that somebody else was faster to take, mostly passes.
-        if matches!(&started, Err(failure) if failure.code == code::KERNEL_DIED.as_str()) {
+        if started.as_ref().is_err_and(may_pass) {
             self.remove().await;
             started = self.kernel().await;
         }
@@ -323,6 +322,14 @@ fn closed(failure: Failure) -> Failure {
     );
     closed.cause = failure.cause;
     closed
+}
+
+/// Whether another kernel may do better. Servers choose ports before a kernel takes them, and somebody else may be
+/// faster: such a kernel dies, or lives and is never heard.
+fn may_pass(failure: &Failure) -> bool {
+    [code::KERNEL_DIED, code::KERNEL_NOT_STARTED]
+        .iter()
+        .any(|code| failure.code == code.as_str())
 }
 
 /// A kernel that never said anything.

@@ -19,9 +19,9 @@ const KERNEL: &str = include_str!("kernel.py");
 const MODULE: &str = "_stepwell_kernel";
 /// Longest time of a request that only moves a few bytes.
 pub(super) const QUICK: Duration = Duration::from_secs(60);
-/// How long a new kernel may take for its first answer before it is asked over a new websocket: a server that had to
-/// give a kernel other ports while it started leaves the open websocket to the old ones.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// How long one try to open a websocket, or to hear the first answer over it, may take. A server that had to give a
+/// kernel other ports while it started holds on to the old ones; asked anew it takes the new ones.
+const TRY: Duration = Duration::from_secs(15);
 /// Between two tries to get through again, at first; it doubles up to a limit.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(3);
@@ -120,7 +120,8 @@ impl Kernel {
         let mut pause = PAUSE;
         loop {
             // A server opens it when the kernel answers, and a kernel may never do.
-            let failure = match timeout_at(until, self.connect()).await {
+            let patience = until.min(Instant::now() + TRY);
+            let failure = match timeout_at(patience, self.connect()).await {
                 Ok(Ok(_)) => return Ok(()),
                 Ok(Err(Fault::Broken(failure))) => failure,
                 Ok(Err(fault)) => return Err(fault),
@@ -151,7 +152,7 @@ impl Kernel {
         let until = Instant::now() + within;
         loop {
             self.connect_until(until).await?;
-            let patience = FIRST_ANSWER.min(until.saturating_duration_since(Instant::now()));
+            let patience = TRY.min(until.saturating_duration_since(Instant::now()));
             let hello = json!({"op": "hello"});
             let mut sink = |_| {};
             let greeted = self.request(&install, &hello, Some(patience), &mut sink);
