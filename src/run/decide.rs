@@ -31,6 +31,10 @@ use crate::plan::{OnReject, OnUnknown, Step, StepKind};
 /// How often the engine may die while the code of one step runs before the step fails instead of being tried again.
 pub const INTERRUPTIONS_MAX: usize = 10;
 
+/// How often one engine may begin a step whose code then never runs before the step fails: something is in the way that
+/// does not pass, and each try writes to the log.
+pub const FALSE_STARTS_MAX: usize = 10;
+
 /// Decides what a command means for a run.
 ///
 /// # Errors
@@ -411,6 +415,18 @@ pub(super) fn interruptions(state: &StepState) -> usize {
             if failure.detail.get(STARTED) == Some(&json!(true)))
     });
     under_way.count()
+}
+
+/// How many attempts in a row, the newest included, the same engine has begun without their code ever running.
+pub(super) fn false_starts(state: &StepState) -> usize {
+    let newest = state.current_attempts().last().map(|attempt| attempt.epoch);
+    let backwards = state.current_attempts().iter().rev();
+    let in_a_row = backwards.take_while(|attempt| {
+        Some(attempt.epoch) == newest
+            && matches!(&attempt.status, AttemptStatus::Failed { failure, counted: false }
+                if !may_have_begun(failure))
+    });
+    in_a_row.count()
 }
 
 pub(super) fn interrupted(evidence: &str) -> Failure {

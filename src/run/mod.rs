@@ -39,7 +39,7 @@ pub use cache::{Look, bypassed, changed_parts, is_cacheable, keeps, known_parts,
 pub use clock::RunClock;
 pub use command::{ANSWER_DONE, ANSWER_RUN_AGAIN, Command, Life, Refusal, UNKNOWN_ANSWER, Vote};
 pub use compare::{Agreement, FileDiff, RunDiff, StepDiff, ValueDiff, compare};
-pub use decide::{INTERRUPTIONS_MAX, decide, may_have_begun};
+pub use decide::{FALSE_STARTS_MAX, INTERRUPTIONS_MAX, decide, may_have_begun};
 pub use effect::{Effect, effects};
 pub use event::{Empty, Event, EventError, REGISTRY, Recorded};
 pub use explain::{Reason, decided_at, explain};

@@ -12,7 +12,9 @@ use stepwell::executor::fake::{FakeAnswer, FakeExecutor};
 use stepwell::executor::{Adoption, Job, Outcome, OutputFile};
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::run::payload::{Answer, Values};
-use stepwell::run::{Actor, Command, Event, INTERRUPTIONS_MAX, RunState, RunStatus};
+use stepwell::run::{
+    Actor, Command, Event, FALSE_STARTS_MAX, INTERRUPTIONS_MAX, RunState, RunStatus,
+};
 use stepwell::store::memory::MemoryStore;
 
 use crate::engine::{Rig, compiled, create, create_in};
@@ -62,25 +64,46 @@ fn a_question_that_comes_up_after_an_interruption_is_asked() {
 #[test]
 fn only_interruptions_while_the_code_ran_are_held_against_a_step() {
     for (started, status) in [(true, RunStatus::Failed), (false, RunStatus::Running)] {
-        let mut run = interrupted(READ);
-        for attempt in 1.. {
-            run.submit(Command::AttemptLost {
-                step: "a".into(),
-                attempt,
-                started,
-                evidence: "the machine went down".to_owned(),
-            })
-            .unwrap();
-            run.advance();
-            if attempt as usize == INTERRUPTIONS_MAX {
-                break;
-            }
-            assert_eq!(run.state.status(), RunStatus::Running, "after {attempt}");
-            let again = run.started(&"a".into(), attempt + 1);
-            run.submit(Command::BeginAttempt(again)).unwrap();
-        }
+        // Every time another engine, since the one before died.
+        let run = lost_again_and_again(INTERRUPTIONS_MAX, started, |run| run.epoch += 1);
         assert_eq!(run.state.status(), status, "started: {started}");
     }
+}
+
+#[test]
+fn an_engine_that_never_gets_to_the_code_gives_up() {
+    let run = lost_again_and_again(FALSE_STARTS_MAX, false, |_| {});
+    assert_eq!(run.state.status(), RunStatus::Failed);
+    let (_, step) = run.state.step(&"a".into()).unwrap();
+    let hint = step.failure.clone().unwrap().hint.unwrap();
+    assert!(hint.contains("begun 10 times in a row"), "{hint}");
+}
+
+/// A step that is begun so often, each time without an end; what comes between two attempts is for the caller.
+fn lost_again_and_again(
+    times: usize,
+    started: bool,
+    between: impl Fn(&mut Simulation),
+) -> Simulation {
+    let mut run = interrupted(READ);
+    for attempt in 1.. {
+        run.submit(Command::AttemptLost {
+            step: "a".into(),
+            attempt,
+            started,
+            evidence: "the machine went down".to_owned(),
+        })
+        .unwrap();
+        run.advance();
+        if attempt as usize == times {
+            break;
+        }
+        assert_eq!(run.state.status(), RunStatus::Running, "after {attempt}");
+        between(&mut run);
+        let again = run.started(&"a".into(), attempt + 1);
+        run.submit(Command::BeginAttempt(again)).unwrap();
+    }
+    run
 }
 
 #[test]

@@ -106,6 +106,8 @@ pub(crate) struct Simulation {
     /// The plans that the run went on with later.
     pub(crate) later: Vec<Arc<Plan>>,
     clock: i64,
+    /// The writer of what comes next.
+    pub(crate) epoch: u64,
 }
 
 /// Folds a history whose plan may change on the way.
@@ -164,6 +166,7 @@ impl Simulation {
             state,
             later: Vec::new(),
             clock: 1,
+            epoch: 1,
         }
     }
 
@@ -177,6 +180,7 @@ impl Simulation {
             state,
             later: self.later.clone(),
             clock: self.clock,
+            epoch: self.epoch,
         }
     }
 
@@ -198,7 +202,7 @@ impl Simulation {
             let recorded = Recorded {
                 seq: self.state.seq + 1,
                 time: Timestamp::from_micros(self.clock),
-                epoch: 1,
+                epoch: self.epoch,
                 actor: Actor::Engine,
                 event,
             };
@@ -225,7 +229,7 @@ impl Simulation {
             let recorded = Recorded {
                 seq: self.state.seq + 1,
                 time: Timestamp::from_micros(self.clock),
-                epoch: 1,
+                epoch: self.epoch,
                 actor: Actor::Engine,
                 event,
             };

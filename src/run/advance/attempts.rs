@@ -8,7 +8,8 @@ use crate::failure::{Failure, FailureKind};
 use crate::plan::{Field, FieldType, OnReject, OnUnknown, Step};
 use crate::run::command::{ANSWER_DONE, ANSWER_RUN_AGAIN, UNKNOWN_ANSWER, text_of};
 use crate::run::decide::{
-    INTERRUPTIONS_MAX, interrupted, interrupted_after, interruptions, next_approval,
+    FALSE_STARTS_MAX, INTERRUPTIONS_MAX, false_starts, interrupted, interrupted_after,
+    interruptions, next_approval,
 };
 use crate::run::event::Event;
 use crate::run::outputs::outputs_of;
@@ -55,13 +56,15 @@ fn after_failure(
     moment: Moment,
 ) -> Option<Event> {
     if !counted {
-        if interruptions(step_state) < INTERRUPTIONS_MAX {
+        let why = if interruptions(step_state) >= INTERRUPTIONS_MAX {
+            format!("the engine died {INTERRUPTIONS_MAX} times while this step ran")
+        } else if false_starts(step_state) >= FALSE_STARTS_MAX {
+            format!("it was begun {FALSE_STARTS_MAX} times in a row, and its code never ran")
+        } else {
             return None;
-        }
-        let failure = failure.clone().hint(format!(
-            "the engine died {INTERRUPTIONS_MAX} times while this step ran; it is not tried again by itself"
-        ));
-        return Some(failed(step_state, failure));
+        };
+        let hint = format!("{why}; it is not tried again by itself");
+        return Some(failed(step_state, failure.clone().hint(hint)));
     }
     Some(match retry::next(step, step_state, failure, moment) {
         Some(retry) => Event::RetryScheduled(retry),
