@@ -7,9 +7,11 @@ mod index;
 pub mod preview;
 mod sweep;
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::fcntl::FlockArg;
 use nix::sys::stat::futimens;
@@ -27,6 +29,8 @@ pub use sweep::{GRACE, Swept};
 pub const BLOB_BYTES_MAX: u64 = 8 << 30;
 /// Largest content that is read into memory, in bytes: 256 MiB. Larger ones are opened by their path.
 pub const READ_BYTES_MAX: u64 = 256 << 20;
+/// Names of which one process remembers that they are durable.
+const DURABLE_MAX: usize = 4_096;
 /// Bytes that are copied at a time.
 const COPY_BYTES: usize = 256 << 10;
 
@@ -79,6 +83,8 @@ impl Error {
 #[derive(Debug, Clone)]
 pub struct Blobs {
     folder: PathBuf,
+    /// What this process knows to be durable: it need not be made so again when it is put again.
+    durable: Arc<Mutex<HashSet<Digest>>>,
 }
 
 impl Blobs {
@@ -87,6 +93,7 @@ impl Blobs {
         create_dir(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
+            durable: Arc::default(),
         })
     }
 
@@ -102,10 +109,13 @@ impl Blobs {
         // From the look to the sync nobody may remove it.
         let _shared = self.lock(FlockArg::LockShared)?;
         if self.holds(&digest, bytes) && self.make_young(&digest) {
-            // Whoever put it there may not have come as far as making its name durable.
-            let path = self.path(&digest);
-            sync_dir(path.parent().unwrap_or(&self.folder))?;
-            sync_dir(&self.folder)?;
+            if !self.durable().contains(&digest) {
+                // Whoever put it there may not have come as far as making its name durable.
+                let path = self.path(&digest);
+                sync_dir(path.parent().unwrap_or(&self.folder))?;
+                sync_dir(&self.folder)?;
+                self.remember(digest);
+            }
             return Ok(digest);
         }
         let mut draft = Draft::new(&self.folder)?;
@@ -153,7 +163,7 @@ impl Blobs {
                 limit: READ_BYTES_MAX,
             });
         }
-        let mut content = Vec::new();
+        let mut content = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
         file.take(READ_BYTES_MAX)
             .read_to_end(&mut content)
             .named("read", &path)?;
@@ -217,7 +227,21 @@ impl Blobs {
         if let Some(parent) = path.parent() {
             create_dir(parent)?;
         }
-        Ok(draft.publish(&path)?)
+        draft.publish(&path)?;
+        self.remember(*digest);
+        Ok(())
+    }
+
+    fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<Digest>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, digest: Digest) {
+        let mut durable = self.durable();
+        if durable.len() >= DURABLE_MAX {
+            durable.clear();
+        }
+        durable.insert(digest);
     }
 
     fn bounded(&self, path: &Path, bytes: u64) -> Result<(), Error> {

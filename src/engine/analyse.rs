@@ -6,7 +6,7 @@ use super::bounds::{self, Held};
 use super::modules::{Digests, Files};
 use super::options::blocking;
 use super::task::Driver;
-use super::{Error, Shared, generate, missing, modules, notebook};
+use super::{Error, Shared, execute, generate, missing, modules, notebook};
 use crate::approval::{self, Bounds, Changed, Covered, Decision, Rules, Subject, Verdict};
 use crate::canonical::canonical_json;
 use crate::code;
@@ -26,15 +26,13 @@ pub(super) async fn analyse(driver: &Driver, state: &RunState, path: &StepPath) 
     let StepKind::Python(python) = &step.kind else {
         return None;
     };
-    Some(
-        match report(&driver.shared, state, step, step_state, python).await {
-            Ok(report) => Command::Analysed(report),
-            Err(failure) => Command::AnalysisFailed {
-                step: path.clone(),
-                failure,
-            },
-        },
-    )
+    match report(&driver.shared, state, step, step_state, python).await {
+        Ok((report, prepared)) => execute::at_once(driver, state, report, prepared).await,
+        Err(failure) => Some(Command::AnalysisFailed {
+            step: path.clone(),
+            failure,
+        }),
+    }
 }
 
 /// What is there to be run, at this moment.
@@ -249,20 +247,21 @@ async fn report(
     step: &Step,
     step_state: &StepState,
     python: &PythonStep,
-) -> Result<AnalysisReported, Failure> {
-    let (mut reported, code) = judged(shared, state, (step, step_state, python)).await?;
+) -> Result<(AnalysisReported, Prepared), Failure> {
+    let (mut reported, prepared) = judged(shared, state, (step, step_state, python)).await?;
     if waits(&reported.decision) {
-        reported.notebook = notebook::write_waiting(shared, state, step, &reported, &code).await;
+        let code = &prepared.code;
+        reported.notebook = notebook::write_waiting(shared, state, step, &reported, code).await;
     }
-    Ok(reported)
+    Ok((reported, prepared))
 }
 
-/// The report with the code that it is about.
+/// The report with what it is about.
 async fn judged(
     shared: &Shared,
     state: &RunState,
     (step, step_state, python): (&Step, &StepState, &PythonStep),
-) -> Result<(AnalysisReported, String), Failure> {
+) -> Result<(AnalysisReported, Prepared), Failure> {
     let digest = code_of(step_state, python)?;
     // Milliseconds for a page of code, seconds for the worst that a hostile author can write.
     let (code, rules) = (
@@ -271,9 +270,13 @@ async fn judged(
     );
     let folder = modules::folder(state);
     let is_notebook = cells::is_notebook(&python.file_name);
-    let (mut report, modules) =
+    let (mut report, files) =
         read(move || modules::analyze(folder.as_deref(), (&code, is_notebook), &rules)).await?;
-    let prepared = prepare(shared, (step, step_state, python), &modules).await?;
+    let modules = modules::digests(&files);
+    let prepared = Prepared {
+        modules: files,
+        ..prepare(shared, (step, step_state, python), &modules).await?
+    };
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
     let mut decision = generate::carried(python, step_state, prepared.reuse, decision);
@@ -288,17 +291,17 @@ async fn judged(
         report,
         decision,
         environment: prepared.identity.digest,
-        environment_text: prepared.identity.description,
+        environment_text: prepared.identity.description.clone(),
         subject: prepared.subject,
         changed,
-        covered: prepared.covered,
-        bounds: prepared.bounds,
+        covered: prepared.covered.clone(),
+        bounds: prepared.bounds.clone(),
         reuse: prepared.reuse,
         reviewers,
         rules,
         notebook: None,
     };
-    Ok((reported, prepared.code))
+    Ok((reported, prepared))
 }
 
 /// What differs from what was looked at before.

@@ -44,6 +44,11 @@ impl Batch {
         }
     }
 
+    /// So many of the first events belong together.
+    pub(super) fn keep_whole(&mut self, own: usize) {
+        self.whole = own;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.commits.is_empty() && self.records.is_empty()
     }

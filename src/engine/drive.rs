@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tracing::Instrument as _;
 
 use super::cache;
@@ -18,7 +18,7 @@ use super::{Error, Shared};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
-use crate::run::payload::{CacheMissed, Miss, Parts};
+use crate::run::payload::{AttemptStarted, CacheMissed, Miss, Parts};
 use crate::run::{Actor, Command, Effect, Refusal, RunState, effects};
 use crate::store::Watch;
 
@@ -34,10 +34,7 @@ pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<Ru
         inputs: sender,
         life: None,
     };
-    let mut tasks: JoinSet<(Key, Option<Command>)> = JoinSet::new();
-    let mut under_way: HashMap<Key, AbortHandle> = HashMap::new();
-    // Runs inside this one that only people can move on: they are not looked at again and again.
-    let mut resting: HashSet<Key> = HashSet::new();
+    let mut work = Work::default();
     history.submit_unless_ended(Command::Start).await?;
     loop {
         history.advance().await?;
@@ -51,64 +48,106 @@ pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<Ru
             .into_iter()
             .map(|effect| (Key::of(&effect), effect))
             .collect();
-        give_up(&under_way, owed.iter().map(|(key, _)| key).collect());
+        give_up(&work.under_way, owed.iter().map(|(key, _)| key).collect());
         for (key, effect) in owed {
-            let waits = key.waits_for().any(|other| under_way.contains_key(&other));
-            if waits || under_way.contains_key(&key) || resting.contains(&key) {
+            if !work.is_free_for(&key) {
                 continue;
             }
-            let work = perform(driver.clone(), Arc::clone(history.state()), effect);
-            begin(&mut tasks, &mut under_way, key, work);
+            let performed = perform(driver.clone(), Arc::clone(history.state()), effect);
+            work.begin(key, performed);
         }
         if *foreign.borrow_and_update() > history.state().seq {
             history.refresh().await?;
             continue;
         }
-        if under_way.keys().all(Key::is_idle) {
+        if work.under_way.keys().all(Key::is_idle) {
             return Ok(history.into_state());
         }
         let input = tokio::select! {
             Some(input) = inputs.recv() => input,
-            Some(done) = tasks.join_next() => ended(done, &under_way, history.state()),
+            Some(done) = work.tasks.join_next_with_id() => ended(done, &work.under_way, history.state()),
             Ok(()) = foreign.changed() => continue,
         };
-        match input {
-            Input::Submit { command, reply } => {
-                let result = history.submit(command, worker(&driver.shared)).await;
-                settle(result, reply)?;
-            }
-            Input::Done { key, command } => {
-                under_way.remove(&key);
-                if let Key::News(step) = &key {
-                    resting.remove(&Key::Child(step.clone()));
-                }
-                if let Some(command) = command {
-                    let kept = cache::to_keep(&command);
-                    take(&mut history, command).await?;
-                    if let Some(step) = kept {
-                        cache::keep(&driver.shared, history.state(), &step).await;
-                    }
-                } else if let Key::Child(step) = &key {
-                    let news =
-                        child::news(driver.clone(), Arc::clone(history.state()), step.clone());
-                    begin(&mut tasks, &mut under_way, Key::News(step.clone()), news);
-                    resting.insert(key);
-                }
-            }
-        }
+        take_in(&driver, &mut history, &mut work, input).await?;
     }
 }
 
-/// Begins a task of that name.
-fn begin(
-    tasks: &mut JoinSet<(Key, Option<Command>)>,
-    under_way: &mut HashMap<Key, AbortHandle>,
-    key: Key,
-    work: impl Future<Output = Option<Command>> + Send + 'static,
-) {
-    let named = key.clone();
-    let handle = tasks.spawn(async move { (named, work.await) }.in_current_span());
-    under_way.insert(key, handle);
+/// What goes on for a run.
+#[derive(Default)]
+struct Work {
+    tasks: JoinSet<Option<Command>>,
+    under_way: HashMap<Key, AbortHandle>,
+    /// Runs inside this one that only people can move on: they are not looked at again and again.
+    resting: HashSet<Key>,
+}
+
+/// What a task has said becomes durable.
+async fn take_in(
+    driver: &Driver,
+    history: &mut History,
+    work: &mut Work,
+    input: Input,
+) -> Result<(), Error> {
+    match input {
+        Input::Submit { command, reply } => {
+            let result = history.submit(command, worker(&driver.shared)).await;
+            settle(result, reply)?;
+        }
+        Input::Begin {
+            analysed,
+            started,
+            reply,
+        } => {
+            let begun = begin_next(history, (analysed, &started)).await?;
+            if begun {
+                work.rename(&started);
+            }
+            // The task may be gone: what it has begun is then looked for.
+            let _ = reply.send(begun.then(|| Arc::clone(history.state())));
+        }
+        Input::Done { key, command } => {
+            work.under_way.remove(&key);
+            if let Key::News(step) = &key {
+                work.resting.remove(&Key::Child(step.clone()));
+            }
+            if let Some(command) = command {
+                let kept = cache::to_keep(&command);
+                take(history, command).await?;
+                if let Some(step) = kept {
+                    cache::keep(&driver.shared, history.state(), &step).await;
+                }
+            } else if let Key::Child(step) = &key {
+                let news = child::news(driver.clone(), Arc::clone(history.state()), step.clone());
+                work.begin(Key::News(step.clone()), news);
+                work.resting.insert(key);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Work {
+    /// Whether the work of that name goes on nowhere, and what must have ended before it has.
+    fn is_free_for(&self, key: &Key) -> bool {
+        let mut before = key.waits_for();
+        !before.any(|other| self.under_way.contains_key(&other))
+            && !self.under_way.contains_key(key)
+            && !self.resting.contains(key)
+    }
+
+    /// Begins a task of that name.
+    fn begin(&mut self, key: Key, work: impl Future<Output = Option<Command>> + Send + 'static) {
+        let handle = self.tasks.spawn(work.in_current_span());
+        self.under_way.insert(key, handle);
+    }
+
+    /// The task that has analysed the code goes on with its attempt.
+    fn rename(&mut self, started: &AttemptStarted) {
+        let (step, attempt) = (started.step.clone(), started.attempt);
+        if let Some(handle) = self.under_way.remove(&Key::Work(step.clone(), 0)) {
+            self.under_way.insert(Key::Work(step, attempt), handle);
+        }
+    }
 }
 
 /// Stops tasks that have nothing to do any more, perhaps since somebody else appended: waits that nobody needs, and work
@@ -123,6 +162,22 @@ fn give_up(under_way: &HashMap<Key, AbortHandle>, owed: HashSet<&Key>) {
         if let Some(task) = under_way.get(&other) {
             task.abort();
         }
+    }
+}
+
+/// Makes the report of an analysis durable, and the beginning of its attempt with it; whether that was begun. A report
+/// that comes too late changes nothing.
+async fn begin_next(
+    history: &mut History,
+    (analysed, started): (Command, &AttemptStarted),
+) -> Result<bool, Error> {
+    let worker = worker(history.shared());
+    match history.submit_with(analysed, Some(started), worker).await {
+        Err(Error::Refused(refusal)) => {
+            tracing::debug!(run = %history.state().run, %refusal, "a completion was stale");
+            Ok(false)
+        }
+        other => other,
     }
 }
 
@@ -172,18 +227,17 @@ fn settle(
 
 /// The end of a task; one that panicked leaves an internal failure, not a run without a reason to wait.
 fn ended(
-    done: Result<(Key, Option<Command>), JoinError>,
+    done: Result<(Id, Option<Command>), JoinError>,
     under_way: &HashMap<Key, AbortHandle>,
     state: &RunState,
 ) -> Input {
+    let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+    let mut named = under_way.iter().filter(|(_, handle)| handle.id() == id);
+    let key = named.next().map(|(key, _)| key.clone());
+    let key = key.unwrap_or_else(|| Key::Work(StepPath::new(""), 0));
     match done {
-        Ok((key, command)) => Input::Done { key, command },
+        Ok((_, command)) => Input::Done { key, command },
         Err(error) => {
-            let found = under_way
-                .iter()
-                .find(|(_, handle)| handle.id() == error.id())
-                .map(|(key, _)| key.clone());
-            let key = found.unwrap_or_else(|| Key::Work(StepPath::new(""), 0));
             if error.is_cancelled() {
                 return Input::Done { key, command: None };
             }

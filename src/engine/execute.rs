@@ -9,12 +9,13 @@ use super::progress::{Note, Progress};
 use super::secrets::Secrets;
 use super::task::Driver;
 use super::{Shared, act, collect, generate, inputs};
+use crate::approval::Verdict;
 use crate::code;
 use crate::executor::{Adoption, Job, Outcome};
 use crate::failure::Failure;
 use crate::id::StepPath;
 use crate::plan::{Mode, PythonStep, Step, StepKind};
-use crate::run::payload::{AttemptStarted, EffectClass, Phase};
+use crate::run::payload::{AnalysisReported, AttemptStarted, EffectClass, Phase};
 use crate::run::{Command, RunState, StepState};
 
 /// Begins an attempt and sees it to its end.
@@ -45,20 +46,58 @@ pub(super) async fn execute(
     if analysis.subject != prepared.subject {
         return analyse::analyse(driver, state, path).await;
     }
-    let started = AttemptStarted {
+    let started = started((path, attempt, python.mode), &prepared);
+    if let Err(refusal) = driver.submit(Command::BeginAttempt(started)).await {
+        tracing::debug!(run = %state.run, step = %path, %refusal, "an attempt was not begun");
+        return None;
+    }
+    see_through(driver, state, path, (attempt, prepared)).await
+}
+
+/// Hands in the report of an analysis. Where it lets the code run and there is room, the attempt begins in the same
+/// durable write, with what was just looked at.
+pub(super) async fn at_once(
+    driver: &Driver,
+    state: &RunState,
+    report: AnalysisReported,
+    prepared: Prepared,
+) -> Option<Command> {
+    let room = driver.shared.slots.try_acquire();
+    let (Verdict::Pass, Ok(_slot)) = (report.decision.verdict, room) else {
+        return Some(Command::Analysed(report));
+    };
+    let path = report.step.clone();
+    let (_, step_state) = state.step(&path)?;
+    let attempt = u32::try_from(step_state.attempts.len()).unwrap_or(u32::MAX);
+    let attempt = attempt.saturating_add(1);
+    let started = started((&path, attempt, report.mode), &prepared);
+    let state = driver.begin(report, started).await?;
+    see_through(driver, &state, &path, (attempt, prepared)).await
+}
+
+fn started((path, attempt, mode): (&StepPath, u32, Mode), prepared: &Prepared) -> AttemptStarted {
+    AttemptStarted {
         step: path.clone(),
         attempt,
         phase: Phase::Execute,
         executor: prepared.placed.method.as_str().to_owned(),
         placed_by: Some(prepared.placed.rule.clone()),
-        effect: effect_class(python.mode),
+        effect: effect_class(mode),
         environment: Some(prepared.identity.digest),
         subject: Some(prepared.subject),
-    };
-    if let Err(refusal) = driver.submit(Command::BeginAttempt(started)).await {
-        tracing::debug!(run = %state.run, step = %path, %refusal, "an attempt was not begun");
-        return None;
     }
+}
+
+/// Carries out an attempt whose beginning is durable.
+async fn see_through(
+    driver: &Driver,
+    state: &RunState,
+    path: &StepPath,
+    (attempt, prepared): (u32, Prepared),
+) -> Option<Command> {
+    let shared = &driver.shared;
+    let (step, step_state) = state.step(path)?;
+    let python = step.kind.as_python()?;
     let carried = carry_out(
         driver,
         state,

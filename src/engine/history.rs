@@ -8,8 +8,10 @@ use super::{Error, Shared, secrets};
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
 use crate::redact::Redactor;
-use crate::run::payload::{CacheBypassed, PlanMigrated, RunCreated, StepCopied};
-use crate::run::{self, Actor, Command, Event, Moment, Recorded, RunState, Seq, advance, decide};
+use crate::run::payload::{AttemptStarted, CacheBypassed, PlanMigrated, RunCreated, StepCopied};
+use crate::run::{
+    self, Actor, Command, Effect, Event, Moment, Recorded, RunState, Seq, advance, decide, effects,
+};
 use crate::store::{Append, AppendError};
 
 /// Rounds of bookkeeping that share one durable write.
@@ -92,29 +94,50 @@ impl History {
     /// Decides a command; when it returns without an error, the events are durable. When somebody else appended
     /// first, it is decided anew from what stands there now.
     pub(super) async fn submit(&mut self, command: Command, actor: Actor) -> Result<(), Error> {
+        self.submit_with(command, None, actor).await.map(|_| ())
+    }
+
+    /// The same, with the attempt that is owed next when the command is taken: where nothing follows by itself in
+    /// between, both become durable in one write. Gives whether the attempt was begun.
+    pub(super) async fn submit_with(
+        &mut self,
+        command: Command,
+        next: Option<&AttemptStarted>,
+        actor: Actor,
+    ) -> Result<bool, Error> {
         for _ in 0..CONFLICTS_MAX {
-            match self.submit_once(command.clone(), &actor).await {
+            match self.submit_once(command.clone(), next, &actor).await {
                 Err(Error::Append(AppendError::Conflict { .. })) => self.reload().await?,
                 other => return other,
             }
         }
-        self.submit_once(command, &actor).await
+        self.submit_once(command, next, &actor).await
     }
 
-    async fn submit_once(&mut self, command: Command, actor: &Actor) -> Result<(), Error> {
+    async fn submit_once(
+        &mut self,
+        command: Command,
+        next: Option<&AttemptStarted>,
+        actor: &Actor,
+    ) -> Result<bool, Error> {
         if matches!(command, Command::Vote(_) | Command::Edit(_)) {
             // What is due by the clock goes before an answer that comes now: an answer that comes too late
             // is late whether or not somebody was up when the time was over.
             self.advance().await?;
         }
         let moment = self.shared.moment();
-        let events = decide(&self.state, command)?;
+        let mut events = decide(&self.state, command)?;
         if events.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let expected = self.state.seq;
-        let own = events.len();
+        let mut own = events.len();
         let mut batch = Batch::of_command(own);
+        self.fold(&mut batch, events, moment, actor)?;
+        events = next.map_or_else(Vec::new, |next| self.begun_next(next, moment));
+        let begun = !events.is_empty();
+        own += events.len();
+        batch.keep_whole(own);
         self.fold(&mut batch, events, moment, actor)?;
         self.rounds(&mut batch, moment)?;
         match self.append(batch, expected).await {
@@ -123,10 +146,23 @@ impl History {
             Err(Error::Append(AppendError::Conflict { .. }))
                 if self.durable >= expected.saturating_add(own as u64) =>
             {
-                self.reload().await
+                self.reload().await.map(|()| begun)
             }
-            other => other,
+            other => other.map(|()| begun),
         }
+    }
+
+    /// The beginning of that attempt, when it is what is owed now and nothing follows by itself before it.
+    fn begun_next(&self, next: &AttemptStarted, moment: Moment) -> Vec<Event> {
+        let owed = Effect::Execute {
+            step: next.step.clone(),
+            attempt: next.attempt,
+        };
+        let follows = !advance(&self.state, moment).is_empty();
+        if follows || !effects(&self.state, moment.now).contains(&owed) {
+            return Vec::new();
+        }
+        decide(&self.state, Command::BeginAttempt(next.clone())).unwrap_or_default()
     }
 
     /// Goes on with another plan, which is durable already.

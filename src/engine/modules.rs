@@ -38,12 +38,12 @@ pub(super) fn analyze(
     folder: Option<&Path>,
     (code, is_notebook): (&str, bool),
     rules: &RuleSet,
-) -> Result<(Report, Digests), Failure> {
+) -> Result<(Report, Files), Failure> {
     let mut report = analysis::analyze(code, rules);
     if is_notebook {
         report.name_cells(code);
     }
-    let mut known = Digests::new();
+    let mut known = Files::new();
     loop {
         let files = read(folder, &report.imports)?;
         let new: Files = files
@@ -54,13 +54,13 @@ pub(super) fn analyze(
             return Ok((report, known));
         }
         for (path, bytes) in new {
-            known.insert(path.clone(), Digest::of(&bytes));
-            match String::from_utf8(bytes) {
+            match str::from_utf8(&bytes) {
                 Ok(text) if path.ends_with(".py") => {
-                    report.absorb(&path, analysis::analyze(&text, rules));
+                    report.absorb(&path, analysis::analyze(text, rules));
                 }
                 Ok(_) | Err(_) => report.can(Capability::Native),
             }
+            known.insert(path, bytes);
         }
     }
 }

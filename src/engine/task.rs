@@ -6,7 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
 use super::key::Key;
-use crate::run::{Command, Life, Refusal};
+use crate::run::payload::{AnalysisReported, AttemptStarted};
+use crate::run::{Command, Life, Refusal, RunState};
 
 /// Everything that can wake the driver.
 pub(super) enum Input {
@@ -16,6 +17,15 @@ pub(super) enum Input {
         command: Command,
         /// Hears whether it was taken.
         reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// The report of an analysis is to be durable, and with it the beginning of the attempt that it lets run.
+    Begin {
+        /// The report.
+        analysed: Command,
+        /// The attempt.
+        started: AttemptStarted,
+        /// Hears the state of the run since; none when the attempt was not begun.
+        reply: oneshot::Sender<Option<Arc<RunState>>>,
     },
     /// A task has ended.
     Done {
@@ -59,5 +69,23 @@ impl Driver {
             .await
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Makes the report durable, and with it the beginning of the attempt when nothing comes in between. None = it was
+    /// not begun; the driver goes on from what stands there then.
+    pub(super) async fn begin(
+        &self,
+        report: AnalysisReported,
+        started: AttemptStarted,
+    ) -> Option<Arc<RunState>> {
+        let analysed = self.stamped(Command::Analysed(report));
+        let (reply, answer) = oneshot::channel();
+        let input = Input::Begin {
+            analysed,
+            started,
+            reply,
+        };
+        self.inputs.send(input).await.ok()?;
+        answer.await.ok()?
     }
 }

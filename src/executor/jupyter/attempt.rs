@@ -278,7 +278,9 @@ impl Attempt {
     }
 
     fn keep(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let kept = self.folder.write_outcome(outcome);
+        let kept = self
+            .folder
+            .write_outcome(outcome, self.job.mode == Mode::WriteAccess);
         kept.map_err(|error| folder_failure(&self.folder, &error))?;
         self.folder.show("outcome.json");
         self.folder.show("results.json");

@@ -206,16 +206,26 @@ impl Folder {
         }
     }
 
-    /// Writes the outcome so that it is there whole or not at all, a power failure included.
-    pub(in crate::executor) fn write_outcome(&self, outcome: &Outcome) -> io::Result<()> {
+    /// Writes the outcome so that it is there whole or not at all. When it is durable, a power failure is no exception;
+    /// a read that such a failure hits before its outcome is in the log is made again.
+    pub(in crate::executor) fn write_outcome(
+        &self,
+        outcome: &Outcome,
+        durable: bool,
+    ) -> io::Result<()> {
         let part = self.internal("outcome.json.part");
         // The code may have put something here: it is not written to.
         let _usually_absent = fs::remove_file(&part).or_else(|_| fs::remove_dir_all(&part));
         let mut file = create(&part)?;
         file.write_all(&serde_json::to_vec(outcome)?)?;
-        file.sync_all()?;
+        if durable {
+            file.sync_all()?;
+        }
         fs::rename(&part, self.internal("outcome.json"))?;
-        File::open(self.internal(""))?.sync_all()
+        if durable {
+            File::open(self.internal(""))?.sync_all()?;
+        }
+        Ok(())
     }
 
     /// Which folder `.attempt` is, whatever its name comes to mean.

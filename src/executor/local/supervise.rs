@@ -88,12 +88,13 @@ fn attend(folder: &Folder, origin: Origin) -> io::Result<()> {
     let secrets = read_secrets(&order)?;
     let redactor = Redactor::new(&secrets.values).map_err(io::Error::other)?;
     let control = super::control::open(folder)?;
+    let writes = order.job.mode == Mode::WriteAccess;
     if folder.has("cancel") {
-        return folder.write_outcome(&never_started());
+        return folder.write_outcome(&never_started(), writes);
     }
     Folder::make_temporary(&order.temporary)?;
     let _kept = leftover::keep(&order.temporary)?;
-    folder.put("started", order.job.mode == Mode::WriteAccess)?;
+    folder.put("started", writes)?;
     let started = Instant::now();
     let own = folder.inner_identity()?;
     let outcome = match Watch::start(folder, &order, (&secrets, &redactor), (control, origin)) {
@@ -120,7 +121,7 @@ fn attend(folder: &Folder, origin: Origin) -> io::Result<()> {
         packages: order.job.environment.packages,
         ..outcome
     };
-    folder.write_outcome(&outcome)?;
+    folder.write_outcome(&outcome, writes)?;
     folder.show("outcome.json");
     folder.show("results.json");
     teller.say_done();
