@@ -470,6 +470,8 @@ async fn a_run_that_its_step_never_took_is_cancelled_and_never_driven() {
         );
         let run = create(&other, &made, json!({})).await;
         let between = other.clone();
+        let reached = Arc::new(tokio::sync::Notify::new());
+        let reaches = Arc::clone(&reached);
         let crowded = Crowded::new(
             &store,
             Box::new(move |append| {
@@ -477,9 +479,10 @@ async fn a_run_that_its_step_never_took_is_cancelled_and_never_driven() {
                     && append.records.iter().any(|record| {
                         String::from_utf8_lossy(&record.body).contains("\"run\":\"run_")
                     });
-                let between = between.clone();
+                let (between, reaches) = (between.clone(), Arc::clone(&reaches));
                 Box::pin(async move {
                     if taken && dies {
+                        reaches.notify_one();
                         std::future::pending::<()>().await;
                     }
                     if taken {
@@ -491,8 +494,11 @@ async fn a_run_that_its_step_never_took_is_cancelled_and_never_driven() {
             }),
         );
         let engine = engine_over(&rig, crowded, &executor);
-        let driven = tokio::time::timeout(Duration::from_secs(1), engine.drive(run)).await;
-        assert_eq!(driven.is_err(), dies);
+        let died = tokio::select! {
+            driven = engine.drive(run) => driven.is_err(),
+            () = reached.notified() => true,
+        };
+        assert_eq!(died, dies);
         if dies {
             let reason = Some("no more".to_owned());
             let cancel = Command::Cancel { reason };
