@@ -152,7 +152,7 @@ fn many_runs_are_resumed_at_once_and_the_gravest_counts() {
 #[test]
 fn ctrl_c_leaves_a_run_that_goes_on_and_is_adopted() {
     let place = Place::new();
-    let code = format!("{WRITE_PID}time.sleep(1.5)\nresults = {{'n': 1}}");
+    let code = format!("{WRITE_PID}time.sleep(5)\nresults = {{'n': 1}}");
     place.python("naps", "", &code);
     let child = place
         .command(&["run", "naps.yml"])
@@ -205,7 +205,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 #[test]
 fn a_terminal_sees_live_lines_and_its_ctrl_c_leaves_the_run_resumable() {
     let place = Place::new();
-    place.python("live", "", "import time\ntime.sleep(2)\nresults = {'n': 1}");
+    place.python("live", "", "import time\ntime.sleep(5)\nresults = {'n': 1}");
     let text = std::fs::read_to_string(place.path("live.yml")).unwrap();
     let id = "a_step_with_a_name_that_is_longer_than_the_terminal_is_wide";
     place.write(

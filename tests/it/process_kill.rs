@@ -16,6 +16,11 @@ const RUNS: i64 = 4;
 /// Kill attempts in one data folder before the runs are left in peace.
 const ROUNDS_MAX: usize = 25;
 
+/// Folders after which it must be content.
+const FOLDERS_MAX: u64 = 60;
+/// How often it is looked for something to be killed.
+const TARGET_LOOKS: usize = 200;
+
 /// A small generator of even numbers: what it gives is fixed by its seed.
 #[derive(Debug)]
 struct Dice(u64);
@@ -62,6 +67,17 @@ impl Count {
         parts.iter().map(|part| part.load(Ordering::Relaxed)).sum()
     }
 
+    /// How often each thing happened that must have happened.
+    fn needed(&self) -> [(&'static str, usize); 4] {
+        [
+            ("adopted", &self.adopted),
+            ("interrupted", &self.interrupted),
+            ("engines killed alone", &self.engines),
+            ("interpreters killed alone", &self.interpreters),
+        ]
+        .map(|(what, part)| (what, part.load(Ordering::Relaxed)))
+    }
+
     fn add(&self, audit: Audit) {
         self.adopted.fetch_add(audit.adopted, Ordering::Relaxed);
         self.interrupted
@@ -79,9 +95,13 @@ fn a_hundred_kills_at_random_moments() {
     let count = Count::default();
     let folders = Mutex::new(0_u64);
     let work = || {
-        while count.kills() < KILLS {
+        loop {
+            let seen = count.needed().iter().all(|(_, times)| *times > 0);
             let folder = {
                 let mut next = folders.lock().unwrap();
+                if (count.kills() >= KILLS && seen) || *next == FOLDERS_MAX {
+                    break;
+                }
                 *next += 1;
                 *next
             };
@@ -101,13 +121,12 @@ fn a_hundred_kills_at_random_moments() {
         kills * 10 >= tried * 7,
         "only {kills} of {tried} kills met something alive"
     );
-    for (what, part) in [
-        ("adopted", &count.adopted),
-        ("interrupted", &count.interrupted),
-        ("engines killed alone", &count.engines),
-        ("interpreters killed alone", &count.interpreters),
-    ] {
-        assert!(part.load(Ordering::Relaxed) > 0, "nothing was {what}");
+    assert!(
+        kills >= KILLS,
+        "only {kills} kills in {FOLDERS_MAX} folders"
+    );
+    for (what, times) in count.needed() {
+        assert!(times > 0, "nothing was {what}");
     }
 }
 
@@ -179,11 +198,24 @@ fn drive_and_kill(
     *cut_off += usize::from(matches!(victim, 2 | 3 | 7..));
     let hit = |part: &AtomicUsize| part.fetch_add(1, Ordering::Relaxed);
     if victim < 4 {
-        let (mut targets, part) = if victim < 2 {
-            (scene.interpreters(), &count.interpreters)
+        let part = if victim < 2 {
+            &count.interpreters
         } else {
-            (scene.supervisors(), &count.supervisors)
+            &count.supervisors
         };
+        let mut targets = Vec::new();
+        // On a busy machine it is a while until there is one.
+        for _ in 0..TARGET_LOOKS {
+            targets = if victim < 2 {
+                scene.interpreters()
+            } else {
+                scene.supervisors()
+            };
+            if !targets.is_empty() || engine.try_wait().unwrap().is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         if !targets.is_empty() {
             let one = usize::try_from(dice.roll(targets.len() as u64)).unwrap();
             targets.swap_remove(one).kill();
