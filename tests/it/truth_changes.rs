@@ -89,7 +89,7 @@ fn a_data_folder_moved_after_a_crash_goes_on() {
 #[test]
 fn a_data_folder_moved_under_a_running_step_goes_on() {
     let scene = Scene::new();
-    let run = scene.create("pair.yml", &["pause=0.6"]);
+    let run = scene.create("pair.yml", &["pause=3"]);
     let mut engine = scene.start(&["resume", &run, "-q"]);
     wait_until("the code runs", || scene.noted(&run, "first", "start") == 1);
     assert!(kill_command(&mut engine));

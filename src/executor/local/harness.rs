@@ -36,8 +36,9 @@ pub(in crate::executor) const FILES: [(&str, &str); 12] = [
     ("warm.py", include_str!("harness/warm.py")),
 ];
 
-/// Compiles what is installed, and leaves a sign that it has.
-const COMPILE: &str = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=2); open(sys.argv[2], 'w').close()";
+/// Compiles what is installed where this runs, and leaves a sign that it has. By names from there: when the data folder is
+/// moved meanwhile, nothing is made anew at its old place.
+const COMPILE: &str = "import compileall, sys; compileall.compile_dir('.', ddir=sys.argv[1], quiet=2); open(sys.argv[2], 'w').close()";
 
 /// Name of the folder: the digest of what is in it, computed once.
 fn name() -> &'static str {
@@ -58,7 +59,8 @@ pub(super) fn compile(
     environment: &Environment,
     inherited: &BTreeMap<String, String>,
 ) {
-    let sign = tools.join(format!(".compiled-{}", environment.digest.short()));
+    let name = format!(".compiled-{}", environment.digest.short());
+    let sign = tools.join(&name);
     static ASKED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
     if !asked.insert(sign.clone()) || sign.exists() {
@@ -68,7 +70,7 @@ pub(super) fn compile(
         .args(FLAGS)
         .args(["-c", COMPILE])
         .arg(tools)
-        .arg(&sign)
+        .arg(&name)
         .env_clear()
         .envs(surroundings::of_parent(inherited, tools))
         .current_dir(tools)
