@@ -143,7 +143,7 @@ async fn written(place: &Place<'_>, name: &str, entry: &Entry) -> Result<CodeGen
     let prompt_blob = prompt_blob.map_err(|error| not_kept(&error))?;
     let request = Request {
         facts: secrets.redactor().value(&ask::as_json(place, &facts)),
-        prompt,
+        prompt: prompt.clone(),
         fresh: place.due.is_fresh(),
         step: place.step.id.clone(),
         number: place.due.number,
@@ -151,16 +151,20 @@ async fn written(place: &Place<'_>, name: &str, entry: &Entry) -> Result<CodeGen
     let clock = &place.shared.ports.clock;
     let begun = clock.now();
     let about = entry.generator.about();
-    let by = about.model.as_deref().unwrap_or(name);
-    let heard = Heard::of(place, by);
+    let heard = Heard::of(place, about.model.as_deref().unwrap_or(name));
     let hearer = |written| heard.hear(written);
-    let answer = entry.generator.generate(request, &hearer).await?;
+    let answer = match entry.generator.generate(request, &hearer).await {
+        Ok(answer) => answer,
+        Err(failure) => {
+            let estimate = entry.estimate(&prompt, heard.written());
+            return Err(ledger::note_broken(place, name, estimate, failure).await);
+        }
+    };
     let seconds = clock.now().since(begun).as_secs_f64();
-    let cost = entry.cost(&answer);
-    let cost = cost.map(|(amount, currency)| Cost { amount, currency });
-    if let Some(cost) = &cost {
-        ledger::note(place, name, cost).await;
-    }
+    let cost = entry
+        .cost(&answer)
+        .map(|(amount, currency)| Cost { amount, currency });
+    ledger::note(place, name, cost.as_ref()).await;
     let found = match extract::code(&answer) {
         Ok(code) => leaves_results(place, code).await,
         Err(failure) => Err(failure),

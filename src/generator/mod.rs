@@ -52,7 +52,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use prompt::Prompt;
-pub use set::{Budget, Generators, Price};
+pub use set::{Budget, Estimate, Generators, Price};
 
 use crate::failure::Failure;
 use crate::time::BoxFuture;
@@ -86,6 +86,8 @@ pub struct Written {
     pub lines: u64,
     /// Reasoning, in characters.
     pub thought_chars: u64,
+    /// Both, in bytes.
+    pub bytes: u64,
 }
 
 impl fmt::Display for Written {
@@ -95,6 +97,7 @@ impl fmt::Display for Written {
             chars,
             lines,
             thought_chars,
+            bytes: _,
         } = *self;
         match (chars, thought_chars) {
             (0, 0) => f.write_str("nothing yet"),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Answer, CodeGenerator};
+use serde::Serialize;
+
+use super::{Answer, CodeGenerator, Prompt, Written};
 use crate::code;
 use crate::diagnostic::did_you_mean;
 use crate::failure::{Failure, FailureKind};
@@ -24,6 +26,9 @@ pub struct Price {
 /// A million.
 const MILLION: f64 = 1_000_000.0;
 
+/// How few bytes a token is taken for where nobody counts them. English and code have three to five.
+const TOKEN_BYTES: u64 = 3;
+
 impl Price {
     /// What an answer cost, when it says how long it was.
     #[must_use]
@@ -37,6 +42,19 @@ impl Price {
             + count(output) * self.output;
         Some(sum / MILLION)
     }
+}
+
+/// What a call may have cost of which nobody says it: rather too much than too little.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Tokens read, by the length of the prompt.
+    pub input_tokens: u64,
+    /// Tokens written, by what had come.
+    pub output_tokens: u64,
+    /// How much that is.
+    pub amount: f64,
+    /// Of what.
+    pub currency: String,
 }
 
 /// What a generator may cost, in the currency of its price.
@@ -91,6 +109,30 @@ impl Entry {
             (Some(_) | None, Some(price)) => Some((price.of(answer)?, price.currency.clone())),
             (None, None) => None,
         }
+    }
+
+    /// What an answer may have cost that broke off when so much of it had come. None when nothing is known to have
+    /// been read, or there is no price.
+    #[must_use]
+    pub fn estimate(&self, prompt: &Prompt, written: Written) -> Option<Estimate> {
+        let price = self.price.as_ref().filter(|_| written.bytes > 0)?;
+        let read = prompt.system.len() + prompt.user.len();
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        let (input, output) = (
+            read.div_ceil(TOKEN_BYTES),
+            written.bytes.div_ceil(TOKEN_BYTES),
+        );
+        let answer = Answer {
+            input_tokens: Some(input),
+            output_tokens: Some(output),
+            ..Answer::default()
+        };
+        Some(Estimate {
+            input_tokens: input,
+            output_tokens: output,
+            amount: price.of(&answer)?,
+            currency: price.currency.clone(),
+        })
     }
 }
 

@@ -1,14 +1,26 @@
-//! A budget of a month holds for all processes of a data folder together.
+//! A budget of a month holds for all processes of a data folder together, and a call that broke off counts too.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use stepwell::failure::Failure;
+use stepwell::generator::http::{HttpGenerator, Settings};
+use stepwell::generator::key::Environment;
+use stepwell::generator::set::Entry;
+use stepwell::generator::wire::Dialect;
+use stepwell::generator::{Budget, Generators, Price};
+use stepwell::run::Event;
+use stepwell::store::memory::MemoryStore;
+use stepwell::transport::network::NetworkTransport;
 
 use crate::cli_rig::Place;
+use crate::engine::{Rig, compiled, create, events};
 use crate::transport::Server;
 
 /// Long enough for a machine under load; nothing waits for it but what must fail.
@@ -97,4 +109,114 @@ fn two_processes_never_pass_the_budget_of_a_month_together() {
         1,
         "nobody was asked for more than there was money"
     );
+}
+
+/// Runs a step whose first call this server answers so, and every later one well; the first failure of an attempt, and
+/// the one of the step.
+async fn first_answered(
+    rig: &Rig,
+    first: &str,
+    budget: Budget,
+) -> (Option<Failure>, Option<Failure>, usize) {
+    let first = first.to_owned();
+    let is_first = AtomicBool::new(true);
+    let server = Server::new(move |_, out| {
+        let well = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"message\": {\"content\": \
+                    \"```python\\nresults = {}\\n```\"}, \"done\": true, \"done_reason\": \"stop\"}\n";
+        let is_first = is_first.swap(false, Ordering::SeqCst);
+        let _gone = out.write_all(if is_first {
+            first.as_bytes()
+        } else {
+            well.as_bytes()
+        });
+    });
+    let mut settings = Settings::new(Dialect::Ollama, "small-1");
+    settings.base_url = format!("http://{}", server.address);
+    settings.timeout = LONG;
+    let transport = Arc::new(NetworkTransport::default());
+    let generator = HttpGenerator::new(settings, Environment::default(), transport);
+    let price = Price {
+        input: 1_000.0,
+        cached: None,
+        output: 1_000_000.0,
+        currency: "EUR".to_owned(),
+    };
+    let entry = Entry {
+        price: Some(price),
+        budget,
+        ..Entry::free(Arc::new(generator))
+    };
+    let generators = Generators {
+        by_name: [("main".to_owned(), entry)].into(),
+        default: Some("main".to_owned()),
+    };
+    let executor = Arc::new(stepwell::executor::fake::FakeExecutor::new(|_| {
+        stepwell::executor::fake::FakeAnswer::results(json!({}))
+    }));
+    let engine = rig.engine_with(&executor, |options| options.generators = generators);
+    let plan = compiled("steps:\n  - id: fit\n    python: {task: Fit a line}\n");
+    let run = create(&engine, &plan, json!({})).await;
+    let driving = {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.drive(run).await })
+    };
+    while !driving.is_finished() {
+        rig.clock.advance(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let state = driving.await.unwrap().unwrap();
+    let failed = events(&engine, run)
+        .await
+        .into_iter()
+        .find_map(|recorded| match recorded.event {
+            Event::AttemptFailed(failed) => Some(failed.failure),
+            _ => None,
+        });
+    let (_, step) = state.step_with_id("fit").unwrap();
+    let of_step = step.failure.clone().map(|failure| *failure);
+    (failed, of_step, server.requests().len())
+}
+
+#[tokio::test]
+async fn an_answer_that_broke_off_counts_by_an_estimate_and_a_refusal_does_not() {
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n\
+                {\"message\": {\"content\": \"```python\\nresults\", \"thinking\": \"a line\"}, \"done\": false}\n";
+    let refusal = "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 2\r\n\r\n{}";
+    let budgets = [(Some(7.0), None), (None, Some(7.0))];
+    for (per_run, per_month) in budgets {
+        let budget = Budget { per_run, per_month };
+        let rig = Rig::new(MemoryStore::new());
+        let (attempt, step, calls) = first_answered(&rig, half, budget).await;
+        let attempt = attempt.unwrap();
+        assert_eq!(attempt.code, "generator_stream_cut", "{attempt:?}");
+        let estimate = &attempt.detail["estimate"];
+        // 23 bytes, at three for a token, and the prompt.
+        assert_eq!(estimate["output_tokens"], 8, "{attempt:?}");
+        let read = estimate["input_tokens"].as_f64().unwrap();
+        assert!(read > 100.0, "{attempt:?}");
+        let amount = estimate["amount"].as_f64().unwrap();
+        assert!((amount - (8.0 + read / 1_000.0)).abs() < 1e-9, "{amount}");
+        assert_eq!(step.unwrap().code, "generation_budget");
+        assert_eq!(calls, 1, "it is not asked again without money");
+        let folder = rig.data.path().join("generators");
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let notes = files.filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"));
+        let notes: String = notes
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect();
+        let note: Value = serde_json::from_str(&notes).unwrap();
+        assert_eq!(
+            (&note["estimated"], &note["amount"]),
+            (&json!(true), &estimate["amount"])
+        );
+
+        let rig = Rig::new(MemoryStore::new());
+        let (attempt, step, calls) = first_answered(&rig, refusal, budget).await;
+        let attempt = attempt.unwrap();
+        assert_eq!(attempt.code, "generator_busy");
+        assert!(attempt.detail.get("estimate").is_none(), "{attempt:?}");
+        assert_eq!((step, calls), (None, 2));
+    }
 }

@@ -16,6 +16,7 @@ pub(super) struct Heard<'a> {
     place: &'a Place<'a>,
     by: &'a str,
     last: Mutex<Option<Timestamp>>,
+    written: Mutex<Written>,
 }
 
 impl<'a> Heard<'a> {
@@ -24,10 +25,17 @@ impl<'a> Heard<'a> {
             place,
             by,
             last: Mutex::default(),
+            written: Mutex::default(),
         }
     }
 
+    /// How far it was when it was last heard of.
+    pub(super) fn written(&self) -> Written {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn hear(&self, written: Written) {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
         let shared = self.place.shared;
         let now = shared.ports.clock.now();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

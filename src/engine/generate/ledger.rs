@@ -8,12 +8,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::Place;
 use crate::code;
 use crate::engine::{Error, Shared, options::blocking};
 use crate::failure::{Failure, FailureKind};
-use crate::generator::set::Entry;
+use crate::generator::set::{Entry, Estimate};
 use crate::id::{RunId, StepPath};
 use crate::run::RunState;
 use crate::run::payload::Cost;
@@ -30,6 +31,9 @@ struct Line {
     attempt: u32,
     amount: f64,
     currency: String,
+    /// Whether nobody said it: the answer broke off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    estimated: bool,
 }
 
 /// Whether the generator may be called.
@@ -73,7 +77,8 @@ fn unknown(error: &Error) -> Failure {
     Failure::new(FailureKind::Infrastructure, error.code(), message)
 }
 
-/// The sum of a run: of its history, and of calls that are noted and not in it yet, since they ended after it was read.
+/// The sum of a run: of its history, and of calls that are noted and not in it: those that ended after it was read, and
+/// those whose answer broke off.
 fn in_run<'a>(
     state: &RunState,
     name: &str,
@@ -115,14 +120,44 @@ fn lines(file: &Path, currency: &str) -> Vec<Line> {
         .collect()
 }
 
-/// Notes what a call cost. A note that can't be written is no reason to throw the answer away.
-pub(super) async fn note(place: &Place<'_>, name: &str, cost: &Cost) {
+/// Notes what a call cost, where that is known. A note that can't be written is no reason to throw the answer away.
+pub(super) async fn note(place: &Place<'_>, name: &str, cost: Option<&Cost>) {
+    if let Some(cost) = cost {
+        append_line(place, name, cost, false).await;
+    }
+}
+
+/// Notes what a call may have cost whose answer broke off, where that can be estimated, and says so in the failure.
+pub(super) async fn note_broken(
+    place: &Place<'_>,
+    name: &str,
+    estimate: Option<Estimate>,
+    mut failure: Failure,
+) -> Failure {
+    let Some(estimate) = estimate else {
+        return failure;
+    };
+    if failure.detail.is_null() {
+        failure.detail = json!({});
+    }
+    if let Some(facts) = failure.detail.as_object_mut() {
+        facts.insert("estimate".to_owned(), json!(estimate));
+    }
+    let Estimate {
+        amount, currency, ..
+    } = estimate;
+    append_line(place, name, &Cost { amount, currency }, true).await;
+    failure
+}
+
+async fn append_line(place: &Place<'_>, name: &str, cost: &Cost, estimated: bool) {
     let line = Line {
         run: place.state.run,
         step: place.step_state.path.clone(),
         attempt: place.attempt,
         amount: cost.amount,
         currency: cost.currency.clone(),
+        estimated,
     };
     let file = file(place, name);
     let written = blocking(move || {
@@ -174,6 +209,7 @@ mod tests {
                 attempt,
                 amount,
                 currency: currency.to_owned(),
+                estimated: attempt == 2,
             };
             append(&file, &serde_json::to_string(&line).unwrap()).unwrap();
         };

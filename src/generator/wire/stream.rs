@@ -107,18 +107,24 @@ impl Gathered {
         let begins = self.text.is_empty() && !text.is_empty();
         self.text.push_str(text);
         self.written.chars += chars(text);
-        self.written.lines += u64::try_from(ends).unwrap_or(u64::MAX) + u64::from(begins);
+        self.written.bytes += size(text.len());
+        self.written.lines += size(ends) + u64::from(begins);
     }
 
     /// Reasoning that was added.
     pub(super) fn think(&mut self, thought: Option<&Value>) {
         let thought = thought.and_then(Value::as_str).unwrap_or_default();
         self.written.thought_chars += chars(thought);
+        self.written.bytes += size(thought.len());
     }
 }
 
 fn chars(text: &str) -> u64 {
-    u64::try_from(text.chars().count()).unwrap_or(u64::MAX)
+    size(text.chars().count())
+}
+
+fn size(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 impl Stream {
