@@ -1,7 +1,11 @@
 //! Answers of models that come in pieces, against a server of the test: how they are cut, how they break, what is told.
+//!
+//! These streams are written by hand, after the descriptions of the protocols: thoughts, comments, Ollama's lines, errors
+//! in the middle. Those of a real server are in `generator_recorded`.
 
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -234,7 +238,7 @@ fn a_stream_that_ends_early_is_no_answer_wherever_it_ends() {
 }
 
 /// Asks a server, and gives what it answered, what it saw, and how far it was said to be.
-async fn ask(
+pub(crate) async fn ask(
     dialect: Dialect,
     settings: impl FnOnce(&mut Settings),
     script: impl Fn(&str, &mut TcpStream) + Send + 'static,
@@ -411,13 +415,18 @@ async fn a_refusal_before_the_stream_is_a_refusal() {
         );
         let _gone = out.write_all(answer.as_bytes());
     };
-    let (found, _) = ask(Dialect::OpenAi, |_| {}, script, |_| {}).await;
+    let heard = AtomicUsize::new(0);
+    let hearer = |_| {
+        heard.fetch_add(1, Ordering::Relaxed);
+    };
+    let (found, _) = ask(Dialect::OpenAi, |_| {}, script, hearer).await;
     let failure = found.unwrap_err();
     assert_eq!(
         (failure.code.as_str(), failure.kind),
         ("generator_busy", FailureKind::Infrastructure)
     );
     assert_eq!(failure.detail["retry_after"], "20");
+    assert_eq!(heard.load(Ordering::Relaxed), 0, "nothing was written");
 }
 
 #[tokio::test]

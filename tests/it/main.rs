@@ -60,6 +60,7 @@ mod expression_oracle;
 mod flow;
 mod generator_budget;
 mod generator_engine;
+mod generator_recorded;
 mod generator_stream;
 mod generator_wire;
 mod graph_svg;

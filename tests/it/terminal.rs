@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -164,13 +164,14 @@ fn without_a_terminal_a_quick_answer_has_no_lines_of_its_own() {
     let place = Place::new();
     let go_on = model(&place);
     go_on.send(()).unwrap();
+    let begun = Instant::now();
     let ran = place.run(&["run", "task.yml"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.err.contains("here writes its code\n"), "{ran:?}");
-    assert!(
-        !ran.err.contains("characters") && !ran.err.contains('\x1b'),
-        "{ran:?}"
-    );
+    assert!(!ran.err.contains('\x1b'), "{ran:?}");
+    // After ten seconds there is such a line, and this machine may be slow.
+    let lines = ran.err.matches("writes its code").count();
+    assert!(lines == 1 || begun.elapsed().as_secs() >= 10, "{ran:?}");
 }
 
 /// An editor that must have a terminal, changes the code that it is given, and says where that was.

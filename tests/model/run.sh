@@ -15,6 +15,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 stepwell=${STEPWELL:-$here/../../target/debug/stepwell}
 python=${STEPWELL_TEST_PYTHON:-python3}
 mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+
+# The prompt lists what is installed. Here that is nothing, so that the model is asked the same on every machine.
+export MODEL_PYTHON="$folder/bare"
+if [ ! -x "$MODEL_PYTHON/bin/python" ]; then
+    "$python" -m venv --without-pip "$MODEL_PYTHON"
+fi
 
 if [ ! -x "$stepwell" ]; then
     (cd "$here/../.." && cargo build --locked --quiet)
@@ -44,6 +51,7 @@ run() {
     "$stepwell" --data "$folder/runs" --config "$here/config.yml" "$@"
 }
 
+begun=$(date +%s)
 status=0
 run run "$here/tasks.yml" >"$folder/run.log" 2>&1 || status=$?
 rounds=0
@@ -55,7 +63,8 @@ while [ "$status" -eq 3 ] && [ "$rounds" -lt 60 ]; do
 done
 run events @last --json >"$folder/events.json"
 run show @last --json >"$folder/show.json"
-echo "asked and approved $rounds times; the run ended with code $status; all it said is in run.log"
+seconds=$(($(date +%s) - begun))
+echo "asked and approved $rounds times in $seconds seconds; the run ended with code $status; all it said is in run.log"
 echo
 judged=0
 "$python" "$here/judge.py" "$folder/events.json" "$folder/show.json" || judged=$?
