@@ -160,6 +160,7 @@ impl Place {
                 }),
                 transfer_bytes_max: container.transfer_bytes_max(),
                 start_timeout: container.start_timeout(),
+                patience: Endpoint::PATIENCE,
                 kernel_env: container.kernel_env.clone().into_iter().collect(),
             }
         };

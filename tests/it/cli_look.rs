@@ -498,6 +498,24 @@ fn doctor_looks_at_generators_gateways_and_limits_of_channels() {
     let gateways = checks(1, "gateways");
     assert_eq!(gateways[0].0, "fail", "{gateways:?}");
     assert_eq!(checks(1, "channel limits")[0].0, "fail");
+
+    // One way to the machine for both modes: nothing but the guard is left between them.
+    for (of_writes, is_same) in [(port, true), (port ^ 1, false)] {
+        let gateway = |port: u16| format!("{{gateway: {{address: 127.0.0.1, port: {port}}}}}");
+        place.write(
+            "config.yml",
+            &format!(
+                "execution: {{modes: {{read_only: {}, write_access: {}}}}}\n",
+                gateway(port),
+                gateway(of_writes)
+            ),
+        );
+        let gateways = checks(1, "gateways");
+        let warned = gateways.iter().any(|(status, message)| {
+            status == "warn" && message.contains("by the gateway of write_access")
+        });
+        assert_eq!(warned, is_same, "{gateways:?}");
+    }
 }
 
 /// Answers one request with a document.

@@ -126,6 +126,22 @@ fn the_compose_file_and_the_configuration_fit_each_other() {
         assert!(readme.contains(&format!("token_env: {name}")), "{name}");
     }
     assert_eq!(compose.matches("<<: *kept-apart").count(), published.len());
+    // Each port has the token of its own mode.
+    let document: Value = serde_saphyr::from_str(&compose).unwrap();
+    let of_service = |name: &str| {
+        let service = &document["services"][name];
+        let port = all(r"127\.0\.0\.1:(\d+):8888", text(&service["ports"][0]));
+        let token = all(
+            r"\$\{(\w+):\?",
+            text(&service["environment"]["JUPYTER_TOKEN"]),
+        );
+        format!("jupyter_port: {}, token_env: {}", port[0], token[0])
+    };
+    let pairs = ["read", "write"].map(of_service);
+    let told = all(r"(jupyter_port: \d+, token_env: \w+)", &readme);
+    assert_eq!(told, pairs);
+    let (_, for_writes) = readme.split_once("write_access:").unwrap();
+    assert!(for_writes.contains(&pairs[1]), "{for_writes}");
 }
 
 /// Words that begin a line of a Dockerfile, as its reference lists them.
@@ -237,6 +253,15 @@ fn the_compose_file_is_one_by_the_schema_of_its_specification() {
             serde_json::json!(["no-new-privileges:true"])
         );
         assert!(kept["mem_limit"].is_string() && kept["pids_limit"].is_number());
+        // Anything more may open what is closed above: `privileged`, `network_mode`, `volumes`.
+        let fields: Vec<&String> = kept.as_object().unwrap().keys().collect();
+        let known = "build cap_drop environment mem_limit pids_limit ports restart security_opt";
+        assert!(
+            fields
+                .iter()
+                .all(|name| known.split(' ').any(|one| one == *name)),
+            "{fields:?}"
+        );
     }
     let mut wrong = compose;
     wrong["services"]["read"]["mem_limitt"] = "4g".into();

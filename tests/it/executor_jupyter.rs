@@ -20,7 +20,7 @@ use crate::executor_rig::{Rig, appears, is_alive, read};
 use crate::jupyter_rig::{Program, Running, TOKEN, TOKEN_NAME, options, shared};
 
 /// A job for a kernel.
-fn job(rig: &Rig, code: &str) -> Job {
+pub(crate) fn job(rig: &Rig, code: &str) -> Job {
     let mut job = rig.job(code);
     job.environment.container = Some(ContainerEnvironment {
         packages: Vec::new(),
@@ -35,13 +35,13 @@ fn kernel_of(folder: &Path) -> String {
     record["kernel"].as_str().unwrap().to_owned()
 }
 
-fn is_gone(running: &Running, folder: &Path) -> bool {
+pub(crate) fn is_gone(running: &Running, folder: &Path) -> bool {
     let (status, _) = running.get(&format!("/api/kernels/{}", kernel_of(folder)));
     status == 404
 }
 
 /// Notes every start of the code, then waits, then prints.
-fn counting(mark: &Path, seconds: f64) -> String {
+pub(crate) fn counting(mark: &Path, seconds: f64) -> String {
     format!(
         "import os, time\nopen({mark:?}, 'a').write(f'{{os.getpid()}}\\n')\nprint('before', flush=True)\n\
          time.sleep({seconds})\nprint('after')\nsave_artifact('x', 'note')\nresults = {{'n': 1}}\n"
@@ -49,14 +49,14 @@ fn counting(mark: &Path, seconds: f64) -> String {
 }
 
 /// A way through to a server that can be cut.
-struct Wire {
-    base: String,
+pub(crate) struct Wire {
+    pub(crate) base: String,
     open: Arc<Mutex<Vec<TcpStream>>>,
-    blocked: Arc<AtomicBool>,
+    pub(crate) blocked: Arc<AtomicBool>,
 }
 
 impl Wire {
-    fn to(port: u16) -> Self {
+    pub(crate) fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
@@ -84,7 +84,7 @@ impl Wire {
         }
     }
 
-    fn cut(&self) {
+    pub(crate) fn cut(&self) {
         for stream in self.open.lock().unwrap().drain(..) {
             let _gone = stream.shutdown(Shutdown::Both);
         }
@@ -165,11 +165,11 @@ async fn a_connection_that_breaks_is_made_again_and_the_code_runs_once() {
 }
 
 /// An engine that dies: its tasks are gone in the middle of whatever they did.
-fn dies(runtime: tokio::runtime::Runtime) {
+pub(crate) fn dies(runtime: tokio::runtime::Runtime) {
     runtime.shutdown_timeout(Duration::from_millis(100));
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -150,7 +150,7 @@ pub(crate) fn read(job: &Job, name: &str) -> String {
 
 /// Waits until `path` has text, and returns it.
 pub(crate) async fn appears(path: &Path) -> String {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     loop {
         if let Ok(text) = std::fs::read_to_string(path)
             && !text.is_empty()

@@ -27,7 +27,7 @@ async fn under(rig: &Rig, layers: &[&str], job: Job) -> Option<Outcome> {
     Some(outcome)
 }
 
-fn results(outcome: &Outcome) -> &Value {
+pub(crate) fn results(outcome: &Outcome) -> &Value {
     assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
     outcome.results.as_ref().unwrap()
 }

@@ -224,6 +224,7 @@ pub(crate) fn options(base: &str, data: &Path) -> Options {
         shared: None,
         transfer_bytes_max: 64 << 20,
         start_timeout: Duration::from_secs(60),
+        patience: Endpoint::PATIENCE,
         kernel_env: BTreeMap::new(),
     };
     Options {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::conclude::{asked, conclude, stopped, tampered};
-use super::home::{self, End, PATIENCE};
+use super::home::{self, End};
 use super::kernel::{Fault, Kernel, QUICK, died, not_started};
 use super::log::Logs;
 use super::order::{record, variables, write};
@@ -104,8 +104,8 @@ impl Attempt {
             return Ok(None);
         }
         // From here on the code may have begun.
-        self.folder
-            .put("started", self.job.mode == Mode::WriteAccess)
+        self.record
+            .start(&self.folder, self.job.mode == Mode::WriteAccess)
             .map_err(|error| folder_failure(&self.folder, &error))?;
         Ok(Some((kernel, identity)))
     }
@@ -173,8 +173,7 @@ impl Attempt {
             return Ok(tampered(&self.folder, &self.redactor, &end, logs));
         }
         let target = (&self.folder, &self.record, &self.job);
-        let most = (&mut logs, self.endpoint.transfer_bytes_max);
-        let brought = home::bring(kernel, target, &end, most).await;
+        let brought = home::bring(kernel, target, &end, (&mut logs, &self.endpoint)).await;
         let too_large = brought.map_err(Fault::into_failure)?;
         let pair = (&self.job, &self.redactor);
         Ok(conclude(&self.folder, pair, end, (logs, stop, too_large)))
@@ -193,8 +192,7 @@ impl Attempt {
         let end = recover::end_in_folder(&self.folder, bytes_max).map_err(unreadable)?;
         let end = read_end(&end)?;
         let target = (&self.folder, &self.record, &self.job);
-        let most = (&mut logs, self.endpoint.transfer_bytes_max);
-        home::bring(&mut kernel, target, &end, most)
+        home::bring(&mut kernel, target, &end, (&mut logs, &self.endpoint))
             .await
             .map_err(Fault::into_failure)?;
         let pair = (&self.job, &self.redactor);
@@ -242,7 +240,7 @@ impl Attempt {
             match fault {
                 Fault::Broken(failure) => {
                     tracing::info!(kernel = %kernel.id, %failure.message, "the connection to a kernel broke");
-                    let until = Instant::now() + PATIENCE;
+                    let until = Instant::now() + self.endpoint.patience;
                     kernel
                         .connect_until(until)
                         .await

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::Endpoint;
 use super::kernel::{Fault, Kernel, QUICK};
 use super::log::Logs;
 use super::record::Record;
@@ -27,8 +28,6 @@ use crate::python::outcome::Packages;
 
 /// Bytes that are asked for at a time; as base64 they fit into one message of every server.
 pub(super) const CHUNK_BYTES: usize = 1024 * 1024;
-/// How long a broken connection is tried again.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Files of ours that nothing from the kernel may replace.
 const OURS: [&str; 6] = [
     "code.py",
@@ -97,12 +96,13 @@ pub(super) async fn bring(
     kernel: &mut Kernel,
     (folder, record, job): (&Folder, &Record, &Job),
     end: &End,
-    (logs, transfer_max): (&mut Logs, u64),
+    (logs, endpoint): (&mut Logs, &Endpoint),
 ) -> Result<Option<Failure>, Fault> {
     let mut bringer = Bringer {
         kernel,
         folder,
         record,
+        patience: endpoint.patience,
     };
     for (log, name, written) in [
         (&mut logs.stdout, "stdout", end.stdout),
@@ -127,7 +127,7 @@ pub(super) async fn bring(
     if let Some(version) = &end.begun {
         put(folder, ".attempt/begun", version.as_bytes()).map_err(disk)?;
     }
-    bringer.files(job, end, transfer_max).await
+    bringer.files(job, end, endpoint.transfer_bytes_max).await
 }
 
 fn log_max(job: &Job, name: &str) -> u64 {
@@ -142,6 +142,7 @@ struct Bringer<'a> {
     kernel: &'a mut Kernel,
     folder: &'a Folder,
     record: &'a Record,
+    patience: Duration,
 }
 
 impl Bringer<'_> {
@@ -221,7 +222,7 @@ impl Bringer<'_> {
             "op": "read", "attempt": self.record.attempt, "path": path,
             "offset": offset, "length": CHUNK_BYTES,
         });
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         loop {
             match self.kernel.ask(&order, Some(QUICK), &mut |_| {}).await {
                 Ok(answer) => {

@@ -60,8 +60,15 @@ pub struct Endpoint {
     pub transfer_bytes_max: u64,
     /// How long a kernel may take to start.
     pub start_timeout: Duration,
+    /// How long a connection that broke while the code runs is tried again; [`Endpoint::PATIENCE`] unless told.
+    pub patience: Duration,
     /// Variables that the server is asked to give to the kernel, such as `KERNEL_USERNAME`.
     pub kernel_env: BTreeMap<String, String>,
+}
+
+impl Endpoint {
+    /// How long a broken connection is tried again.
+    pub const PATIENCE: Duration = Duration::from_secs(60);
 }
 
 /// A data folder that engine and kernel share.

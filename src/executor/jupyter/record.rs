@@ -47,8 +47,19 @@ impl Record {
         File::open(folder.internal(""))?.sync_all()
     }
 
+    /// Leaves the sign that the code may have begun from here on, with all of this.
+    pub(super) fn start(&self, folder: &Folder, durable: bool) -> io::Result<()> {
+        folder.start(&serde_json::to_vec(self)?, durable)
+    }
+
     /// None = the attempt was not given to a container.
     pub(super) fn read(folder: &Folder) -> io::Result<Option<Self>> {
+        // Once the code has begun, what lies in its folder may be of its own making.
+        if let Some(note) = folder.start_note()? {
+            return Ok((!note.is_empty())
+                .then(|| serde_json::from_slice(&note))
+                .transpose()?);
+        }
         match read_at_most(&folder.internal(NAME), BYTES_MAX) {
             Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -57,6 +68,9 @@ impl Record {
     }
 
     pub(super) fn is_in(folder: &Folder) -> bool {
-        folder.has(NAME)
+        match folder.start_note() {
+            Ok(Some(note)) => !note.is_empty(),
+            Ok(None) | Err(_) => folder.has(NAME),
+        }
     }
 }

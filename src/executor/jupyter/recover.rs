@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, folder_failure};
 use super::executor::Inner;
-use super::home::{PATIENCE, put};
+use super::home::put;
 use super::kernel::{Fault, Kernel};
 use super::record::Record;
 use super::server::{KernelState, Server};
@@ -64,7 +64,7 @@ async fn look(inner: &Arc<Inner>, folder: &Folder) -> Result<Adoption, Failure> 
     };
     let endpoint = inner.options.of(record.mode).clone();
     let server = inner.server_at(record.base.clone(), &endpoint)?;
-    if !folder.has("started") {
+    if !folder.has_started() {
         folder.put("abandoned", true).map_err(unreadable)?;
         remove_unstarted(inner, &server, &record).await;
         return Ok(lost(false, "no kernel was ever asked to run the code"));
@@ -73,7 +73,7 @@ async fn look(inner: &Arc<Inner>, folder: &Folder) -> Result<Adoption, Failure> 
         return Ok(lost(true, "its kernel was not recorded"));
     };
     let mut kernel = Kernel::new(server.clone(), id.clone(), record.session.clone());
-    let (secrets, shared) = match knows(&mut kernel, &record).await {
+    let (secrets, shared) = match knows(&mut kernel, &record, endpoint.patience).await {
         Ok(Known::Nothing) => {
             inner.remove(&server, &id).await;
             return Ok(lost(
@@ -127,9 +127,9 @@ enum Known {
 }
 
 /// Asks the kernel; the answer waits until the code has come to its end.
-async fn knows(kernel: &mut Kernel, record: &Record) -> Result<Known, Failure> {
+async fn knows(kernel: &mut Kernel, record: &Record, patience: Duration) -> Result<Known, Failure> {
     let order = json!({"op": "end", "attempt": record.attempt});
-    let mut until = Instant::now() + PATIENCE;
+    let mut until = Instant::now() + patience;
     let answer = loop {
         kernel
             .connect_until(until)
@@ -138,7 +138,7 @@ async fn knows(kernel: &mut Kernel, record: &Record) -> Result<Known, Failure> {
         match kernel.ask(&order, None, &mut |_| {}).await {
             Ok(answer) => break answer,
             Err(Fault::Broken(failure)) if Instant::now() > until => return Err(failure),
-            Err(Fault::Broken(_)) => until = Instant::now() + PATIENCE,
+            Err(Fault::Broken(_)) => until = Instant::now() + patience,
             Err(Fault::Interrupted) => {}
             Err(fault) => return Err(fault.into_failure()),
         }

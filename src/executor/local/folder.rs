@@ -26,6 +26,10 @@ const TEMPORARY_MARK_LEN: usize = 16;
 
 /// Name of the folder of our own files in that of an attempt.
 const INNER: &str = ".attempt";
+/// The sign that the code may have begun.
+const STARTED: &str = "started";
+/// Largest note beside the folder, in bytes.
+const NOTE_BYTES_MAX: u64 = 64 * 1024;
 
 /// The folder of one attempt.
 #[derive(Debug, Clone)]
@@ -243,7 +247,40 @@ impl Folder {
             Err(_) => {}
         }
         DirBuilder::new().mode(0o700).create(&place)?;
-        self.put("started", true)
+        self.put(STARTED, true)
+    }
+
+    /// Leaves the sign that the code may have begun from here on: in the folder, and beside it, where code that moves
+    /// what is in its own folder does not meet it. `note` is what must be known of the attempt whatever the code does.
+    pub(in crate::executor) fn start(&self, note: &[u8], durable: bool) -> io::Result<()> {
+        let mut file = create(&self.beside())?;
+        file.write_all(note)?;
+        if durable {
+            file.sync_all()?;
+        }
+        // Syncs the folder above as well.
+        self.put(STARTED, durable)
+    }
+
+    /// Whether the code may have begun.
+    pub(in crate::executor) fn has_started(&self) -> bool {
+        fs::symlink_metadata(self.beside()).is_ok() || self.has(STARTED)
+    }
+
+    /// The note of [`Folder::start`]; none when there is none, as before the code has begun.
+    pub(in crate::executor) fn start_note(&self) -> io::Result<Option<Vec<u8>>> {
+        match read_at_most(&self.beside(), NOTE_BYTES_MAX) {
+            Ok(note) => Ok(Some(note)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn beside(&self) -> PathBuf {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(self.root.file_name().unwrap_or_default());
+        name.push(".started");
+        self.root.with_file_name(name)
     }
 
     /// Shows an internal document to people, under a name that the code may have taken for a file of its own;

@@ -32,7 +32,7 @@ pub(super) async fn adopt(folder: &Folder) -> Adoption {
 }
 
 async fn look(folder: &Folder) -> io::Result<Adoption> {
-    if !folder.file("job.json").exists() && !folder.has("started") {
+    if !folder.file("job.json").exists() && !folder.has_started() {
         return Ok(Adoption::Lost {
             started: false,
             evidence: "the attempt has no job.json: it was never handed over".to_owned(),
@@ -48,7 +48,7 @@ async fn look(folder: &Folder) -> io::Result<Adoption> {
     if let Some(outcome) = folder.outcome()? {
         return Ok(Adoption::Finished(outcome));
     }
-    if !folder.has("started") {
+    if !folder.has_started() {
         // A supervisor that is only now getting up finds this under the same lock, and goes.
         folder.put("abandoned", true)?;
         drop(lock);

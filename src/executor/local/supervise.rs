@@ -78,7 +78,7 @@ fn run(named: OsString, mut origin: Origin) -> io::Result<()> {
 fn attend(folder: &Folder, origin: Origin) -> io::Result<()> {
     prctl::set_name(&CString::new(folder.supervisor_name())?)?;
     let _lock = folder.lock()?;
-    if folder.has("abandoned") || folder.has("started") || origin.is_overtaken(folder) {
+    if folder.has("abandoned") || folder.has_started() || origin.is_overtaken(folder) {
         // Somebody has already told the engine what became of this attempt: it must not begin any more.
         return Ok(());
     }
@@ -94,7 +94,7 @@ fn attend(folder: &Folder, origin: Origin) -> io::Result<()> {
     }
     Folder::make_temporary(&order.temporary)?;
     let _kept = leftover::keep(&order.temporary)?;
-    folder.put("started", writes)?;
+    folder.start(b"", writes)?;
     let started = Instant::now();
     let own = folder.inner_identity()?;
     let outcome = match Watch::start(folder, &order, (&secrets, &redactor), (control, origin)) {

@@ -176,6 +176,8 @@ fn outputs(path: &Path) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Mode;
+    use crate::service::{PythonExecutionSuccess, Waiting};
 
     #[test]
     fn an_error_without_the_line_is_not_the_error_that_was_meant() {
@@ -196,5 +198,74 @@ mod tests {
             ))),
         );
         assert_eq!(report.verdict, Verdict::Failed, "{report:?}");
+    }
+
+    /// A result as a code that works leaves it, with that notebook.
+    fn left(results: Value, notebook: Option<&Path>) -> Result<Outcome, PythonExecutorError> {
+        Ok(Outcome::Completed(Box::new(PythonServiceResult {
+            run_id: RunId::from_bytes([7; 16]),
+            thread_id: None,
+            execution_result: PythonExecutionSuccess {
+                success: true,
+                results,
+                stdout: String::new(),
+                execution_time: 0.1,
+                folder_path: PathBuf::new(),
+                notebook_path: notebook.map(Path::to_owned),
+                notebook_link: None,
+                figure_paths: Vec::new(),
+                artifact_paths: Vec::new(),
+                notes: Vec::new(),
+            },
+            generated_code: String::new(),
+            generation_attempt: 0,
+            attempt: 1,
+            mode: Mode::ReadOnly,
+            analysis: None,
+            environment: None,
+            environment_text: None,
+        })))
+    }
+
+    #[test]
+    fn only_the_right_answer_with_a_notebook_of_it_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let notebook = folder.path().join("notebook.ipynb");
+        let right = || json!({"answer": 42});
+        let why = |written: Option<&str>, results: Value| {
+            if let Some(text) = written {
+                std::fs::write(&notebook, text).unwrap();
+            }
+            let report = judge(Case::Container, left(results, Some(&notebook)));
+            (report.verdict == Verdict::Passed, report.evidence)
+        };
+        let none = why(None, right());
+        assert!(!none.0 && none.1.contains("No such file"), "{none:?}");
+        for (text, what) in [("{", "the notebook: "), ("{}", "no outputs")] {
+            let wrong = why(Some(text), right());
+            assert!(!wrong.0 && wrong.1.contains(what), "{wrong:?}");
+        }
+        let empty = r#"{"cells": [{"outputs": []}, {"cell_type": "markdown"}]}"#;
+        assert!(!why(Some(empty), right()).0);
+        let good = r#"{"cells": [{"outputs": [{}]}]}"#;
+        assert!(why(Some(good), right()).0);
+        for wrong in [json!({"answer": 41}), json!({}), Value::Null] {
+            let told = why(None, wrong);
+            assert!(!told.0 && told.1.starts_with("it left "), "{told:?}");
+        }
+        let without = judge(Case::Local, left(right(), None));
+        assert_eq!(without.verdict, Verdict::Failed, "{without:?}");
+        // Code that has to fail and does not, and a question that is still open after a yes.
+        let fine = judge(Case::ErrorHandling, left(right(), Some(&notebook)));
+        assert_eq!(fine.verdict, Verdict::Failed, "{fine:?}");
+        let waits = Outcome::Waiting(Waiting {
+            run_id: RunId::from_bytes([7; 16]),
+            thread_id: None,
+            user_message: String::new(),
+            approvals: Vec::new(),
+        });
+        let waits = judge(Case::Local, Ok(waits));
+        assert_eq!(waits.verdict, Verdict::Failed, "{waits:?}");
+        assert!(waits.evidence.contains("after a yes"), "{waits:?}");
     }
 }

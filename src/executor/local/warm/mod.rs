@@ -347,7 +347,7 @@ fn revoke(folder: &Folder) -> io::Result<bool> {
     let Some(_lock) = folder.try_lock()? else {
         return Ok(false);
     };
-    if folder.has("started") {
+    if folder.has_started() {
         return Ok(false);
     }
     // One that is only now getting up finds this under the same lock, and goes.
