@@ -258,12 +258,12 @@ mod tests {
         // Code that has to fail and does not, and a question that is still open after a yes.
         let fine = judge(Case::ErrorHandling, left(right(), Some(&notebook)));
         assert_eq!(fine.verdict, Verdict::Failed, "{fine:?}");
-        let waits = Outcome::Waiting(Waiting {
+        let waits = Outcome::Waiting(Box::new(Waiting {
             run_id: RunId::from_bytes([7; 16]),
             thread_id: None,
             user_message: String::new(),
             approvals: Vec::new(),
-        });
+        }));
         let waits = judge(Case::Local, Ok(waits));
         assert_eq!(waits.verdict, Verdict::Failed, "{waits:?}");
         assert!(waits.evidence.contains("after a yes"), "{waits:?}");
