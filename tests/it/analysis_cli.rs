@@ -49,7 +49,8 @@ fn a_question_shows_the_change_since_the_last_approval() {
         "{shown}"
     );
 
-    // The second was never approved: the third is compared with the first, which it equals.
+    // The second was rejected: the third is compared with the first, which it equals.
+    place.json(0, &["reject", "@last", "--comment", "too far"]);
     place.python("ramp", "", "step = 1\nresults = {'n': step}");
     place.json(3, &["run", "ramp.yml", "--mode", "write_access"]);
     let third = asked(&place);
