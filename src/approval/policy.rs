@@ -189,11 +189,14 @@ pub fn decide(policy: &Policy, mode: Mode, report: &Report, step_asks: Option<bo
 }
 
 fn blocked(policy: &Policy, mode: Mode, report: &Report) -> Option<Decision> {
-    if !report.readable() {
+    if let Some(finding) = report.unreadable() {
+        let (line, why) = (finding.line, &finding.message);
         return Some(Decision::block(
             code::CODE_UNREADABLE,
             "analysis",
-            "The code could not be analysed to its end, so nobody can know what it does.",
+            format!(
+                "Line {line}: {why} Nobody can know what code does that can't be read to its end."
+            ),
         ));
     }
     if let Some(finding) = report.blocking() {

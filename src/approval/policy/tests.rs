@@ -208,6 +208,18 @@ fn the_configuration_as_delivered() {
 }
 
 #[test]
+fn code_that_can_not_be_read_says_where() {
+    let report = analyze("x = 1\nif x\n    y\n", &RuleSet::default());
+    let decision = decide(&Policy::default(), Mode::ReadOnly, &report, None);
+    assert_eq!(decision.verdict, Verdict::Block);
+    assert!(
+        decision.reason.starts_with("Line 2: "),
+        "{}",
+        decision.reason
+    );
+}
+
+#[test]
 fn a_write_in_sight_does_not_hide_what_is_out_of_sight() {
     let mut report = analyze("", &RuleSet::default());
     report

@@ -251,10 +251,15 @@ impl Report {
     /// Whether the whole code was read. Code that was not is never run.
     #[must_use]
     pub fn readable(&self) -> bool {
-        !self
-            .findings
+        self.unreadable().is_none()
+    }
+
+    /// The first finding that says why the code could not be read to its end, when there is one.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<&Finding> {
+        self.findings
             .iter()
-            .any(|finding| Rule::find(&finding.rule).is_some_and(Rule::means_unreadable))
+            .find(|finding| Rule::find(&finding.rule).is_some_and(Rule::means_unreadable))
     }
 
     /// The first finding that blocks in every mode, when there is one.
