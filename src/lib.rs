@@ -23,7 +23,8 @@
 //! ```
 //!
 //! [`PythonExecutorService`] shows a call with all its ways to end, [`service::Command`] an approval,
-//! [`service::Pipeline`] stages, [`PythonCapability`] typed context, [`generator`] a task in words, [`config`] the
+//! [`service::Pipeline`] stages, [`PythonCapability`] typed context, [`generator`] a task in words, [`action`] steps
+//! of your own, [`config`] the
 //! settings of a deployment. `docs/library.md` tells it in order.
 //!
 //! The map of the house (ARCHITECTURE.md has the long form):
@@ -31,8 +32,9 @@
 //! - vocabulary: [`id`], [`time`], [`failure`], [`diagnostic`], [`code`], [`canonical`], [`redact`]
 //! - pure rooms (no clock, no files, no tasks): [`expression`], [`plan`], [`run`], [`python`], [`approval`], [`schedule`], [`rehearsal`]
 //! - shell: [`engine`], [`open`] (the composition root), [`service`] (for programs that embed Stepwell), [`cli`], [`telemetry`]
-//! - ports and adapters: [`artifact`], [`executor`], [`generator`], [`store`], [`transport`]
+//! - ports and adapters: [`action`], [`artifact`], [`executor`], [`generator`], [`store`], [`transport`]
 
+pub mod action;
 pub mod approval;
 pub mod artifact;
 pub mod canonical;

@@ -11,6 +11,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::action::Actions;
 use crate::artifact::{self, Blobs};
 use crate::code::{self, Code};
 use crate::config::{Config, Gateway, ModeSettings};
@@ -104,6 +105,14 @@ impl Place {
     /// # Errors
     /// The folder can't be made, or the store can't be opened.
     pub async fn open(&self, config: &Config) -> Result<Opened, Error> {
+        self.open_with(config, Actions::default()).await
+    }
+
+    /// The same, with what steps with `action` do.
+    ///
+    /// # Errors
+    /// The folder can't be made, or the store can't be opened.
+    pub async fn open_with(&self, config: &Config, actions: Actions) -> Result<Opened, Error> {
         make_private(&self.data).map_err(|error| Error::Folder(self.data.clone(), error))?;
         let store = Arc::new(SharedStore::open(&self.data, StoreOptions::default()).await?);
         let blobs = Arc::new(Blobs::open(&self.data.join(BLOBS))?);
@@ -117,6 +126,7 @@ impl Place {
         };
         let options = engine::Options {
             generators: self.generators(config, &transport),
+            actions,
             ..self.options(config)
         };
         Ok(Opened {

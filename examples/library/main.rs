@@ -7,6 +7,7 @@
 )]
 
 mod acceptance;
+mod action;
 mod adaptive;
 mod approval;
 mod call;
@@ -41,7 +42,12 @@ fn main() -> ExitCode {
 }
 
 async fn run(subject: Option<&str>) -> Result<(), PythonExecutorError> {
-    let service = PythonExecutorService::open(OpenOptions::new("data")).await?;
+    let options = OpenOptions::new("data");
+    if subject == Some("action") {
+        println!("{:#}", action::act(options).await?);
+        return Ok(());
+    }
+    let service = PythonExecutorService::open(options).await?;
     let document = match subject {
         Some("call") => call::call(&service).await?,
         Some("capability") => capability::analyse(&service).await?,
@@ -52,7 +58,7 @@ async fn run(subject: Option<&str>) -> Result<(), PythonExecutorError> {
         Some("acceptance") => acceptance::acceptance(&service).await?,
         Some("debugging") => debugging::introspect(&service),
         Some(_) | None => {
-            "one of: call capability approval environment pipeline adaptive acceptance debugging"
+            "one of: call capability approval environment pipeline adaptive acceptance debugging action"
                 .into()
         }
     };

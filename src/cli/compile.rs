@@ -1,5 +1,6 @@
 //! Workflow files from the disk: read, compiled, their faults told.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,7 @@ pub(super) fn compile_with(
 ) -> Result<Compiled, Error> {
     let options = &CompileOptions {
         installed: installed(context),
+        actions: Some(BTreeSet::new()),
         ..options.clone()
     };
     let path = context.settings.absolute(file);

@@ -242,6 +242,7 @@ impl From<engine::Error> for Error {
             }
             engine::Error::FilesRemoved(_) => Self::usage(code, error.to_string())
                 .help("fork at an earlier place, with `--at STEP`, so that the step runs again"),
+            engine::Error::Action(error) => Self::usage(code, error.to_string()).help(error.help()),
             engine::Error::Refused(refusal) => refusal.into(),
             engine::Error::Store(error) => error.into(),
             engine::Error::Append(error) => error.into(),

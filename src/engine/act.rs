@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::folder::RunFolder;
 use super::task::Driver;
-use super::{Error, Shared, collect, http, merge};
+use super::{Error, Shared, action, collect, http, merge};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
@@ -114,6 +114,7 @@ async fn made(place: &Place<'_>) -> Result<Done, Error> {
         StepKind::Http(request) => http::request(place, request).await,
         StepKind::Notify(_) => Ok(tell(place).await),
         StepKind::Notebook(notebook) => merge::merge(place, notebook).await,
+        StepKind::Action(wanted) => Ok(action::call(place, wanted).await),
         StepKind::Python(_)
         | StepKind::Set(_)
         | StepKind::Switch(_)

@@ -61,8 +61,13 @@ async fn create(
     {
         return Ok(run);
     }
-    let broken =
-        |error: &Error| Failure::new(FailureKind::Infrastructure, error.code(), error.to_string());
+    let broken = |error: &Error| {
+        let failure = |kind| Failure::new(kind, error.code(), error.to_string());
+        if let Error::Action(missing) = error {
+            return failure(FailureKind::Configuration).hint(missing.help());
+        }
+        failure(FailureKind::Infrastructure)
+    };
     let plan = super::history::plan_of(shared, workflow.plan)
         .await
         .map_err(|error| broken(&error))?;

@@ -1,5 +1,6 @@
 //! What can go wrong with the engine itself. Failures of runs are events, not errors.
 
+use crate::action;
 use crate::artifact;
 use crate::code::{self, Code};
 use crate::id::{RunId, StepPath};
@@ -39,6 +40,9 @@ pub enum Error {
     /// The history contradicts itself.
     #[error(transparent)]
     Illegal(#[from] IllegalEvent),
+    /// A step names an action that this program does not have like that; nothing was recorded.
+    #[error(transparent)]
+    Action(#[from] action::Error),
     /// The plan can't be used.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -61,6 +65,7 @@ impl Error {
             Self::Store(error) => error.code(),
             Self::Append(error) => error.code(),
             Self::Blob(error) => error.code(),
+            Self::Action(error) => error.code(),
             Self::Event(_) | Self::Illegal(_) | Self::Plan(_) => code::HISTORY_UNREADABLE,
             Self::FilesRemoved(_) => code::FILES_REMOVED,
             Self::Internal(_) => code::INTERNAL,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::act::{Done, Place};
+use super::action::depth;
 use super::secrets::Secrets;
 use super::{Error, files};
 use crate::failure::{Failure, FailureKind};
@@ -138,14 +139,6 @@ fn body(response: &Response) -> Value {
         return Value::String(String::from_utf8_lossy(&response.body).into_owned());
     }
     value
-}
-
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
-        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or_default(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-    }
 }
 
 /// What an answer means that the step does not take as a success.

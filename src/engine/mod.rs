@@ -4,6 +4,7 @@
 //! just a history: a command to it is decided and appended, and what it owes is owed until somebody drives it.
 
 mod act;
+mod action;
 mod analyse;
 mod bounds;
 mod cache;
@@ -196,6 +197,7 @@ impl Engine {
         thread: Option<Thread>,
     ) -> Result<(), Error> {
         let shared = &self.shared;
+        action::check(shared, &new)?;
         let now = shared.ports.clock.now();
         let plan_digest = self.keep(&new.plan, new.blobs).await?;
         let created = RunCreated {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
+use crate::action::Actions;
 use crate::approval::{Policy, Roles};
 use crate::artifact::Blobs;
 use crate::executor::{Executor, Limits, Protection};
@@ -218,6 +219,8 @@ pub struct Options {
     pub channels: BTreeMap<String, Channel>,
     /// Who writes code, by name.
     pub generators: Generators,
+    /// What steps with `action` do.
+    pub actions: Actions,
     /// Where secrets of workflows are looked for.
     pub variables: Variables,
     /// Who has which role.
@@ -248,6 +251,7 @@ impl Options {
             mode_environment: ModeEnvironment::default(),
             channels: BTreeMap::new(),
             generators: Generators::default(),
+            actions: Actions::default(),
             variables: Variables::default(),
             roles: Roles::default(),
             allow_self: true,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::history::History;
-use super::{Engine, Error, NewRun};
+use super::{Engine, Error, NewRun, action};
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::Plan;
 use crate::run::payload::{CacheBypassed, PlanMigrated, StepCopied, Trigger};
@@ -76,6 +76,7 @@ impl Engine {
         changes: Vec<String>,
     ) -> Result<RunState, Error> {
         let mut history = History::load(Arc::clone(&self.shared), run).await?;
+        action::check_plan(&self.shared, &plan, &blobs)?;
         let to = self.keep(&plan, blobs).await?;
         let from = history.state().plan_digest();
         let migrated = PlanMigrated { from, to, changes };

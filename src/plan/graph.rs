@@ -114,6 +114,7 @@ fn blocks(kind: &StepKind) -> Vec<Block<'_>> {
         | StepKind::Http(_)
         | StepKind::Notify(_)
         | StepKind::Notebook(_)
+        | StepKind::Action(_)
         | StepKind::Fail(_)
         | StepKind::Succeed(_) => Vec::new(),
     }
@@ -141,6 +142,8 @@ fn kind_word(step: &Step) -> String {
         format!("python, {}", python.mode)
     } else if let StepKind::Workflow(child) = &step.kind {
         format!("workflow {}, {}", child.name, child.file)
+    } else if let StepKind::Action(action) = &step.kind {
+        format!("action {}, {}", action.name, action.mode)
     } else {
         step.kind.as_str().to_owned()
     }
@@ -205,6 +208,7 @@ fn mermaid_step(plan: &Plan, step: &Step, depth: usize, out: &mut String) {
         | StepKind::Http(_)
         | StepKind::Notify(_)
         | StepKind::Notebook(_)
+        | StepKind::Action(_)
         | StepKind::Fail(_)
         | StepKind::Succeed(_) => format!("({label})"),
     };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::Field;
 use super::millis;
+use super::{Field, Mode};
 use crate::expression::{Expression, Template};
 use crate::id::{Digest, StepPath};
 
@@ -268,6 +268,33 @@ pub struct NotebookStep {
     /// Title of the notebook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Template>,
+}
+
+/// A step that does what the program that runs it brings along. Its `with` is what that is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionStep {
+    /// The name under which the program has it.
+    pub name: String,
+    /// What it may do. The program has it under the same mode, or the run is refused.
+    pub mode: Mode,
+}
+
+impl ActionStep {
+    /// Longest name, in characters.
+    pub const NAME_CHARS_MAX: usize = 64;
+    /// What a name looks like, for people.
+    pub const NAME_RULE: &'static str =
+        "letters, digits, `_`, `-` and `.` only, a letter first, at most 64: `logbook.entry`";
+
+    /// Whether an action can have that name.
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        name.len() <= Self::NAME_CHARS_MAX
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    }
 }
 
 /// A step that fails, and so its block.

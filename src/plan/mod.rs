@@ -32,9 +32,9 @@ pub use files::visit_files;
 pub use inputs::resolve_inputs;
 pub use isolation::{IsolationLevel, Network, StepLimits};
 pub use kind::{
-    Arm, Branch, FailStep, ForeachStep, HttpStep, NotebookStep, NotifyStep, NotifyTarget,
-    OnWaitTimeout, ParallelStep, SetStep, SucceedStep, SwitchStep, Tolerance, UntilStep, WaitOn,
-    WaitStep, WorkflowStep,
+    ActionStep, Arm, Branch, FailStep, ForeachStep, HttpStep, NotebookStep, NotifyStep,
+    NotifyTarget, OnWaitTimeout, ParallelStep, SetStep, SucceedStep, SwitchStep, Tolerance,
+    UntilStep, WaitOn, WaitStep, WorkflowStep,
 };
 use millis::list as millis_list;
 pub use mode::Mode;

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalStep, ApproveCode, Concurrency, Execution, ExecutionFacts, FailStep, Field,
+    ActionStep, ApprovalStep, ApproveCode, Concurrency, Execution, ExecutionFacts, FailStep, Field,
     ForeachStep, HttpStep, IsolationLevel, Mode, NanPolicy, NotebookStep, NotifyStep, ParallelStep,
     SetStep, StepLimits, SucceedStep, SwitchStep, TaskStep, UntilStep, WaitStep, WorkflowStep,
     millis,
@@ -276,6 +276,8 @@ pub enum StepKind {
     Notify(NotifyStep),
     /// Puts notebooks together.
     Notebook(NotebookStep),
+    /// Does what the program brings along under a name.
+    Action(ActionStep),
     /// Fails.
     Fail(FailStep),
     /// Ends the run, the item or the round at once, and well.
@@ -324,7 +326,10 @@ impl StepKind {
     /// Whether it is one act on the outside, tried and retried like code, but without code.
     #[must_use]
     pub fn is_action(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Notify(_) | Self::Notebook(_))
+        matches!(
+            self,
+            Self::Http(_) | Self::Notify(_) | Self::Notebook(_) | Self::Action(_)
+        )
     }
 
     /// Whether an attempt of it may change something outside.
@@ -332,6 +337,9 @@ impl StepKind {
     pub fn writes(&self) -> bool {
         if let Self::Http(http) = self {
             return http.writes();
+        }
+        if let Self::Action(action) = self {
+            return action.mode == Mode::WriteAccess;
         }
         self.as_python()
             .is_some_and(|python| python.mode == Mode::WriteAccess)
@@ -362,6 +370,7 @@ impl StepKind {
             Self::Http(_) => "http",
             Self::Notify(_) => "notify",
             Self::Notebook(_) => "notebook",
+            Self::Action(_) => "action",
             Self::Fail(_) => "fail",
             Self::Succeed(_) => "succeed",
         }

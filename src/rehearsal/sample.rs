@@ -30,7 +30,7 @@ pub fn sample_results(step: &Step, seed: u64) -> Value {
                 results.insert(name.clone(), sample(field, seed));
             }
         }
-        None if step.kind.as_python().is_some() => {
+        None if matches!(step.kind, StepKind::Python(_) | StepKind::Action(_)) => {
             results.insert("value".to_owned(), json!(seed));
         }
         None => {}

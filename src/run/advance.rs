@@ -194,7 +194,7 @@ fn ready(
         StepKind::Succeed(_) => Ok(vec![succeeded(step_state, Values::new())]),
         // A wait has begun with its readiness; the run of a workflow step is started by an effect.
         StepKind::Wait(_) | StepKind::Workflow(_) => Ok(Vec::new()),
-        StepKind::Http(_) | StepKind::Notify(_) | StepKind::Notebook(_) => {
+        StepKind::Http(_) | StepKind::Notify(_) | StepKind::Notebook(_) | StepKind::Action(_) => {
             Ok(attempts::follow(step, step_state, moment)
                 .into_iter()
                 .collect())
@@ -220,6 +220,7 @@ fn running(state: &RunState, step: &Step, step_state: &StepState, moment: Moment
         | StepKind::Http(_)
         | StepKind::Notify(_)
         | StepKind::Notebook(_)
+        | StepKind::Action(_)
         | StepKind::Fail(_)
         | StepKind::Succeed(_) => attempts::running(step, step_state),
     }

@@ -285,6 +285,7 @@ impl RunState {
             | StepKind::Http(_)
             | StepKind::Notify(_)
             | StepKind::Notebook(_)
+            | StepKind::Action(_)
             | StepKind::Fail(_)
             | StepKind::Succeed(_) => return Ok(()),
         };

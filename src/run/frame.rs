@@ -347,6 +347,7 @@ impl RunState {
             | StepKind::Http(_)
             | StepKind::Notify(_)
             | StepKind::Notebook(_)
+            | StepKind::Action(_)
             | StepKind::Fail(_)
             | StepKind::Succeed(_) => {
                 state.branch.as_ref().map(|branch| branch.arm.as_str()) == arm

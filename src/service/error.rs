@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::code::{self, Code};
 use crate::diagnostic::Diagnostic;
 use crate::failure::{Failure, FailureKind};
-use crate::{engine, open};
+use crate::{action, engine, open};
 
 /// No usable code came of a task.
 const NOTHING_WRITTEN: [Code; 4] = [
@@ -404,6 +404,7 @@ impl From<engine::Error> for PythonExecutorError {
             | engine::Error::NoEvent { .. }
             | engine::Error::FilesRemoved(_)
             | engine::Error::Refused(_) => Self::WorkflowError(detail),
+            engine::Error::Action(error) => error.into(),
             engine::Error::Store(_) | engine::Error::Append(_) | engine::Error::Blob(_) => {
                 Self::InfrastructureError(detail)
             }
@@ -412,6 +413,12 @@ impl From<engine::Error> for PythonExecutorError {
             | engine::Error::Plan(_)
             | engine::Error::Internal(_) => Self::ServiceError(detail),
         }
+    }
+}
+
+impl From<action::Error> for PythonExecutorError {
+    fn from(error: action::Error) -> Self {
+        Self::ConfigurationError(Self::of_error(error.code(), &error)).hint(error.help())
     }
 }
 

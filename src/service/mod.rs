@@ -133,7 +133,10 @@ impl PythonExecutorService {
     /// The configuration has faults, the folder can't be opened, or the program `stepwell` is not found.
     pub async fn open(options: OpenOptions) -> Result<Self, PythonExecutorError> {
         let settled = options.settle()?;
-        let opened = settled.place.open(&settled.config).await?;
+        let opened = settled
+            .place
+            .open_with(&settled.config, settled.actions)
+            .await?;
         Ok(Self::over(
             opened,
             settled.config,

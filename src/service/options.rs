@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::PythonExecutorError;
+use crate::action::{Action, Actions};
 use crate::code;
 use crate::config::{self, Config};
 use crate::executor::local;
@@ -17,6 +19,7 @@ pub struct OpenOptions {
     program: Option<PathBuf>,
     person: Option<String>,
     variables: Option<BTreeMap<String, String>>,
+    actions: Vec<Arc<dyn Action>>,
 }
 
 /// Where the configuration comes from.
@@ -77,6 +80,14 @@ impl OpenOptions {
         self
     }
 
+    /// Has this action for the steps of workflows that name it. A name that can't be one, or that two have, is refused
+    /// when the service is opened.
+    #[must_use]
+    pub fn action(mut self, action: Arc<dyn Action>) -> Self {
+        self.actions.push(action);
+        self
+    }
+
     /// Everything settled: files read, paths absolute.
     pub(super) fn settle(self) -> Result<Settled, PythonExecutorError> {
         let here = std::env::current_dir().map_err(|error| {
@@ -84,6 +95,7 @@ impl OpenOptions {
             PythonExecutorError::request(code::FILE_UNREADABLE, message)
         })?;
         let data = here.join(&self.data);
+        let actions = Actions::of(self.actions)?;
         let variables = self.variables.unwrap_or_else(environment);
         let (name, bytes, config_folder) = match self.config {
             Source::Defaults => (String::new(), None, here),
@@ -112,6 +124,7 @@ impl OpenOptions {
                 variables,
             },
             config,
+            actions,
             person: self.person.unwrap_or_else(user),
         })
     }
@@ -122,6 +135,7 @@ impl OpenOptions {
 pub(super) struct Settled {
     pub(super) place: Place,
     pub(super) config: Config,
+    pub(super) actions: Actions,
     pub(super) person: String,
 }
 

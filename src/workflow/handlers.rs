@@ -63,6 +63,7 @@ impl Compiler<'_, '_> {
                 | StepKind::Http(_)
                 | StepKind::Notify(_)
                 | StepKind::Notebook(_)
+                | StepKind::Action(_)
                 | StepKind::Fail(_)
                 | StepKind::Succeed(_) => continue,
             };

@@ -81,6 +81,7 @@ pub(super) const STEP: Keys = Keys {
         "notify",
         "http",
         "notebook",
+        "action",
         "fail",
         "succeed",
         "text",
@@ -107,29 +108,29 @@ pub(super) const STEP: Keys = Keys {
 };
 
 /// Keys of a step that say what it does.
-pub(super) const KINDS: [&str; 14] = [
+pub(super) const KINDS: [&str; 15] = [
     "python", "set", "switch", "approval", "foreach", "until", "parallel", "workflow", "wait",
-    "http", "notify", "notebook", "fail", "succeed",
+    "http", "notify", "notebook", "action", "fail", "succeed",
 ];
 
 /// Keys of a step that mean something for some kinds only.
 pub(super) const MEANT_FOR: [(&str, &[&str]); 12] = [
-    ("with", &["python", "workflow"]),
+    ("with", &["python", "workflow", "action"]),
     ("env", &["python"]),
-    ("outputs", &["python"]),
-    ("timeout", &["python", "http", "notify"]),
-    ("retry", &["python", "http", "notify"]),
+    ("outputs", &["python", "action"]),
+    ("timeout", &["python", "http", "notify", "action"]),
+    ("retry", &["python", "http", "notify", "action"]),
     ("approve_code", &["python"]),
     ("text", &["notify"]),
     ("artifacts", &["python"]),
     ("cache", &["python"]),
-    ("on_unknown", &["python", "http"]),
-    ("idempotency_key", &["python", "http", "notify"]),
+    ("on_unknown", &["python", "http", "action"]),
+    ("idempotency_key", &["python", "http", "notify", "action"]),
     (
         "sensitive",
         &[
             "python", "set", "switch", "approval", "foreach", "until", "parallel", "workflow",
-            "wait", "http",
+            "wait", "http", "action",
         ],
     ),
 ];
@@ -202,6 +203,12 @@ pub(super) const NOTIFY: Keys = Keys {
 pub(super) const NOTEBOOK: Keys = Keys {
     what: "`notebook`",
     now: &["merge", "title"],
+    later: &[],
+};
+
+pub(super) const ACTION: Keys = Keys {
+    what: "`action`",
+    now: &["name", "mode"],
     later: &[],
 };
 

@@ -52,6 +52,7 @@ impl Compiler<'_, '_> {
             "http" => self.http(node, uses).map(StepKind::Http),
             "notify" => self.notify(node, fields, uses).map(StepKind::Notify),
             "notebook" => self.notebook(node, draft).map(StepKind::Notebook),
+            "action" => self.action(node).map(StepKind::Action),
             "fail" => self.fail(node, uses).map(StepKind::Fail),
             "succeed" => self.succeed(node, uses).map(StepKind::Succeed),
             _ => None,

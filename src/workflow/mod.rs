@@ -10,6 +10,7 @@
 //!
 //! Nothing here reads a disk: files come through [`Sources`].
 
+mod action;
 mod approval;
 mod ask;
 mod child;
@@ -55,6 +56,8 @@ pub use name::NAME_CHARS_MAX;
 pub use schema::schema;
 pub use sources::{NoSources, SourceError, Sources};
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::Diagnostic;
 use crate::id::Digest;
 use crate::plan::{Execution, Mode, PLAN_FORMAT, Plan, Source, Step, Steps};
@@ -77,6 +80,8 @@ pub struct CompileOptions {
     pub default_execution: Option<Execution>,
     /// What the installation has that the file may name; none = that is not looked at.
     pub installed: Option<Installed>,
+    /// The actions that the program has; none = that is not looked at.
+    pub actions: Option<BTreeSet<String>>,
 }
 
 /// The outcome of a compilation.

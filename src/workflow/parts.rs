@@ -66,6 +66,7 @@ fn parts_of(kind: &StepKind) -> &'static [&'static str] {
         | StepKind::Wait(_)
         | StepKind::Http(_)
         | StepKind::Notify(_)
+        | StepKind::Action(_)
         | StepKind::Fail(_)
         | StepKind::Succeed(_) => &["outputs", "status", "attempts", "failure"],
     }
@@ -74,7 +75,7 @@ fn parts_of(kind: &StepKind) -> &'static [&'static str] {
 /// The outputs that a step can have, when the file says it.
 pub(super) fn known_outputs(step: &Step) -> Option<Vec<&str>> {
     match &step.kind {
-        StepKind::Python(_) => {
+        StepKind::Python(_) | StepKind::Action(_) => {
             let outputs = step.outputs.as_ref()?;
             Some(outputs.keys().map(String::as_str).collect())
         }

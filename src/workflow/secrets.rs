@@ -139,7 +139,7 @@ impl Compiler<'_, '_> {
                 span,
                 "a secret can't be used here: its value would become part of the run's history",
                 format!(
-                    "secrets may stand in `env` of a step and in `http.headers`: \
+                    "secrets may stand in `env` of a step, in `http.headers` and in `with` of an action: \
                      `env: {{TOKEN: \"${{{{ {ROOT}.{shown} }}}}\"}}`"
                 ),
             );

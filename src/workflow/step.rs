@@ -266,6 +266,11 @@ impl Compiler<'_, '_> {
                 step.retry = retry::policy(mode, self.defaults.retry.as_ref(), retry.as_ref());
                 step.timeout = self.timeout(fields);
             }
+            StepKind::Action(action) => {
+                let defaults = self.defaults.retry.as_ref();
+                step.retry = retry::policy(action.mode, defaults, retry.as_ref());
+                step.timeout = self.timeout(fields);
+            }
             StepKind::Notify(_) => {
                 let defaults = self.defaults.retry.as_ref();
                 step.retry = retry::policy(Mode::ReadOnly, defaults, retry.as_ref());
@@ -285,6 +290,12 @@ impl Compiler<'_, '_> {
         }
         let uses = &mut Uses::new(Site::Step, uses);
         if let Some(node) = fields.get("with") {
+            // The code of a step sees `context` in the files of its attempt; an action is told in the process.
+            let secrets = matches!(step.kind, StepKind::Action(_));
+            let uses = &mut Uses {
+                secrets,
+                ..Uses::new(Site::Step, uses.list)
+            };
             step.with = self.templates(node, uses);
         }
         if let Some(node) = fields.get("env") {

@@ -28,7 +28,7 @@ impl<'u> Uses<'u> {
         }
     }
 
-    /// The same, where secrets may be named: `env` and the headers of requests.
+    /// The same, where secrets may be named: `env`, the headers of requests, `with` of actions.
     pub(super) fn with_secrets(self) -> Self {
         Self {
             secrets: true,

@@ -147,7 +147,7 @@ fn every_fragment_of_the_language_compiles_in_its_place() {
 }
 
 /// Where `docs/language.md` describes the keys of each table of `src/workflow/keys.rs`.
-const DESCRIBED: [(&str, &str); 29] = [
+const DESCRIBED: [(&str, &str); 30] = [
     ("WORKFLOW", "## The file"),
     ("DEFAULTS", "### Defaults"),
     ("DEFAULTS_PYTHON", "### Defaults"),
@@ -161,6 +161,7 @@ const DESCRIBED: [(&str, &str); 29] = [
     ("HTTP", "### http"),
     ("NOTIFY", "### notify"),
     ("NOTEBOOK", "### notebook"),
+    ("ACTION", "### action"),
     ("FAIL", "### fail and succeed"),
     ("SUCCEED", "### fail and succeed"),
     ("HANDLERS", "### Handlers"),

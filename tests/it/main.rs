@@ -83,6 +83,7 @@ mod notebook_rerun;
 mod notebook_source;
 mod notebook_validate;
 mod orbit_study;
+mod own_actions;
 mod places;
 mod process_kill;
 mod process_places;

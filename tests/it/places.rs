@@ -262,6 +262,8 @@ fn every_kind_of_step_begins_only_with_its_lock() {
         "http: {url: 'http://a.example'}",
         "notify: {webhook: 'http://a.example', text: hello}",
         "notebook: {merge: [before]}",
+        "action: log.entry",
+        "action: {name: log.entry, mode: write_access}",
         "fail: no",
         "succeed: true",
     ];

@@ -37,10 +37,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("artifact", &[]),
     ("executor", &["plan", "python", "transport"]),
     ("transport", &[]),
+    ("action", &["plan"]),
     ("generator", &["transport"]),
     (
         "engine",
         &[
+            "action",
             "plan",
             "expression",
             "run",
@@ -69,6 +71,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "open",
         &[
+            "action",
             "plan",
             "config",
             "engine",
@@ -82,6 +85,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "service",
         &[
+            "action",
             "open",
             "config",
             "engine",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{evaluate, text, values};
 use crate::failure::Failure;
-use crate::plan::{HttpStep, NotebookStep, NotifyStep, NotifyTarget, Step, StepKind};
+use crate::plan::{ActionStep, HttpStep, NotebookStep, NotifyStep, NotifyTarget, Step, StepKind};
 use crate::run::payload::Values;
 use crate::run::scope::RunScope;
 
@@ -14,6 +14,7 @@ pub(super) fn inputs(step: &Step, scope: &RunScope<'_>) -> Result<Values, Failur
         StepKind::Http(http) => request(http, scope)?,
         StepKind::Notify(notify) => message(notify, scope)?,
         StepKind::Notebook(notebook) => merge(notebook, scope)?,
+        StepKind::Action(action) => brought(action, step, scope)?,
         StepKind::Python(_)
         | StepKind::Set(_)
         | StepKind::Switch(_)
@@ -78,4 +79,13 @@ fn merge(notebook: &NotebookStep, scope: &RunScope<'_>) -> Result<Values, Failur
         inputs.insert("title".to_owned(), Value::String(title));
     }
     Ok(inputs)
+}
+
+/// `with` stands by itself among the inputs: its names are the author's.
+fn brought(action: &ActionStep, step: &Step, scope: &RunScope<'_>) -> Result<Values, Failure> {
+    let with = values(&step.with, scope, "with")?;
+    Ok(Values::from_iter([
+        ("action".to_owned(), json!(action.name)),
+        ("with".to_owned(), Value::Object(with)),
+    ]))
 }

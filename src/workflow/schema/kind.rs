@@ -6,6 +6,7 @@ use super::shape::Shape::{
     self, Any, Bool, Condition, Duration, Either, Expression, Fields, List, Name, NamedValues,
     Percent, Steps, Text, True, Variables, Whole, Words,
 };
+use super::top::modes;
 use super::{Row, Table};
 
 /// A map with a table of the compiler.
@@ -25,7 +26,7 @@ const fn read(
     }
 }
 
-pub(super) const TABLES: [Table; 11] = [
+pub(super) const TABLES: [Table; 12] = [
     Table {
         name: "arm",
         keys: Some(&keys::ARM),
@@ -85,6 +86,12 @@ pub(super) const TABLES: [Table; 11] = [
         "Notebooks of steps in one.",
         &["merge"],
         &NOTEBOOK,
+    ),
+    read(
+        ("action", &keys::ACTION),
+        "What the program that runs the workflow brings along; `with` is what it is told.",
+        &["name"],
+        &ACTION,
     ),
     read(
         ("fail", &keys::FAIL),
@@ -259,6 +266,19 @@ const NOTEBOOK: [Row; 2] = [
         "The steps whose notebooks are put together, in this order.",
     ),
     ("title", Text, "Title of the notebook."),
+];
+
+const ACTION: [Row; 2] = [
+    (
+        "name",
+        Text,
+        "The name under which the program has it: `logbook.entry`.",
+    ),
+    (
+        "mode",
+        Words(modes),
+        "Whether it may write: read_only (default) or write_access; as the program has it.",
+    ),
 ];
 
 const MESSAGE: [Row; 1] = [("message", Text, "Why.")];

@@ -46,7 +46,7 @@ pub(super) const TABLES: [Table; 4] = [
     },
 ];
 
-const STEP: [Row; 39] = [
+const STEP: [Row; 40] = [
     (
         "id",
         Name,
@@ -109,6 +109,11 @@ const STEP: [Row; 39] = [
         Of("notebook"),
         "Puts notebooks of steps together.",
     ),
+    (
+        "action",
+        Either(&[Text, Of("action")]),
+        "Does what the program that runs the workflow brings along under that name.",
+    ),
     ("fail", Either(&[Text, Of("fail")]), "Fails."),
     (
         "succeed",
@@ -123,7 +128,7 @@ const STEP: [Row; 39] = [
     (
         "with",
         Values,
-        "What the code sees as `context`; the inputs of another workflow.",
+        "What the code sees as `context`; the inputs of another workflow; what an action is told.",
     ),
     (
         "env",
