@@ -102,6 +102,7 @@ mod schedule;
 mod secrets;
 mod seed_behaviour;
 mod seed_examples;
+mod seed_inventory;
 mod seed_regressions;
 mod self_test;
 mod service;
