@@ -60,6 +60,19 @@ impl Place<'_> {
         let value = self.step_state.inputs.get(name);
         value.and_then(Value::as_str).unwrap_or_default()
     }
+
+    /// What makes the other side take a repetition for the same: the key of the step, or one that all attempts share
+    /// until the step begins anew.
+    pub(super) fn key(&self) -> String {
+        if self.step_state.inputs.contains_key("idempotency_key") {
+            return self.text("idempotency_key").to_owned();
+        }
+        let (run, path) = (self.state.run, &self.step_state.path);
+        match self.step_state.lives {
+            0 => format!("{run}:{path}"),
+            lives => format!("{run}:{path}:{lives}"),
+        }
+    }
 }
 
 /// Begins an attempt and makes it.
@@ -192,7 +205,7 @@ async fn tell(place: &Place<'_>) -> Done {
     let message = Message {
         title: format!("{}: {}", place.state.plan.name, place.step.title()),
         text: place.text("text").to_owned(),
-        key: format!("{run}:{path}"),
+        key: place.key(),
         facts: json!({"run": run, "workflow": place.state.plan.name, "step": path}),
     };
     match place.shared.ports.transport.send(channel, message).await {

@@ -70,7 +70,7 @@ async fn called(place: &Place<'_>, wanted: &ActionStep) -> Result<Value, Failure
         run: place.state.run,
         step: path.clone(),
         attempt: place.attempt,
-        idempotency_key: key(place),
+        idempotency_key: place.key(),
         timeout: place.timeout,
     };
     // A task of its own, so that a panic ends the attempt and nothing else; it is dropped with the set.
@@ -125,18 +125,6 @@ fn filled(value: &Value, allowed: &[&str], secrets: &Secrets) -> Result<Value, F
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     })
-}
-
-/// The key of the step, or one that all attempts share until the step begins anew.
-fn key(place: &Place<'_>) -> String {
-    if place.step_state.inputs.contains_key("idempotency_key") {
-        return place.text("idempotency_key").to_owned();
-    }
-    let (run, path) = (place.state.run, &place.step_state.path);
-    match place.step_state.lives {
-        0 => format!("{run}:{path}"),
-        lives => format!("{run}:{path}:{lives}"),
-    }
 }
 
 fn panicked(name: &str, error: tokio::task::JoinError) -> Failure {

@@ -427,6 +427,23 @@ async fn a_message_goes_to_its_channel_with_a_key_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_message_carries_the_key_that_is_written() {
+    let rig = Rig::new(MemoryStore::new());
+    let executor = Arc::new(FakeExecutor::new(|_| Ran::results(json!({}))));
+    let engine = rig.engine_with(&executor, |options| {
+        options.channels.insert("ops".to_owned(), ops());
+    });
+    let made = compiled(
+        "steps:\n  - id: a\n    notify: ops\n    text: hello\n    \
+         idempotency_key: night ${{ 1 + 1 }}\n",
+    );
+    let run = create(&engine, &made, json!({})).await;
+    let state = drive_through(&engine, &rig, run, Duration::from_secs(1)).await;
+    assert_eq!(state.status(), RunStatus::Succeeded);
+    assert_eq!(rig.transport.sent()[0].1.key, "night 2");
+}
+
+#[tokio::test]
 async fn nobody_who_cannot_be_told_fails_a_run() {
     let broken = || {
         Failure::new(
