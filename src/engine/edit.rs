@@ -116,8 +116,11 @@ impl Engine {
             Verdict::Pass | Verdict::Ask => Ok(report),
             Verdict::Block => {
                 let failure = blocked(&report);
-                let lines = report.report.findings.iter().take(3);
-                let lines: Vec<String> = lines
+                let findings = report.report.findings.iter();
+                // What the reason says already is not said again.
+                let lines: Vec<String> = findings
+                    .filter(|found| !failure.message.contains(&found.message))
+                    .take(3)
                     .map(|found| format!("line {}: {}", found.line, found.message))
                     .collect();
                 let found = if lines.is_empty() {

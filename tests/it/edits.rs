@@ -347,7 +347,7 @@ fn somebody_else_is_asked_and_shown_the_change() {
 fn what_the_policy_refuses_is_not_taken_and_the_question_stays() {
     let (place, asked) = place("");
     for (code, why) in [
-        ("results = {\n", "could not be analysed"),
+        ("results = {\n", "Line 2: unexpected EOF while parsing."),
         ("results = {'n': 1}\n", "nothing is changed"),
         (" \n", "it is empty"),
     ] {
@@ -376,7 +376,7 @@ fn what_the_policy_refuses_is_not_taken_and_the_question_stays() {
     let asked = open(&place);
     let ran = place.run(&["approve", text(&asked["approval_id"]), "--edit", "mine.py"]);
     assert!(
-        ran.err.starts_with("error[edit_refused]") && ran.err.contains("line 2"),
+        ran.err.starts_with("error[edit_refused]") && ran.err.contains("Line 2: `epics.caput`"),
         "{ran:?}"
     );
     assert_eq!(open(&place)["approval_id"], asked["approval_id"]);
