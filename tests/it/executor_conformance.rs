@@ -308,7 +308,7 @@ async fn a_time_out_ends_the_whole_tree_and_keeps_what_was_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attempt_that_is_killed_is_gone_and_stays_gone() {
-    const CODE: &str = "import os, time\nopen(context.where, 'w').write(str(os.getpid()))\ntry:\n    time.sleep(60)\nfinally:\n    time.sleep(3)\n    open(context.where + '-finally', 'w').write('x')\n";
+    const CODE: &str = "import os, time\ntry:\n    open(context.where, 'w').write(str(os.getpid()))\n    time.sleep(60)\nfinally:\n    time.sleep(3)\n    open(context.where + '-finally', 'w').write('x')\n";
     for bench in Bench::all().await {
         let mut job = bench.job(CODE);
         let (folder, attempt) = (job.folder.clone(), job.attempt);
