@@ -17,6 +17,9 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Figures and artifacts with what the code said of them.
     pub files: Vec<Named>,
+    /// Most memory of a process of the attempt, in KiB, where the system's own figure may be that of an earlier attempt.
+    #[serde(default)]
+    pub peak_kib: Option<u64>,
 }
 
 /// How the code ended, as seen from inside.

@@ -6,6 +6,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
+use stepwell::executor::local::WarmOptions;
+use stepwell::executor::{Executor as _, Start};
+use stepwell::plan::IsolationLevel;
+
 use crate::executor_rig::{Rig, at_once, is_alive};
 
 impl Rig {
@@ -22,29 +26,43 @@ impl Rig {
         .collect()
     }
 
-    /// The pair that waits for an attempt: its supervisor and the process that will run the code.
-    pub(crate) async fn waiting(&self) -> [Pid; 2] {
+    /// The supervisors that wait for an attempt.
+    pub(crate) fn supervisors(&self) -> Vec<Pid> {
+        let mut all = self.processes(" ahead ");
+        all.retain(|pid| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+            // One that has an attempt has a name of its own; one that only becomes it has that of the interpreter.
+            name.is_ok_and(|name| name == "stepwell\n")
+        });
+        all
+    }
+
+    /// The pair whose template has a copy already, which waits for an attempt: supervisor, template and copy.
+    pub(crate) async fn waiting(&self) -> [Pid; 3] {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
-            let waiting: Vec<Pid> = self
-                .processes(" ahead ")
-                .into_iter()
-                .filter(|pid| {
-                    let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
-                    // One that has an attempt has a name of its own.
-                    name.is_ok_and(|name| !name.starts_with("sw-"))
-                })
-                .collect();
-            if let [supervisor] = waiting[..] {
-                let line = std::fs::read(format!("/proc/{supervisor}/cmdline")).unwrap();
-                let mut words = line.split(|byte| *byte == 0).rev();
-                let twin = words
-                    .nth(1)
-                    .map(|word| String::from_utf8_lossy(word).into_owned());
-                return [supervisor, Pid::from_raw(twin.unwrap().parse().unwrap())];
+            let supervisors = self.supervisors();
+            let found = supervisors.iter().find_map(|supervisor| {
+                let template = template(*supervisor)?;
+                let copy = children(*supervisor)
+                    .into_iter()
+                    .find(|pid| *pid != template)?;
+                Some([*supervisor, template, copy])
+            });
+            if let Some(found) = found {
+                return found;
             }
-            assert!(Instant::now() < until, "{waiting:?}");
+            assert!(Instant::now() < until, "{supervisors:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Ends every pair that waits.
+    pub(crate) async fn end_pairs(&self) {
+        self.waiting().await;
+        for pid in self.supervisors() {
+            kill(pid, Signal::SIGKILL).unwrap();
+            self.until_gone(pid).await;
         }
     }
 
@@ -66,33 +84,158 @@ impl Rig {
     }
 }
 
+/// The process that is copied for the attempts of that supervisor: its last argument.
+fn template(supervisor: Pid) -> Option<Pid> {
+    let line = std::fs::read(format!("/proc/{supervisor}/cmdline")).ok()?;
+    let word = line.split(|byte| *byte == 0).rev().nth(1)?;
+    let number = std::str::from_utf8(word).ok()?.parse().ok()?;
+    Some(Pid::from_raw(number))
+}
+
+fn children(pid: Pid) -> Vec<Pid> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let text = text.unwrap_or_default();
+    let numbers = text.split_whitespace().map(|word| word.parse().unwrap());
+    numbers.map(Pid::from_raw).collect()
+}
+
+const WHO: &str = "import os; results = [os.getppid(), os.getpid()]\n";
+
 #[tokio::test]
 async fn a_pair_that_waits_is_the_one_that_runs_the_next_step_or_another_takes_its_place() {
-    const WHO: &str = "import os; results = [os.getppid(), os.getpid()]\n";
     let rig = Rig::warm().await;
     rig.forked(rig.job(WHO)).await;
-    let waiting = rig.waiting().await;
-    let pids = json!(waiting.map(Pid::as_raw));
+    let [supervisor, _, copy] = rig.waiting().await;
+    let pids = json!([supervisor.as_raw(), copy.as_raw()]);
     assert_eq!(rig.forked(rig.job(WHO)).await, pids);
     let parents = rig.parents();
-    for which in [0, 1] {
+    for which in [0, 1, 2] {
         let waiting = rig.waiting().await;
         kill(waiting[which], Signal::SIGKILL).unwrap();
-        // One does not wait without the other.
-        rig.until_gone(waiting[0]).await;
-        rig.until_gone(waiting[1]).await;
+        rig.until_gone(waiting[which]).await;
+        if which != 1 {
+            // One does not wait without the others. Without its template the copy is as good as ever, but the last one.
+            for pid in waiting {
+                rig.until_gone(pid).await;
+            }
+        }
         let ran = rig.forked(rig.job(WHO)).await;
-        assert_ne!(ran, json!(waiting.map(Pid::as_raw)));
+        assert_eq!(ran[0] == json!(waiting[0].as_raw()), which == 1);
+        rig.until_gone(waiting[0]).await;
     }
     assert_eq!(rig.parents(), parents);
-    // A parent that is gone has left a pair behind, which is as good as ever.
+    // A parent that is gone has left pairs behind, which are as good as ever.
     let waiting = rig.waiting().await;
     kill(parents[0], Signal::SIGKILL).unwrap();
     rig.until_gone(parents[0]).await;
-    let pids = json!(waiting.map(Pid::as_raw));
-    assert_eq!(rig.forked(rig.job(WHO)).await, pids);
+    let ran = rig.forked(rig.job(WHO)).await;
+    assert_eq!(ran[1], json!(waiting[2].as_raw()));
+    rig.end_pairs().await;
+    rig.executor.execute(rig.job(WHO)).await.unwrap();
     rig.forked(rig.job(WHO)).await;
     assert_ne!(rig.parents(), parents);
+}
+
+#[tokio::test]
+async fn steps_one_after_another_need_two_pairs_and_no_process_twice() {
+    let rig = Rig::warm().await;
+    let mut ran = Vec::new();
+    for _ in 0..6 {
+        let pids = rig.forked(rig.job(WHO)).await;
+        ran.push([0, 1].map(|which| pids[which].as_i64().unwrap()));
+    }
+    let different = |which: usize| {
+        let pids: std::collections::BTreeSet<i64> = ran.iter().map(|pids| pids[which]).collect();
+        pids.len()
+    };
+    assert_eq!(different(0), 2, "supervisors: {ran:?}");
+    assert_eq!(
+        different(1),
+        6,
+        "each step had a process of its own: {ran:?}"
+    );
+}
+
+/// What a supervisor has had before does not count.
+#[tokio::test]
+async fn what_is_used_is_that_of_the_attempt() {
+    const MIB: u64 = 1024 * 1024;
+    let rig = Rig::warm().await;
+    let large = "x = bytearray(200 * 1024 * 1024)\n";
+    for code in [large, "pass\n", large, "pass\n", "pass\n"] {
+        let outcome = rig.run(code).await;
+        let used = outcome.usage.max_rss_bytes;
+        assert_eq!(used > 150 * MIB, code == large, "{used}");
+        assert!(used > 5 * MIB, "{used}");
+    }
+    let busy = "import time\nwhile time.process_time() < 1: pass\n";
+    for (code, from, to) in [
+        (busy, 0.9, 20.0),
+        (busy, 0.9, 20.0),
+        ("pass\n", 0.001, 0.9),
+        ("pass\n", 0.001, 0.9),
+    ] {
+        let used = rig.run(code).await.usage;
+        let seconds = used.user_seconds + used.system_seconds;
+        assert!((from..to).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(rig.supervisors().len(), 2);
+}
+
+/// Code that was stopped, or was not behind every wall, could have reached what the next copy is made of.
+#[tokio::test]
+async fn a_supervisor_is_kept_only_after_an_attempt_that_came_to_its_end_behind_every_wall() {
+    let rig = Rig::warm().await;
+    let before = rig.forked(rig.job(WHO)).await;
+    let open = |code: &str| {
+        let mut job = rig.job(code);
+        job.protection.isolation = IsolationLevel::Off;
+        job
+    };
+    let stopped = |code: &str| {
+        let mut job = rig.job(code);
+        job.timeout = Duration::from_millis(200);
+        job
+    };
+    let killed = "import os; os.kill(os.getpid(), 9)\n";
+    let ran = rig.forked(open(WHO)).await;
+    rig.until_gone(Pid::from_raw(
+        i32::try_from(ran[0].as_i64().unwrap()).unwrap(),
+    ))
+    .await;
+    for job in [stopped("import time; time.sleep(60)\n"), rig.job(killed)] {
+        let [supervisor, ..] = rig.waiting().await;
+        let outcome = rig.executor.execute(job).await.unwrap();
+        assert_eq!(outcome.start, Some(Start::Warm), "{outcome:#?}");
+        rig.until_gone(supervisor).await;
+    }
+    // An end with a failure, or with processes that outlived it, is an end.
+    let left = "import subprocess, sys\nsubprocess.Popen(['sleep', '600'])\n";
+    for code in ["raise SystemExit(3)\n", left] {
+        let [supervisor, ..] = rig.waiting().await;
+        rig.executor.execute(rig.job(code)).await.unwrap();
+        rig.waiting().await;
+        assert!(rig.supervisors().contains(&supervisor), "{code}");
+    }
+    assert_ne!(rig.forked(rig.job(WHO)).await, before);
+}
+
+/// A system that does not let the template be copied has pairs for one attempt each.
+#[tokio::test]
+async fn without_copies_each_pair_runs_one_step() {
+    let rig = Rig::with(WarmOptions {
+        copies: false,
+        ..at_once()
+    })
+    .await;
+    let mut ran = Vec::new();
+    for _ in 0..4 {
+        let pids = rig.forked(rig.job(WHO)).await;
+        ran.push(pids[0].clone());
+    }
+    let before = ran.len();
+    ran.dedup();
+    assert_eq!(ran.len(), before);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ impl Rig {
         Self::with(at_once()).await
     }
 
-    async fn with(warm: WarmOptions) -> Self {
+    pub(crate) async fn with(warm: WarmOptions) -> Self {
         let mut rig = Self::new().await;
         rig.executor = LocalExecutor::new(options(rig.data.path())).warm(warm);
         rig
@@ -261,11 +261,9 @@ async fn a_parent_that_dies_or_hangs_loses_no_step_and_begins_none_twice() {
     ] {
         let parents = rig.parents();
         assert_eq!(parents.len(), 1);
-        // The pair that waits needs no parent any more.
-        let [supervisor, _] = rig.waiting().await;
+        // Pairs that wait need no parent any more.
         kill(parents[0], signal).unwrap();
-        kill(supervisor, Signal::SIGKILL).unwrap();
-        rig.until_gone(supervisor).await;
+        rig.end_pairs().await;
         let outcome = rig.executor.execute(step(&rig)).await.unwrap();
         assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
         assert!(reason(&outcome).starts_with(said), "{}", reason(&outcome));

@@ -67,6 +67,7 @@ impl LocalExecutor {
         let world = World {
             program: self.options.stepwell_binary.clone(),
             data: self.options.data.clone(),
+            copies: options.copies,
             inherited: self.options.inherited.clone(),
         };
         self.warm = options.enabled.then(|| Pool::new(options, world));

@@ -25,6 +25,10 @@ const DEPTH_MAX: usize = 32;
 pub(super) struct Meter {
     limits: Limits,
     folders: Vec<PathBuf>,
+    /// The child of this process that is none of the attempt.
+    aside: Option<Pid>,
+    /// What children used that were gone before the attempt began.
+    seconds_before: f64,
     due: Instant,
     disk_due: Instant,
     ticks_per_second: f64,
@@ -33,7 +37,7 @@ pub(super) struct Meter {
 
 impl Meter {
     /// One that looks at what the limits name; none when they name nothing.
-    pub(super) fn new(limits: &Limits, folders: Vec<PathBuf>) -> Option<Self> {
+    pub(super) fn new(limits: &Limits, folders: Vec<PathBuf>, aside: Option<Pid>) -> Option<Self> {
         let named = limits.memory_bytes.is_some()
             || limits.cpu_time.is_some()
             || limits.processes_max.is_some()
@@ -43,6 +47,8 @@ impl Meter {
         named.then(|| Self {
             limits: *limits,
             folders,
+            aside,
+            seconds_before: seconds_of_the_dead(),
             due: now + PAUSE,
             disk_due: now + PAUSE,
             ticks_per_second: f64::from(u32::try_from(number(SysconfVar::CLK_TCK)).unwrap_or(100)),
@@ -74,7 +80,7 @@ impl Meter {
             return None;
         }
         let (mut bytes, mut ticks, mut tasks) = (0, 0, 0);
-        for pid in tree::descendants(Pid::this()) {
+        for pid in tree::below(self.aside) {
             let used = tree::used(pid).unwrap_or_default();
             bytes += used.pages * self.page_bytes;
             ticks += used.ticks;
@@ -93,7 +99,8 @@ impl Meter {
             clippy::cast_precision_loss,
             reason = "ticks of a hundredth of a second stay far below 2^53"
         )]
-        let seconds = ticks as f64 / self.ticks_per_second + seconds_of_the_dead();
+        let seconds =
+            ticks as f64 / self.ticks_per_second + seconds_of_the_dead() - self.seconds_before;
         let over = |max: Duration| seconds > max.as_secs_f64();
         limits.cpu_time.is_some_and(over).then_some(Limit::CpuTime)
     }

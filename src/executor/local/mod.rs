@@ -17,6 +17,7 @@ mod meter;
 pub(super) mod pattern;
 mod recover;
 mod sandbox;
+mod spent;
 mod stream;
 mod supervise;
 mod surroundings;

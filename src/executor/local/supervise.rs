@@ -5,13 +5,10 @@ use std::ffi::{CString, OsString};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
-use nix::sys::resource::{Usage as ResourceUsage, UsageWho, getrusage};
 use nix::sys::stat::{Mode as FileMode, umask};
-use nix::sys::time::TimeValLike as _;
-use nix::unistd::setsid;
+use nix::unistd::{Pid, setsid};
 
 use super::clean;
 use super::collect::{Collected, collect};
@@ -20,7 +17,8 @@ use super::folder::{Folder, Order, read_at_most};
 use super::held_back::held_back;
 use super::leftover;
 use super::sandbox::Entered;
-use super::warm::Origin;
+use super::spent::Clock;
+use super::warm::{Origin, Template};
 use super::watch::{Ended, Watch};
 use crate::code;
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
@@ -40,17 +38,17 @@ const MASKS_FACTOR: u64 = 4;
 const WORD_BYTES_MAX: u64 = 4_000;
 
 /// `__supervise FOLDER`: runs the attempt of the folder to its end and writes `outcome.json`. What follows says how the
-/// interpreter comes to be: see [`Origin`]. With `ahead` the folder is that of the data, for people who look at the
+/// interpreter comes to be: see [`Asked`]. With `ahead` the folder is that of the data, for people who look at the
 /// list of processes: that of the attempt comes later.
 #[must_use]
 pub fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(folder) = args.next() else {
         return ExitCode::from(2);
     };
-    let Some(origin) = Origin::read(args) else {
+    let Some(asked) = Asked::read(args) else {
         return ExitCode::from(2);
     };
-    match run(folder, origin) {
+    match run(folder, asked) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error is a file of the attempt; when that can't be written, the exit status is left.
@@ -60,7 +58,30 @@ pub fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(named: OsString, mut origin: Origin) -> io::Result<()> {
+/// What a supervisor is started for.
+enum Asked {
+    /// One attempt, with an interpreter that is started anew: because of this, when there are warm ones.
+    Fresh(Option<String>),
+    /// Attempts that are named later, with copies of this process.
+    Ahead(Pid),
+}
+
+impl Asked {
+    /// What the engine, or the process that became this one, has said: nothing, `fresh REASON`, or `ahead TEMPLATE`.
+    fn read(mut args: impl Iterator<Item = OsString>) -> Option<Self> {
+        let Some(word) = args.next() else {
+            return Some(Self::Fresh(None));
+        };
+        let rest = args.next()?.into_string().ok()?;
+        match word.to_str()? {
+            "fresh" => Some(Self::Fresh(Some(rest))),
+            "ahead" => Some(Self::Ahead(Pid::from_raw(rest.parse().ok()?))),
+            _ => None,
+        }
+    }
+}
+
+fn run(named: OsString, asked: Asked) -> io::Result<()> {
     close_inherited();
     // Secrets go through its memory: nobody reads it, its environment or its files, and no core of it is written.
     prctl::set_dumpable(false)?;
@@ -68,19 +89,30 @@ fn run(named: OsString, mut origin: Origin) -> io::Result<()> {
     let _already_leader = setsid();
     umask(FileMode::from_bits_truncate(0o077));
     prctl::set_child_subreaper(true)?;
-    let Some(folder) = origin.folder(named)? else {
-        return Ok(());
+    let mut template = match asked {
+        Asked::Fresh(reason) => {
+            let origin = Origin::Fresh(reason);
+            return attend(&Folder::new(named), origin, None).map(|_| ());
+        }
+        Asked::Ahead(pid) => Template::new(pid, named.into())?,
     };
-    attend(&folder, origin)
+    while let Some((folder, twin)) = template.next()? {
+        let origin = Origin::Warm(Box::new(twin));
+        if !attend(&folder, origin, template.pid())? {
+            break;
+        }
+        template.rest()?;
+    }
+    Ok(())
 }
 
-/// Sees the attempt from its beginning to its end.
-fn attend(folder: &Folder, origin: Origin) -> io::Result<()> {
+/// Sees the attempt from its beginning to its end; the template is no process of it. True = this process then waits for another one.
+fn attend(folder: &Folder, origin: Origin, template: Option<Pid>) -> io::Result<bool> {
     prctl::set_name(&CString::new(folder.supervisor_name())?)?;
     let _lock = folder.lock()?;
     if folder.has("abandoned") || folder.has_started() || origin.is_overtaken(folder) {
         // Somebody has already told the engine what became of this attempt: it must not begin any more.
-        return Ok(());
+        return Ok(false);
     }
     let teller = origin.teller();
     teller.say_taken();
@@ -90,22 +122,30 @@ fn attend(folder: &Folder, origin: Origin) -> io::Result<()> {
     let control = super::control::open(folder)?;
     let writes = order.job.mode == Mode::WriteAccess;
     if folder.has("cancel") {
-        return folder.write_outcome(&never_started(), writes);
+        folder.write_outcome(&never_started(), writes)?;
+        return Ok(false);
     }
     Folder::make_temporary(&order.temporary)?;
     let _kept = leftover::keep(&order.temporary)?;
     folder.start(b"", writes)?;
-    let started = Instant::now();
+    let clock = Clock::start();
     let own = folder.inner_identity()?;
-    let outcome = match Watch::start(folder, &order, (&secrets, &redactor), (control, origin)) {
+    let mut waits = false;
+    let outcome = match Watch::start(
+        folder,
+        &order,
+        (&secrets, &redactor),
+        (control, origin, template),
+    ) {
         Ok(watch) => {
             let ended = watch.finish()?;
             if folder.inner_identity().ok() == Some(own) {
-                conclude(folder, (&order, &redactor), ended, started.elapsed())
+                waits = ended.is_clean() && template.is_some();
+                conclude(folder, (&order, &redactor), ended, &clock)
             } else {
                 // Nothing is read or written through what stands there now.
                 folder.renew_inner()?;
-                tampered(folder, &redactor, ended, started.elapsed())
+                tampered(folder, &redactor, ended, &clock)
             }
         }
         Err(error) => failed(Failure::new(
@@ -124,20 +164,20 @@ fn attend(folder: &Folder, origin: Origin) -> io::Result<()> {
     folder.write_outcome(&outcome, writes)?;
     folder.show("outcome.json");
     folder.show("results.json");
-    teller.say_done();
-    Ok(())
+    teller.say_done(waits);
+    Ok(waits)
 }
 
 /// The code has put something else in the place of the folder in which its end is written down.
-fn tampered(folder: &Folder, redactor: &Redactor, ended: Ended, elapsed: Duration) -> Outcome {
+fn tampered(folder: &Folder, redactor: &Redactor, ended: Ended, clock: &Clock) -> Outcome {
     let mut notes = ended.notes;
     clean::folder(folder, redactor, &mut notes);
     Outcome {
         stdout: ended.stdout,
         stderr: ended.stderr,
         notes,
-        seconds: elapsed.as_secs_f64(),
-        usage: usage(),
+        seconds: clock.seconds(),
+        usage: clock.usage(None),
         isolation: Isolation {
             layers: ended.entered.layers,
         },
@@ -160,7 +200,7 @@ fn conclude(
     folder: &Folder,
     (order, redactor): (&Order, &Redactor),
     ended: Ended,
-    elapsed: Duration,
+    clock: &Clock,
 ) -> Outcome {
     let mut notes = Vec::new();
     clean::folder(folder, redactor, &mut notes);
@@ -189,6 +229,7 @@ fn conclude(
         results_max = results_max.saturating_mul(MASKS_FACTOR);
     }
     let (results, unreadable) = read_results(folder, results_max);
+    let peak_kib = report.as_ref().and_then(|report| report.peak_kib);
     let named = report.map(|report| report.files).unwrap_or_default();
     let Collected {
         figures,
@@ -217,8 +258,8 @@ fn conclude(
         stdout: ended.stdout,
         stderr: ended.stderr,
         notes,
-        seconds: elapsed.as_secs_f64(),
-        usage: usage(),
+        seconds: clock.seconds(),
+        usage: clock.usage(peak_kib),
         python: python.unwrap_or_default(),
         isolation: Isolation {
             layers: ended.entered.layers,
@@ -301,19 +342,6 @@ fn tail(folder: &Folder, bytes_max: u64) -> String {
     let text = read_at_most(&folder.file("stderr.log"), bytes_max).unwrap_or_default();
     let start = text.len().saturating_sub(STDERR_TAIL_BYTES);
     String::from_utf8_lossy(text.get(start..).unwrap_or_default()).into_owned()
-}
-
-fn usage() -> Usage {
-    let used: Option<ResourceUsage> = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
-    used.map_or_else(Usage::default, |used| Usage {
-        max_rss_bytes: u64::try_from(used.max_rss()).unwrap_or(0) * 1024,
-        user_seconds: seconds(used.user_time().num_microseconds()),
-        system_seconds: seconds(used.system_time().num_microseconds()),
-    })
-}
-
-fn seconds(micros: i64) -> f64 {
-    Duration::from_micros(u64::try_from(micros).unwrap_or(0)).as_secs_f64()
 }
 
 fn never_started() -> Outcome {

@@ -28,6 +28,24 @@ pub(super) fn descendants(root: Pid) -> Vec<Pid> {
     found.into_iter().collect()
 }
 
+/// Every living process below this one, but this child.
+pub(super) fn below(aside: Option<Pid>) -> Vec<Pid> {
+    let mut found = descendants(Pid::this());
+    found.retain(|pid| Some(*pid) != aside);
+    found
+}
+
+/// Whether this process has no other child than this one.
+pub(super) fn has_only(child: Pid) -> bool {
+    match fs::read_to_string("/proc/thread-self/children") {
+        Ok(children) => children
+            .split_ascii_whitespace()
+            .all(|pid| pid == child.to_string()),
+        // A kernel without that list.
+        Err(_) => below(Some(child)).is_empty(),
+    }
+}
+
 /// Every living process whose environment has this line or whose name is this one, and those below it, whose environment
 /// may be another.
 pub(super) fn of_attempt(line: &str, supervisor: &str) -> Vec<Pid> {

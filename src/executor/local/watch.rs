@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use super::control;
 use super::folder::{Folder, Order};
 use super::meter::Meter;
-use super::sandbox::Entered;
+use super::sandbox::{self, Entered};
 use super::stream::Stream;
 use super::surroundings;
 use super::tree;
@@ -49,6 +49,24 @@ pub(super) struct Ended {
     pub start: Option<Start>,
 }
 
+impl Ended {
+    /// Whether nothing of the attempt can have reached the process that it was copied from: it came to its end by itself,
+    /// behind every wall. Then another copy is as good as the first.
+    pub(super) fn is_clean(&self) -> bool {
+        let walled = |name| {
+            self.entered
+                .layers
+                .iter()
+                .any(|layer| layer.held && layer.name == name)
+        };
+        self.stop.is_none()
+            && matches!(self.exit, Exit::Status(_))
+            && matches!(self.start, Some(Start::Warm))
+            && walled(sandbox::LANDLOCK)
+            && self.entered.layers.iter().all(|layer| layer.held)
+    }
+}
+
 /// How far stopping has gone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -75,6 +93,8 @@ pub(super) struct Watch {
     notes: Vec<String>,
     begun: Begun,
     meter: Option<Meter>,
+    /// The child of this process that is none of the attempt.
+    aside: Option<Pid>,
 }
 
 /// The process that runs the code, or is about to.
@@ -89,7 +109,7 @@ impl Watch {
         folder: &Folder,
         order: &Order,
         (secrets, redactor): (&JobSecrets, &Redactor),
-        (control, origin): (File, Origin),
+        (control, origin, aside): (File, Origin, Option<Pid>),
     ) -> io::Result<Self> {
         let mut signals = SigSet::empty();
         for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {
@@ -121,7 +141,8 @@ impl Watch {
             stderr,
             notes: Vec::new(),
             begun,
-            meter: Meter::new(limits, folders),
+            meter: Meter::new(limits, folders, aside),
+            aside,
         })
     }
 
@@ -219,7 +240,11 @@ impl Watch {
                 Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.begun.main => {
                     self.exit = Some(Exit::Signal(signal as i32));
                 }
-                Ok(WaitStatus::StillAlive) => return Ok(()),
+                Ok(WaitStatus::StillAlive) => {
+                    let is_over = self.exit.is_some();
+                    self.childless = is_over && self.aside.is_some_and(tree::has_only);
+                    return Ok(());
+                }
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(Errno::ECHILD) => {
                     self.childless = true;
@@ -233,7 +258,6 @@ impl Watch {
     /// Goes one stage further towards the end.
     fn escalate(&mut self) {
         let now = Instant::now();
-        let me = Pid::this();
         (self.stage, self.due) = match self.stage {
             Stage::Running => {
                 // The interpreter alone: it is for the code to end its own helpers.
@@ -241,11 +265,11 @@ impl Watch {
                 (Stage::Interrupted, now.checked_add(self.grace))
             }
             Stage::Interrupted => {
-                tree::signal_all(&tree::descendants(me), Signal::SIGTERM);
+                tree::signal_all(&tree::below(self.aside), Signal::SIGTERM);
                 (Stage::Terminated, Some(now + TERMINATE_GRACE))
             }
             Stage::Terminated | Stage::Killed => {
-                tree::signal_all(&tree::descendants(me), Signal::SIGKILL);
+                tree::signal_all(&tree::below(self.aside), Signal::SIGKILL);
                 (Stage::Killed, Some(now + KILL_PAUSE))
             }
         };
@@ -260,7 +284,7 @@ impl Watch {
         }
         let mut first = true;
         while !self.childless {
-            let left = tree::descendants(Pid::this());
+            let left = tree::below(self.aside);
             if first && self.stop.is_none() && !left.is_empty() {
                 let names: Vec<String> = left
                     .iter()

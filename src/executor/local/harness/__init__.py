@@ -229,6 +229,9 @@ class Attempt:
             "notes": [note[:TEXT_CHARS_MAX] for note in self.notes],
             "files": [{"path": path, "title": title, "description": text} for path, title, text in self.files],
         }
+        warm = sys.modules.get("stepwell_harness.warm")
+        if warm is not None:
+            document["peak_kib"] = warm.peak_kib()
         encoder = Encoder("report", 16 * 1024 * 1024, True)
         self.write("report.json", encoder.encode(document))
 

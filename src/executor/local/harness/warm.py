@@ -1,6 +1,7 @@
-"""The parent of warm interpreters. It imports what steps of one kind import, computes nothing, and forks two processes
-for each of them, before there is an attempt for them: the first becomes the supervisor (our program), the second is its
-child, goes behind the walls that the supervisor has prepared, and runs the code. No code of a step runs in the parent.
+"""The parent of warm interpreters. It imports what steps of one kind import, computes nothing, and forks pairs of
+processes before there is an attempt for them: the first becomes a supervisor (our program), the second its template. For
+each attempt the template makes a copy of itself, which is the supervisor's child too, goes behind the walls that the
+supervisor has prepared, and runs the code. No code of a step runs in the parent, and none in a template.
 
 `parent(names)` is started by the engine with a socket as its standard output. docs/adr/016-warm-interpreters.md has
 what is forked with it, what is not, and why.
@@ -31,8 +32,9 @@ UNSAFE = ("libgomp", "libiomp", "libomp", "libmkl", "libtbb")
 BLAS = ("openblas_set_num_threads", "openblas_set_num_threads64_")
 BLAS += tuple("scipy_" + name for name in BLAS)
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
-PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 1, 22, 38, 40
 SECCOMP_MODE_FILTER = 2
+CLONE_PARENT, CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID = 0x8000, 0x200000, 0x1000000
 
 
 def call(name, *args):
@@ -144,7 +146,7 @@ def _mark_place():
 
 
 def _first(control, ears, text, prepared):
-    """Forks the one that runs the code, and becomes its supervisor; both then wait for their attempt."""
+    """Forks the template, and becomes the supervisor; both then wait for attempts."""
     try:
         control.close()
         order = json.loads(text)
@@ -157,7 +159,7 @@ def _first(control, ears, text, prepared):
             ours.close()
             for ear in ears:
                 os.close(ear)
-            _second(theirs, me, prepared)
+            _second(theirs, (me, order["calls"]), prepared)
         for fd, place in ((ours.fileno(), 0), (ears[0], 1)):
             os.dup2(fd, place)
         os.execve(order["program"], [*order["arguments"], str(child)], order["env"])
@@ -166,15 +168,87 @@ def _first(control, ears, text, prepared):
         os._exit(1)
 
 
-# -- the second one ---------------------------------------------------------------------------------------------
+# -- the second one: the template --------------------------------------------------------------------------------
 
 
-def _second(socket, supervisor, prepared):
-    """Waits for an attempt, goes behind the walls, and runs the code when the supervisor says so."""
+def _second(asked, supervisor, prepared):
+    """Stays as it was forked, and makes a copy of itself for each attempt that its supervisor names a socket for."""
     try:
-        call("prctl", PR_SET_PDEATHSIG, _signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != supervisor:
-            os._exit(1)
+        _die_with(supervisor[0])
+        try:
+            copy = _copier(supervisor[1])
+        except Exception:
+            # A system that does not say what it takes: this process is its own copy, for one attempt.
+            copy = os.getpid
+        while True:
+            head, extra, _, _ = asked.recvmsg(1, _socket.CMSG_SPACE(4))
+            if not head:
+                os._exit(0)
+            fd = struct.unpack("i", extra[0][2][:4])[0]
+            try:
+                pid = copy()
+            except OSError:
+                pid = os.getpid()
+            if pid:
+                asked.sendall(struct.pack("i", pid))
+            if pid in (0, os.getpid()):
+                asked.close()
+                break
+            os.close(fd)
+    except BaseException:
+        os._exit(1)
+    _runner(_socket.socket(fileno=fd), supervisor[0], prepared)
+
+
+def _die_with(supervisor):
+    call("prctl", PR_SET_PDEATHSIG, _signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != supervisor:
+        os._exit(1)
+
+
+def _copier(calls):
+    """What forks this process, and returns the child's number, or 0 in the child: like `os.fork`, but that the child has
+    the same parent as this process. That is a flag of the system's call, which the C library's `fork` does not pass; the
+    rest is what that function does for a process of one thread: the number of the thread is put into its place, and its
+    list of robust locks is made known again."""
+    system = ctypes.PyDLL(None, use_errno=True)
+    system.syscall.restype = ctypes.c_long
+    thread, head, size = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_size_t()
+    call("prctl", PR_GET_TID_ADDRESS, ctypes.byref(thread), 0, 0, 0)
+    call(calls["get_robust_list"], ctypes.c_long(0), ctypes.byref(head), ctypes.byref(size))
+    flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
+    # The signal of its end, the stack and the local storage of the thread are those of this process.
+    wanted = struct.pack("8Q", flags, 0, thread.value, 0, 0, 0, 0, 0)
+    wanted = ctypes.create_string_buffer(wanted, len(wanted))
+    clone, number, length = system.syscall, ctypes.c_long(calls["clone3"]), ctypes.c_size_t(len(wanted))
+    before, in_parent, in_child = (
+        getattr(ctypes.pythonapi, "PyOS_" + name) for name in ("BeforeFork", "AfterFork_Parent", "AfterFork_Child")
+    )
+    for function in (before, in_parent, in_child):
+        function.restype = None
+
+    def copy():
+        before()
+        pid = clone(number, wanted, length)
+        if pid == 0:
+            in_child()
+            call(calls["set_robust_list"], head, size)
+        else:
+            in_parent()
+        if pid < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return pid
+
+    return copy
+
+
+# -- its copy, which runs the code -------------------------------------------------------------------------------
+
+
+def _runner(socket, supervisor, prepared):
+    """Waits for the attempt, goes behind the walls, and runs the code when the supervisor says so."""
+    try:
+        _die_with(supervisor)
         threads, place = prepared
         for signal in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(signal, _signal.SIG_IGN)
@@ -287,6 +361,11 @@ def _settle(order, fds, threads):
         count = int(given[0]) if given else len(os.sched_getaffinity(0))
         for set_threads in threads:
             set_threads(max(count, 1))
+
+
+def peak_kib():
+    """Most memory that a process of the attempt has had, as far as it is known here."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def _run(folder):

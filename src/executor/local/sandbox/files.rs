@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use landlock::{
-    ABI, AccessFs, BitFlags, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
-    RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
+    ABI, AccessFs, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset,
+    RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
     path_beneath_rules,
 };
 
@@ -71,17 +72,49 @@ impl Handled {
     }
 }
 
+/// What the machine has beside what is hidden: open, and as it was when it was looked at.
+#[derive(Debug)]
+pub(in crate::executor::local) struct Machine {
+    hidden: Vec<PathBuf>,
+    given: Vec<PathFd>,
+    seen: Seen,
+}
+
+impl Machine {
+    fn new(hidden: &[PathBuf]) -> Self {
+        let mut seen = Seen::default();
+        let given = without(hidden, &mut seen);
+        Self {
+            hidden: hidden.to_owned(),
+            // What is gone meanwhile needs no rule.
+            given: given
+                .iter()
+                .filter_map(|path| PathFd::new(path).ok())
+                .collect(),
+            seen,
+        }
+    }
+
+    /// Whether it is what it would be if it was looked at now.
+    fn is_current(&self) -> bool {
+        self.seen.is_current()
+    }
+}
+
 /// The rules that do not depend on the attempt. Nothing is entered yet.
 #[derive(Debug)]
 pub(in crate::executor::local) struct Fixed {
     ruleset: RulesetCreated,
     handled: Handled,
-    seen: Seen,
+    machine: Rc<Machine>,
 }
 
 impl Fixed {
-    /// The rules for devices and for what is hidden, as the machine is now.
-    pub(in crate::executor::local) fn new(outline: &Outline) -> Result<Self, RulesetError> {
+    /// The rules for devices and for what is hidden, as the machine is now; or was before, if nothing has changed.
+    pub(in crate::executor::local) fn new(
+        outline: &Outline,
+        before: Option<Rc<Machine>>,
+    ) -> Result<Self, RulesetError> {
         let handled = Handled::of(outline);
         let access = handled.access();
         let mut ruleset = Ruleset::default()
@@ -91,13 +124,19 @@ impl Fixed {
             ruleset = ruleset.handle_access(access)?;
         }
         let mut ruleset = ruleset.create()?;
-        let mut seen = Seen::default();
+        let before =
+            before.filter(|machine| machine.hidden == outline.hidden && machine.is_current());
+        let machine = before.unwrap_or_else(|| Rc::new(Machine::new(&outline.hidden)));
         if handled.reads {
             // Names are seen everywhere; what is in the files is not.
             ruleset = ruleset.add_rules(path_beneath_rules(["/"], AccessFs::ReadDir))?;
-            let given = without(&outline.hidden, &mut seen);
             let reads = AccessFs::from_read(WANTED);
-            ruleset = ruleset.add_rules(path_beneath_rules(&given, reads))?;
+            // Rights that only folders have are left out for files, by the kernel's word of what each is.
+            let rules = machine
+                .given
+                .iter()
+                .map(|place| PathBeneath::new(place, reads));
+            ruleset = ruleset.add_rules(rules.map(Ok::<_, RulesetError>))?;
         }
         if handled.writes {
             // Devices are written to; none is made, and no folder of them changed.
@@ -111,13 +150,18 @@ impl Fixed {
         Ok(Self {
             ruleset,
             handled,
-            seen,
+            machine,
         })
     }
 
     /// Whether they are what they would be if they were made now.
     pub(in crate::executor::local) fn is_current(&self) -> bool {
-        self.seen.is_current()
+        self.machine.is_current()
+    }
+
+    /// What they were made from.
+    pub(in crate::executor::local) fn machine(&self) -> Rc<Machine> {
+        Rc::clone(&self.machine)
     }
 
     /// The rules of the attempt.
@@ -211,7 +255,7 @@ fn without(hidden: &[PathBuf], seen: &mut Seen) -> Vec<PathBuf> {
 }
 
 pub(super) fn enter(folder: &Folder, order: &Order) -> Layer {
-    let entered = Fixed::new(&Outline::of(order))
+    let entered = Fixed::new(&Outline::of(order), None)
         .and_then(|fixed| fixed.complete(folder, order))
         .and_then(|(ruleset, handled)| Ok((ruleset.restrict_self()?.ruleset, handled)));
     match entered {

@@ -17,7 +17,7 @@ use nix::sys::prctl;
 
 pub use probe::probe;
 
-pub(super) use files::real;
+pub(super) use files::{Machine, real};
 pub(super) use other::Ahead;
 pub(super) use outline::Outline;
 pub(super) use probe::Offered;

@@ -2,8 +2,9 @@
 //! to enter, and does so with a handful of calls.
 
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
-use super::files::Fixed;
+use super::files::{Fixed, Machine};
 use super::{Entered, Outline, missing, space};
 use super::{LANDLOCK, NO_NEW_PRIVILEGES, SECCOMP, calls, calls_reason, given, held};
 use crate::executor::Layer;
@@ -33,7 +34,11 @@ pub(in crate::executor::local) struct Walls {
 
 impl Ahead {
     /// Prepares what does not depend on the attempt. What this machine does not have is missing, as for any other process.
-    pub(in crate::executor::local) fn prepare(outline: Outline) -> Self {
+    /// Before = what the rules for files of an earlier attempt were made from.
+    pub(in crate::executor::local) fn prepare(
+        outline: Outline,
+        before: Option<Rc<Machine>>,
+    ) -> Self {
         let mut ahead = Self {
             namespaces: None,
             calls: Vec::new(),
@@ -45,7 +50,7 @@ impl Ahead {
             let network = ahead.outline.network;
             let offered = ahead.outline.offered.namespaces.is_ok();
             ahead.namespaces = offered.then(|| space::wanted(network).bits());
-            ahead.files = Some(fixed(&ahead.outline));
+            ahead.files = Some(fixed(&ahead.outline, before));
             match calls::programs(network) {
                 Ok(programs) => {
                     ahead.calls = programs.iter().map(|program| bytes(program)).collect();
@@ -54,6 +59,12 @@ impl Ahead {
             }
         }
         ahead
+    }
+
+    /// What the rules for files are made from.
+    pub(in crate::executor::local) fn machine(&self) -> Option<Rc<Machine>> {
+        let files = self.files.as_ref()?.as_ref().ok()?;
+        Some(files.machine())
     }
 
     /// Whether there are any.
@@ -74,9 +85,9 @@ impl Ahead {
             let refused = outline.offered.namespaces.as_ref().err();
             layers.extend(space::layers(refused.map(String::as_str), outline.network));
             let rules = match self.files {
-                Some(Ok(before)) if !before.is_current() => fixed(outline),
+                Some(Ok(before)) if !before.is_current() => fixed(outline, None),
                 Some(before) => before,
-                None => fixed(outline),
+                None => fixed(outline, None),
             };
             let rules = rules.and_then(|rules| {
                 let made = rules.complete(folder, order);
@@ -101,8 +112,8 @@ impl Ahead {
     }
 }
 
-fn fixed(outline: &Outline) -> Result<Fixed, String> {
-    Fixed::new(outline).map_err(|error| error.to_string())
+fn fixed(outline: &Outline, before: Option<Rc<Machine>>) -> Result<Fixed, String> {
+    Fixed::new(outline, before).map_err(|error| error.to_string())
 }
 
 fn rule_files(outline: &Outline, made: bool, reason: &str) -> Layer {

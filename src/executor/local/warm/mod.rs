@@ -7,6 +7,7 @@
 mod fork;
 mod kind;
 mod parent;
+mod template;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -21,14 +22,21 @@ use tokio::sync::futures::OwnedNotified;
 
 pub(super) use fork::{Origin, Streams};
 pub(super) use kind::Kind;
+pub(super) use template::Template;
 
 use super::folder::Folder;
 use super::sandbox::Outline;
 use crate::id::Digest;
-use parent::Parent;
+use parent::{Pair, Parent};
 
 /// The sign that an attempt was given to a fresh interpreter, after a warm one did not come.
 pub(super) const FRESH: &str = "fresh";
+/// What a supervisor says to the engine: it has the attempt.
+const TAKEN: u8 = b't';
+/// The outcome is written, and this was its last attempt.
+const DONE: u8 = b'd';
+/// The outcome is written, and it waits for another attempt.
+const WAITS: u8 = b'w';
 /// How long a supervisor may take to come.
 const TAKE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Kinds that are remembered.
@@ -47,6 +55,8 @@ pub struct WarmOptions {
     pub parents_max: usize,
     /// Pairs of processes that each parent has forked ahead, for the next steps.
     pub ahead: usize,
+    /// Whether the supervisor of an attempt waits for another one, with a new copy of its template.
+    pub copies: bool,
     /// Attempts that are forked from one parent before another takes its place.
     pub forks_max: u32,
     /// Bytes of memory beyond which another takes its place.
@@ -65,6 +75,7 @@ impl Default for WarmOptions {
             patience: Duration::ZERO,
             parents_max: 4,
             ahead: 1,
+            copies: true,
             forks_max: 200,
             memory_max: 1 << 30,
             idle: Duration::from_secs(300),
@@ -78,6 +89,8 @@ impl Default for WarmOptions {
 pub(super) struct World {
     pub program: PathBuf,
     pub data: PathBuf,
+    /// Whether templates may be copied.
+    pub copies: bool,
     pub inherited: BTreeMap<String, String>,
 }
 
@@ -138,7 +151,7 @@ impl Pool {
         kind: &Kind,
         (folder, outline): (&Folder, &Outline),
     ) -> Result<(), String> {
-        let mut stream = self.ask(kind, (folder, outline)).await?;
+        let (mut stream, parent) = self.ask(kind, (folder, outline)).await?;
         let mut word = [0; 1];
         let heard = tokio::time::timeout(TAKE_TIMEOUT, stream.read(&mut word)).await;
         let taken = matches!(heard, Ok(Ok(1)));
@@ -151,8 +164,29 @@ impl Pool {
         }
         // Its supervisor says when the outcome is written; one that ends before that has none to be waited for. When it
         // was late, its first word comes only now.
-        while matches!(stream.read(&mut word).await, Ok(1)) && word != *b"d" {}
+        while matches!(stream.read(&mut word).await, Ok(1)) {
+            match word {
+                [WAITS] => {
+                    self.take_back(kind, parent, Pair::of(stream));
+                    break;
+                }
+                [DONE] => break,
+                _ => {}
+            }
+        }
         Ok(())
+    }
+
+    /// Keeps a pair for another attempt, when its parent is still the one of the kind.
+    fn take_back(&self, kind: &Kind, parent: u32, pair: io::Result<Pair>) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kinds.get_mut(kind)
+            && let Slot::Ready(ready) = &mut known.slot
+            && let Ok(pair) = pair
+            && ready.pid == parent
+        {
+            ready.take_back(pair, self.options.ahead);
+        }
     }
 
     /// Has the pair of processes forked, waiting for a parent as long as the options say.
@@ -160,12 +194,12 @@ impl Pool {
         self: &Arc<Self>,
         kind: &Kind,
         attempt: (&Folder, &Outline),
-    ) -> Result<UnixStream, String> {
+    ) -> Result<(UnixStream, u32), String> {
         let until = Instant::now() + self.options.patience;
         let mut first = true;
         loop {
             let changed = match self.look(kind, attempt, first) {
-                Look::Forked(stream) => return Ok(stream),
+                Look::Forked(stream, parent) => return Ok((stream, parent)),
                 Look::None(reason) => return Err(reason),
                 Look::Starting(changed) => changed,
             };
@@ -209,6 +243,7 @@ impl Pool {
             }
             Slot::Ready(parent) => {
                 let taken = parent.hand_over(&self.world, folder, outline);
+                let pid = parent.pid;
                 let worn = parent.forks >= self.options.forks_max
                     || parent.memory() > self.options.memory_max;
                 let ahead = self.options.ahead;
@@ -218,7 +253,7 @@ impl Pool {
                     self.start(&mut kinds, kind);
                 }
                 match taken {
-                    Ok(stream) => Look::Forked(stream),
+                    Ok(stream) => Look::Forked(stream, pid),
                     Err(error) => Look::None(format!("the warm interpreter is gone: {error}")),
                 }
             }
@@ -259,7 +294,8 @@ impl Pool {
 
 /// What was found for an attempt.
 enum Look {
-    Forked(UnixStream),
+    /// And the number of the parent.
+    Forked(UnixStream, u32),
     Starting(OwnedNotified),
     None(String),
 }

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, sendmsg, socketpair,
@@ -39,7 +40,7 @@ const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Parent {
     control: UnixDatagram,
-    pid: u32,
+    pub pid: u32,
     /// Attempts that were forked from it.
     pub forks: u32,
     /// Pairs that wait for their attempt. They end when this is dropped, and when this process ends.
@@ -48,11 +49,31 @@ pub(super) struct Parent {
     _wanted: oneshot::Sender<()>,
 }
 
-/// Two processes that wait for an attempt, behind the walls that do not depend on it.
+/// Two processes that wait for an attempt: a supervisor and its template.
 #[derive(Debug)]
-struct Pair {
-    outline: Outline,
+pub(super) struct Pair {
     stream: std::os::unix::net::UnixStream,
+    /// The walls behind which a copy of the template waits already. None = there is no copy yet.
+    ready_for: Option<Outline>,
+}
+
+impl Pair {
+    /// One that has had an attempt.
+    pub(super) fn of(stream: UnixStream) -> io::Result<Self> {
+        Ok(Self {
+            stream: stream.into_std()?,
+            ready_for: None,
+        })
+    }
+
+    /// Has a copy made and sent behind these walls; the error means that the pair waits no more.
+    fn prepare(&mut self, outline: &Outline) -> io::Result<()> {
+        if self.ready_for.is_none() {
+            tell(&self.stream, &line(outline)?)?;
+            self.ready_for = Some(outline.clone());
+        }
+        Ok(())
+    }
 }
 
 /// What a parent says when it has imported everything.
@@ -147,15 +168,23 @@ impl Parent {
     ) -> io::Result<UnixStream> {
         let order = line(&folder.root().to_string_lossy())?;
         // Others are behind walls that this attempt does not have.
-        self.ahead.retain(|pair| pair.outline == *outline);
+        self.ahead
+            .retain(|pair| pair.ready_for.as_ref().is_none_or(|ready| ready == outline));
+        // Those that have a copy come first.
+        self.ahead
+            .make_contiguous()
+            .sort_by_key(|pair| pair.ready_for.is_none());
         loop {
             let waiting = self.ahead.pop_front();
             let is_last = waiting.is_none();
-            let pair = match waiting {
+            let mut pair = match waiting {
                 Some(pair) => pair,
-                None => self.pair(world, outline)?,
+                None => self.pair(world)?,
             };
-            if let Err(error) = tell(&pair.stream, &order) {
+            let told = pair
+                .prepare(outline)
+                .and_then(|()| tell(&pair.stream, &order));
+            if let Err(error) = told {
                 // Somebody has ended it: there is another one.
                 if is_last {
                     return Err(error);
@@ -167,28 +196,44 @@ impl Parent {
         }
     }
 
-    /// Has pairs forked for the next attempts, until so many wait.
+    /// Has copies made for the next attempts, until so many wait: by pairs that have had an attempt, or new ones.
     pub(super) fn fork_ahead(
         &mut self,
         world: &World,
         outline: &Outline,
-        pairs: usize,
+        ahead: usize,
     ) -> io::Result<()> {
-        while self.ahead.len() < pairs {
-            let pair = self.pair(world, outline)?;
+        self.ahead.retain_mut(|pair| pair.prepare(outline).is_ok());
+        while self.ahead.len() < ahead {
+            let mut pair = self.pair(world)?;
+            pair.prepare(outline)?;
             self.ahead.push_back(pair);
         }
         Ok(())
     }
 
+    /// Keeps a pair that has had an attempt: one more than wait with a copy, so that the next attempts, one after another,
+    /// need no other.
+    pub(super) fn take_back(&mut self, pair: Pair, ahead: usize) {
+        if self.ahead.len() <= ahead {
+            self.ahead.push_back(pair);
+        }
+    }
+
     /// Asks for a pair of processes, which wait for an attempt until the stream is closed.
-    fn pair(&self, world: &World, outline: &Outline) -> io::Result<Pair> {
+    fn pair(&self, world: &World) -> io::Result<Pair> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let order = json!({
             "program": text(&world.program),
             "arguments": [text(&world.program), "__supervise".to_owned(), text(&world.data), "ahead".to_owned()],
             "env": surroundings::passed(&world.inherited),
+            // Their numbers differ between processors.
+            "calls": world.copies.then(|| json!({
+                "clone3": libc::SYS_clone3,
+                "get_robust_list": libc::SYS_get_robust_list,
+                "set_robust_list": libc::SYS_set_robust_list,
+            })),
         })
         .to_string();
         let fds = [theirs.as_raw_fd()];
@@ -203,10 +248,9 @@ impl Parent {
             return Err(io::ErrorKind::WriteZero.into());
         }
         ours.set_nonblocking(true)?;
-        tell(&ours, &line(outline)?)?;
         Ok(Pair {
-            outline: outline.clone(),
             stream: ours,
+            ready_for: None,
         })
     }
 
