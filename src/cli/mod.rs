@@ -52,6 +52,9 @@ struct Context {
 
 /// Performs the command that `args` (with the program's name first) ask for.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Keys and secrets are in its environment and its memory: no process of its user reads them, where the system can
+    // refuse that.
+    let _unable = nix::sys::prctl::set_dumpable(false);
     let args: Vec<OsString> = args.into_iter().collect();
     match Arguments::try_parse_from(&args) {
         Ok(arguments) => perform(arguments).into(),

@@ -1,5 +1,7 @@
 //! Before code runs: what it does, where it would run, whether a person must be asked.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::bounds::{self, Held};
@@ -8,6 +10,7 @@ use super::options::blocking;
 use super::task::Driver;
 use super::{Error, Shared, execute, generate, missing, modules, notebook};
 use crate::approval::{self, Bounds, Changed, Covered, Decision, Rules, Subject, Verdict};
+use crate::artifact::Blobs;
 use crate::canonical::canonical_json;
 use crate::code;
 use crate::executor::{EnvironmentIdentity, EnvironmentSpec};
@@ -64,12 +67,11 @@ pub(super) struct Prepared {
 async fn prepare(
     shared: &Shared,
     (step, step_state, python): (&Step, &StepState, &PythonStep),
+    (digest, code): (Digest, String),
     modules: &Digests,
 ) -> Result<Prepared, Failure> {
     let placed = shared.options.placement.of(python)?;
     bounds::check(python, &placed)?;
-    let digest = code_of(step_state, python)?;
-    let code = stored_code(shared, digest).await?;
     let spec = spec_of(shared, python).await?;
     let identity = shared.ports.executor.identify(&spec).await?;
     let inputs = seen(shared, step_state, python, modules);
@@ -138,10 +140,19 @@ pub(super) async fn prepare_again(
     analysis: &AnalysisReported,
 ) -> Result<Prepared, Failure> {
     let (folder, names) = (modules::folder(state), analysis.report.imports.clone());
-    let files = read(move || modules::read(folder.as_deref(), &names)).await?;
+    let (digest, blobs) = (
+        code_of(step_state, python)?,
+        Arc::clone(&shared.ports.blobs),
+    );
+    let (code, files) = read(move || {
+        let code = stored_code(&blobs, digest)?;
+        Ok((code, modules::read(folder.as_deref(), &names)?))
+    })
+    .await?;
     let prepared = prepare(
         shared,
         (step, step_state, python),
+        (digest, code),
         &modules::digests(&files),
     )
     .await?;
@@ -195,12 +206,10 @@ fn code_of(step_state: &StepState, python: &PythonStep) -> Result<Digest, Failur
     })
 }
 
-async fn stored_code(shared: &Shared, code: Digest) -> Result<String, Failure> {
-    let bytes = shared
-        .ports
-        .get_blob(code)
-        .await
-        .map_err(|error| blob_failure(&error))?;
+fn stored_code(blobs: &Blobs, code: Digest) -> Result<String, Failure> {
+    let bytes = blobs
+        .get(&code)
+        .map_err(|error| blob_failure(&Error::Blob(error)))?;
     String::from_utf8(bytes).map_err(|error| {
         Failure::new(
             FailureKind::Configuration,
@@ -263,19 +272,20 @@ async fn judged(
     (step, step_state, python): (&Step, &StepState, &PythonStep),
 ) -> Result<(AnalysisReported, Prepared), Failure> {
     let digest = code_of(step_state, python)?;
-    // Milliseconds for a page of code, seconds for the worst that a hostile author can write.
-    let (code, rules) = (
-        stored_code(shared, digest).await?,
-        shared.options.rules.in_mode(python.mode),
-    );
-    let folder = modules::folder(state);
+    let rules = shared.options.rules.in_mode(python.mode);
+    let (folder, blobs) = (modules::folder(state), Arc::clone(&shared.ports.blobs));
     let is_notebook = cells::is_notebook(&python.file_name);
-    let (mut report, files) =
-        read(move || modules::analyze(folder.as_deref(), (&code, is_notebook), &rules)).await?;
+    // Milliseconds for a page of code, seconds for the worst that a hostile author can write.
+    let (code, (mut report, files)) = read(move || {
+        let code = stored_code(&blobs, digest)?;
+        let found = modules::analyze(folder.as_deref(), (&code, is_notebook), &rules)?;
+        Ok((code, found))
+    })
+    .await?;
     let modules = modules::digests(&files);
     let prepared = Prepared {
         modules: files,
-        ..prepare(shared, (step, step_state, python), &modules).await?
+        ..prepare(shared, (step, step_state, python), (digest, code), &modules).await?
     };
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);

@@ -72,12 +72,17 @@ async fn keep(
     let relative = folder.attempt_relative(path, attempt);
     let absolute = folder.attempt(path, attempt);
     let (folders, shown) = ((absolute.as_path(), relative.as_str()), Shown::of(step));
+    let (figures, artifacts, packages) = tokio::join!(
+        files::keep(shared, folders, &outcome.figures, shown),
+        files::keep(shared, folders, &outcome.artifacts, shown),
+        packages::keep(shared, outcome.packages),
+    );
     let mut result = ResultRecorded {
         step: path.clone(),
         attempt,
         results: outcome.results.clone(),
-        figures: files::keep(shared, folders, &outcome.figures, shown).await?,
-        artifacts: files::keep(shared, folders, &outcome.artifacts, shown).await?,
+        figures: figures?,
+        artifacts: artifacts?,
         notebook: None,
         folder: relative.clone(),
         notes: outcome.notes.clone(),
@@ -86,7 +91,7 @@ async fn keep(
         cpu_seconds: outcome.usage.user_seconds + outcome.usage.system_seconds,
         cached_as: None,
         isolation: outcome.isolation.clone(),
-        packages: packages::keep(shared, outcome.packages).await,
+        packages,
     };
     if let Some(results) = &mut result.results {
         let left = |inside: &str| {
@@ -98,8 +103,12 @@ async fn keep(
     }
     let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    let digest = shared.ports.put_blob(text.clone().into_bytes()).await?;
-    if let Err(error) = files::write(absolute.join(NOTEBOOK), text).await {
+    let (digest, written) = tokio::join!(
+        shared.ports.put_blob(text.clone().into_bytes()),
+        files::write(absolute.join(NOTEBOOK), text),
+    );
+    let digest = digest?;
+    if let Err(error) = written {
         // The blob has it; the code may have put something else in its place.
         result.notes.push(format!("{NOTEBOOK}: {error}"));
     }

@@ -262,21 +262,24 @@ pub(super) async fn attempt_text(
     outcome: &Outcome,
 ) -> Result<String, Error> {
     let (step_state, python, digest) = parts(state, step, &result.step)?;
-    let bytes = shared.ports.get_blob(digest).await?;
+    // Small files, most of them: they are read side by side.
+    let (bytes, stdout, stderr, (pictures, linked), packages, shown, source) = tokio::join!(
+        shared.ports.get_blob(digest),
+        stream(shared, result, &outcome.stdout),
+        stream(shared, result, &outcome.stderr),
+        pictures(shared, &result.figures),
+        packages_of(shared, result),
+        shown::record(shared, &result.folder),
+        shown::source(shared, python),
+    );
+    let bytes = bytes?;
     let code = String::from_utf8_lossy(&bytes);
-    let stdout = stream(shared, result, &outcome.stdout).await;
-    let stderr = stream(shared, result, &outcome.stderr).await;
-    let (pictures, linked) = pictures(shared, &result.figures).await;
     let context = inputs::document(step_state);
     let results = result.results.as_ref();
     let results = results.map(|results| shown_results(step, results, Reveal::No));
     let run = state.run.to_string();
     let analysis = step_state.analysis.as_deref();
     let findings = analysis.map(findings).unwrap_or_default();
-    let packages = match result.packages {
-        Some(named) => packages::lines(shared, named).await.unwrap_or_default(),
-        None => Vec::new(),
-    };
     let lines = provenance_of_attempt(state, step_state, (result, &packages), outcome);
     let failure = match &outcome.status {
         OutcomeStatus::Succeeded => None,
@@ -284,8 +287,6 @@ pub(super) async fn attempt_text(
     };
     let variables =
         surroundings::variables(shared, state, (step, step_state), python, result.attempt);
-    let shown = shown::record(shared, &result.folder).await;
-    let source = shown::source(shared, python).await;
     let page = AttemptNotebook {
         shown: shown.as_ref(),
         source: source.as_ref(),
@@ -363,6 +364,13 @@ fn approval_lines<'a>(state: &'a RunState, step: &StepState) -> Vec<ApprovalLine
         subject: vote.subject_digest,
     };
     votes.map(line).collect()
+}
+
+async fn packages_of(shared: &Shared, result: &ResultRecorded) -> Vec<String> {
+    match result.packages {
+        Some(named) => packages::lines(shared, named).await.unwrap_or_default(),
+        None => Vec::new(),
+    }
 }
 
 async fn stream(shared: &Shared, result: &ResultRecorded, stream: &StreamFile) -> String {

@@ -1,9 +1,10 @@
 //! What was installed where code ran: the list that the executor made becomes a blob, which events name.
 
 use std::fs;
+use std::sync::Arc;
 
 use super::options::blocking;
-use super::{Engine, Shared};
+use super::{Engine, Error, Shared};
 use crate::executor::packages::{LIST_BYTES_MAX, place};
 use crate::id::Digest;
 use crate::python::outcome::Packages;
@@ -13,16 +14,20 @@ use crate::python::outcome::Packages;
 pub(super) async fn keep(shared: &Shared, named: Option<Packages>) -> Option<Packages> {
     let named = named?;
     let path = place(&shared.options.data, named.digest);
-    let read = blocking(move || Ok(fs::read(path).ok()));
-    let list = read.await.ok().flatten()?;
-    if list.len() > LIST_BYTES_MAX || Digest::of(&list) != named.digest {
-        return None;
-    }
-    let kept = shared.ports.put_blob(list).await;
+    let blobs = Arc::clone(&shared.ports.blobs);
+    let kept = blocking(move || {
+        let list = fs::read(path).ok();
+        let list = list.filter(|list| list.len() <= LIST_BYTES_MAX);
+        let Some(list) = list.filter(|list| Digest::of(list) == named.digest) else {
+            return Ok(None);
+        };
+        blobs.put(&list).map(Some).map_err(Error::Blob)
+    })
+    .await;
     if let Err(error) = &kept {
         tracing::warn!(%error, "the list of packages could not be kept");
     }
-    kept.ok().map(|_| named)
+    kept.ok().flatten().map(|_| named)
 }
 
 /// The lines of a list; none when it is not kept any more.

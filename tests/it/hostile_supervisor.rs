@@ -1,5 +1,5 @@
 //! Code that goes for the process that watches it, and for the engine behind that. Which layer refuses what, and what
-//! is left where there is none: a supervisor that is closed to everybody but root.
+//! is left where there is none: both are closed to everybody but root.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -150,7 +150,7 @@ fn json_in(path: &Path) -> Value {
 }
 
 #[test]
-fn without_any_wall_the_supervisor_is_still_closed_to_all_but_root() {
+fn without_any_wall_supervisor_and_engine_are_still_closed_to_all_but_root() {
     for walls in [false, true] {
         let place = Place::new();
         if !walls {
@@ -171,13 +171,17 @@ fn without_any_wall_the_supervisor_is_still_closed_to_all_but_root() {
             .join(text(&shown["folder"]))
             .join("python/1");
         let said = json_in(&folder.join("results.json"));
-        for (way, _) in LAYERS {
-            let found = &said[format!("supervisor {way}")];
+        let whom = ["supervisor", "engine"];
+        for (way, whom) in LAYERS
+            .iter()
+            .flat_map(|(way, _)| whom.map(|whom| (*way, whom)))
+        {
+            let found = &said[format!("{whom} {way}")];
             if way == "signal" && !walls {
                 // Signals go to every process of the same user: only Landlock keeps them in.
                 assert_eq!(found, "allowed", "{said:#}");
             } else if way != "signal" {
-                assert!(is_refused(found), "{way}: {said:#}");
+                assert!(is_refused(found), "{whom} {way}: {said:#}");
             }
         }
         if walls {

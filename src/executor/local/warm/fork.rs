@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{DONE, FRESH, TAKEN, WAITS};
+use super::{BEGUN, DONE, FRESH, TAKEN, WAITS};
 use crate::executor::local::folder::{Folder, Order};
 use crate::executor::local::sandbox::{Ahead, Entered, Machine, Outline};
 use crate::executor::local::{harness, launch};
@@ -164,6 +164,7 @@ impl Twin {
         (&self.socket)
             .write_all(b"g")
             .map_err(|error| format!("the forked process is gone: {error}"))?;
+        Teller(true).say(BEGUN);
         Ok(walls.entered)
     }
 }

@@ -33,6 +33,8 @@ use parent::{Pair, Parent};
 pub(super) const FRESH: &str = "fresh";
 /// What a supervisor says to the engine: it has the attempt.
 const TAKEN: u8 = b't';
+/// The code may run.
+const BEGUN: u8 = b'b';
 /// The outcome is written, and this was its last attempt.
 const DONE: u8 = b'd';
 /// The outcome is written, and it waits for another attempt.
@@ -164,7 +166,13 @@ impl Pool {
         }
         // Its supervisor says when the outcome is written; one that ends before that has none to be waited for. When it
         // was late, its first word comes only now.
+        let mut is_next_ready = false;
         while matches!(stream.read(&mut word).await, Ok(1)) {
+            // While the code runs nothing else has to be done for it: the time of the next pair to get ready.
+            if word != [TAKEN] && !is_next_ready {
+                is_next_ready = true;
+                self.prepare_next(kind, parent, outline);
+            }
             match word {
                 [WAITS] => {
                     self.take_back(kind, parent, Pair::of(stream));
@@ -175,6 +183,24 @@ impl Pool {
             }
         }
         Ok(())
+    }
+
+    /// Has a pair waiting for the next attempt, when the parent is still the one of the kind; or another parent, when it
+    /// can't have one.
+    fn prepare_next(self: &Arc<Self>, kind: &Kind, parent: u32, outline: &Outline) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = kinds.get_mut(kind) else {
+            return;
+        };
+        if let Slot::Ready(ready) = &mut known.slot
+            && ready.pid == parent
+            && ready
+                .fork_ahead(&self.world, outline, self.options.ahead)
+                .is_err()
+        {
+            known.slot = Slot::Empty;
+            self.start(&mut kinds, kind);
+        }
     }
 
     /// Keeps a pair for another attempt, when its parent is still the one of the kind.
@@ -246,9 +272,7 @@ impl Pool {
                 let pid = parent.pid;
                 let worn = parent.forks >= self.options.forks_max
                     || parent.memory() > self.options.memory_max;
-                let ahead = self.options.ahead;
-                if taken.is_err() || worn || parent.fork_ahead(&self.world, outline, ahead).is_err()
-                {
+                if taken.is_err() || worn {
                     known.slot = Slot::Empty;
                     self.start(&mut kinds, kind);
                 }
