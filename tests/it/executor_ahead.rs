@@ -220,6 +220,47 @@ async fn a_supervisor_is_kept_only_after_an_attempt_that_came_to_its_end_behind_
     assert_ne!(rig.forked(rig.job(WHO)).await, before);
 }
 
+/// The template of a step is beside it while it runs, and is what later steps are made of.
+#[tokio::test]
+async fn code_does_not_reach_the_template_that_it_was_copied_from() {
+    const TRIES: &str = r"import os
+mine, results = open('/proc/self/cmdline', 'rb').read(), []
+for pid in (int(name) for name in os.listdir('/proc') if name.isdigit()):
+    try:
+        other = open(f'/proc/{pid}/cmdline', 'rb').read()
+    except OSError:
+        continue
+    if pid == os.getpid() or other != mine:
+        continue
+    for way in (lambda: open(f'/proc/{pid}/mem', 'r+b'), lambda: os.kill(pid, 0)):
+        try:
+            way()
+            results.append('allowed')
+        except OSError as error:
+            results.append(type(error).__name__)
+";
+    let rig = Rig::warm().await;
+    for _ in 0..3 {
+        let outcome = rig.run(TRIES).await;
+        let layers = &outcome.isolation.layers;
+        if let Some(layer) = layers.iter().find(|layer| !layer.held) {
+            println!(
+                "NOT TESTED: this kernel has no {}: {}",
+                layer.name, layer.reason
+            );
+            return;
+        }
+        let said = outcome.results.unwrap();
+        let said = said.as_array().unwrap();
+        // Its template and its parent at least.
+        assert!(said.len() >= 4, "{said:?}");
+        assert!(
+            said.iter().all(|word| word == "PermissionError"),
+            "{said:?}"
+        );
+    }
+}
+
 /// A system that does not let the template be copied has pairs for one attempt each.
 #[tokio::test]
 async fn without_copies_each_pair_runs_one_step() {
