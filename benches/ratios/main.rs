@@ -71,4 +71,5 @@ fn main() {
         }
     }
     println!("\n{table}");
+    rig::tidy_up();
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stepwell::artifact::Blobs;
@@ -20,9 +20,33 @@ use stepwell::transport::fake::FakeTransport;
 use stepwell::workflow::{CompileOptions, NoSources, compile};
 use tokio::runtime::Runtime;
 
-/// A new folder on the disk that holds the build, removed when it is dropped.
-pub(crate) fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+/// Folders that are not needed any more.
+static LEFT: Mutex<Vec<tempfile::TempDir>> = Mutex::new(Vec::new());
+
+/// A new folder on the disk that holds the build. It is removed when everything was measured: new files cost more for
+/// half a minute where many were just removed, on file systems without a journal.
+pub(crate) struct Folder(Option<tempfile::TempDir>);
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        self.0.as_ref().unwrap().path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        LEFT.lock().unwrap().extend(self.0.take());
+    }
+}
+
+pub(crate) fn folder() -> Folder {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    Folder(Some(folder))
+}
+
+/// Removes every folder that was needed.
+pub(crate) fn tidy_up() {
+    LEFT.lock().unwrap().clear();
 }
 
 /// The runtime as the program has it.
@@ -72,7 +96,7 @@ pub(crate) fn store(data: &Path) -> (SledStore, Arc<Syncs>) {
 pub(crate) struct Rig {
     pub(crate) engine: Engine,
     pub(crate) syncs: Arc<Syncs>,
-    pub(crate) data: tempfile::TempDir,
+    pub(crate) data: Folder,
 }
 
 impl Rig {
