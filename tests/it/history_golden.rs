@@ -107,7 +107,26 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
         stories.push((name.to_owned(), Arc::clone(&run.plan), run));
     }
     stories.push(unanswered());
+    stories.push(acted());
     stories
+}
+
+/// Actions of a program's own: one that reads, and one that writes and whose end nobody saw.
+fn acted() -> (String, Arc<Plan>, Simulation) {
+    let plan = plan_of(
+        "steps:\n  - id: frame\n    action: {name: camera.frame, with: {exposure: 2}}\n    outputs: {path: string}\n  \
+         - id: entry\n    action: {name: log.entry, mode: write_access, with: {text: \"${{ steps.frame.outputs.path }}\"}}\n",
+    );
+    let mut run = Simulation::new(&plan, &json!({}));
+    run.rest(&mut World::sampling(0));
+    let begun = run
+        .history
+        .iter()
+        .rposition(|recorded| recorded.event.name() == "AttemptStarted")
+        .unwrap();
+    let mut run = run.crashed(begun + 1);
+    run.rest(&mut World::sampling(0).voting(|_| Some((Answer::Approve, Values::new()))));
+    ("acted".to_owned(), plan, run)
 }
 
 /// A question that is sent back, then nobody answers: people are reminded, more are asked, the time is over.

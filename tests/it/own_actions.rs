@@ -639,6 +639,26 @@ async fn a_run_that_another_program_goes_on_with_fails_at_the_step() {
     }
 }
 
+/// The run inside is made when its step is come to, by a program that may have other actions than the one before.
+#[tokio::test]
+async fn an_inner_run_that_another_program_comes_to_fails_at_its_step() {
+    let writes = Own::new(Mode::ReadOnly, |_| Does::Gives(json!({})));
+    for (others, code) in [
+        (vec![], "action_unknown"),
+        (vec![Arc::clone(&writes)], "action_mode"),
+    ] {
+        let mut rig = Rig::new(MemoryStore::new());
+        let own = Own::new(Mode::WriteAccess, |_| Does::Gives(json!({})));
+        let made = read("  - {id: a, workflow: inner.yml}\n");
+        let made = (Arc::new(made.plan.unwrap()), made.blobs);
+        let run = create(&engine(&rig, &[own]), &made, json!({})).await;
+        rig.restarted();
+        let state = engine(&rig, &others).drive(run).await.unwrap();
+        assert_eq!(failure(&state), (FailureKind::Configuration, code.to_owned()));
+        assert!(writes.calls().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn a_service_has_the_actions_that_it_was_opened_with() {
     let data = tempfile::tempdir().unwrap();

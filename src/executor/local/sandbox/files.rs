@@ -12,6 +12,8 @@ use landlock::{
     path_beneath_rules,
 };
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use super::{LANDLOCK, Outline, held, missing};
 use crate::executor::Layer;
 use crate::executor::local::folder::{Folder, Order};
@@ -35,6 +37,13 @@ const RULES_MAX: usize = 4_000;
 pub(in crate::executor::local) struct Handled {
     writes: bool,
     reads: bool,
+}
+
+/// Most files that are held open for further attempts: far below what a process may have open.
+fn open_max() -> usize {
+    const OPEN_MAX: usize = 400;
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+    OPEN_MAX.min(usize::try_from(soft / 2).unwrap_or(OPEN_MAX))
 }
 
 impl Handled {
@@ -72,11 +81,13 @@ impl Handled {
     }
 }
 
-/// What the machine has beside what is hidden: open, and as it was when it was looked at.
+/// What the machine has beside what is hidden, as it was when it was looked at.
 #[derive(Debug)]
 pub(in crate::executor::local) struct Machine {
     hidden: Vec<PathBuf>,
-    given: Vec<PathFd>,
+    given: Vec<PathBuf>,
+    /// The same, open for the rules of further attempts; nothing where it is too much.
+    open: Vec<PathFd>,
     seen: Seen,
 }
 
@@ -84,13 +95,13 @@ impl Machine {
     fn new(hidden: &[PathBuf]) -> Self {
         let mut seen = Seen::default();
         let given = without(hidden, &mut seen);
+        // What is gone meanwhile is no reason to fail, but to look again the next time.
+        let open = Some(&given).filter(|given| given.len() <= open_max());
+        let open = open.and_then(|given| given.iter().map(|path| PathFd::new(path).ok()).collect());
         Self {
             hidden: hidden.to_owned(),
-            // What is gone meanwhile needs no rule.
-            given: given
-                .iter()
-                .filter_map(|path| PathFd::new(path).ok())
-                .collect(),
+            open: open.unwrap_or_default(),
+            given,
             seen,
         }
     }
@@ -132,11 +143,10 @@ impl Fixed {
             ruleset = ruleset.add_rules(path_beneath_rules(["/"], AccessFs::ReadDir))?;
             let reads = AccessFs::from_read(WANTED);
             // Rights that only folders have are left out for files, by the kernel's word of what each is.
-            let rules = machine
-                .given
-                .iter()
-                .map(|place| PathBeneath::new(place, reads));
-            ruleset = ruleset.add_rules(rules.map(Ok::<_, RulesetError>))?;
+            let open = machine.open.iter().map(|place| PathBeneath::new(place, reads));
+            ruleset = ruleset.add_rules(open.map(Ok::<_, RulesetError>))?;
+            let others = machine.given.iter().skip(machine.open.len());
+            ruleset = ruleset.add_rules(path_beneath_rules(others, reads))?;
         }
         if handled.writes {
             // Devices are written to; none is made, and no folder of them changed.

@@ -51,7 +51,7 @@ impl Template {
     /// Waits for the next attempt, with a process that is to run it: the engine says first what walls it will have, and
     /// then where it is. None = there will be none: the engine has no use for this pair, or one of its processes is gone.
     pub(in crate::executor::local) fn next(&mut self) -> io::Result<Option<(Folder, Twin)>> {
-        let Some(outline) = wait::<Outline>(&mut self.engine, &self.asks)? else {
+        let Some(outline) = wait::<Outline>(&mut self.engine, Some(&self.asks))? else {
             return Ok(None);
         };
         let (pid, socket) = self.copy()?;
@@ -60,11 +60,7 @@ impl Template {
             return Ok(None);
         }
         // One that could not enter its walls is gone; a fresh interpreter takes its place, and the reason is told.
-        let listened_to = if twin.is_ready() {
-            twin.socket()
-        } else {
-            &self.asks
-        };
+        let listened_to = twin.is_ready().then(|| twin.socket());
         let Some(folder) = wait::<String>(&mut self.engine, listened_to)? else {
             return Ok(None);
         };
@@ -106,23 +102,22 @@ impl Template {
 /// other one is the end of who was to run the attempt.
 fn wait<T: DeserializeOwned>(
     engine: &mut BufReader<UnixStream>,
-    other: &UnixStream,
+    other: Option<&UnixStream>,
 ) -> io::Result<Option<T>> {
     while engine.buffer().is_empty() {
-        let mut fds = [
-            PollFd::new(engine.get_ref().as_fd(), PollFlags::POLLIN),
-            // It says nothing before it is asked; only its end is heard.
-            PollFd::new(other.as_fd(), PollFlags::empty()),
-        ];
+        let mut fds = vec![PollFd::new(engine.get_ref().as_fd(), PollFlags::POLLIN)];
+        // It says nothing before it is asked; only its end is heard.
+        fds.extend(other.map(|other| PollFd::new(other.as_fd(), PollFlags::empty())));
         match poll(&mut fds, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             polled => polled?,
         };
-        let [said, gone] = fds.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
-        if said {
+        let said = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+        let mut heard = fds.iter().map(said);
+        if heard.next() == Some(true) {
             break;
         }
-        if gone {
+        if heard.next() == Some(true) {
             return Ok(None);
         }
     }
