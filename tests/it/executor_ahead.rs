@@ -261,6 +261,37 @@ for pid in (int(name) for name in os.listdir('/proc') if name.isdigit()):
     }
 }
 
+/// What is beside something hidden stays open for the rules of the next attempt, but not all of it at any price.
+#[tokio::test]
+async fn very_many_files_beside_what_is_hidden_are_given_and_not_held_open() {
+    const FILES: usize = 1_500;
+    let rig = Rig::warm().await;
+    let folder = rig.data.path().canonicalize().unwrap().join("many");
+    std::fs::create_dir(&folder).unwrap();
+    for number in 0..FILES {
+        std::fs::write(folder.join(format!("{number}")), "x").unwrap();
+    }
+    let (last, key) = (folder.join(format!("{}", FILES - 1)), folder.join("key"));
+    std::fs::write(&key, "hush").unwrap();
+    let code = format!(
+        "results = open({:?}).read()\ntry:\n    results += open({:?}).read()\nexcept PermissionError:\n    pass\n",
+        last.display().to_string(),
+        key.display().to_string()
+    );
+    for _ in 0..4 {
+        let mut job = rig.job(&code);
+        job.protection.hidden = vec![key.clone()];
+        assert_eq!(rig.forked(job).await, json!("x"));
+    }
+    rig.waiting().await;
+    for supervisor in rig.supervisors() {
+        // Only root looks into a supervisor.
+        if let Ok(open) = std::fs::read_dir(format!("/proc/{supervisor}/fd")) {
+            assert!(open.count() < FILES / 2);
+        }
+    }
+}
+
 /// A system that does not let the template be copied has pairs for one attempt each.
 #[tokio::test]
 async fn without_copies_each_pair_runs_one_step() {
