@@ -114,8 +114,8 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
 /// Actions of a program's own: one that reads, and one that writes and whose end nobody saw.
 fn acted() -> (String, Arc<Plan>, Simulation) {
     let plan = plan_of(
-        "steps:\n  - id: frame\n    action: {name: camera.frame, with: {exposure: 2}}\n    outputs: {path: string}\n  \
-         - id: entry\n    action: {name: log.entry, mode: write_access, with: {text: \"${{ steps.frame.outputs.path }}\"}}\n",
+        "steps:\n  - id: frame\n    action: camera.frame\n    with: {exposure: 2}\n    outputs: {path: string}\n  \
+         - id: entry\n    action: {name: log.entry, mode: write_access}\n    with: {text: \"${{ steps.frame.outputs.path }}\"}\n",
     );
     let mut run = Simulation::new(&plan, &json!({}));
     run.rest(&mut World::sampling(0));
@@ -125,7 +125,9 @@ fn acted() -> (String, Arc<Plan>, Simulation) {
         .rposition(|recorded| recorded.event.name() == "AttemptStarted")
         .unwrap();
     let mut run = run.crashed(begun + 1);
-    run.rest(&mut World::sampling(0).voting(|_| Some((Answer::Approve, Values::new()))));
+    let again = json!({"answer": "run_again"});
+    let again = again.as_object().cloned().unwrap_or_default();
+    run.rest(&mut World::sampling(0).voting(move |_| Some((Answer::Approve, again.clone()))));
     ("acted".to_owned(), plan, run)
 }
 

@@ -654,7 +654,10 @@ async fn an_inner_run_that_another_program_comes_to_fails_at_its_step() {
         let run = create(&engine(&rig, &[own]), &made, json!({})).await;
         rig.restarted();
         let state = engine(&rig, &others).drive(run).await.unwrap();
-        assert_eq!(failure(&state), (FailureKind::Configuration, code.to_owned()));
+        assert_eq!(
+            failure(&state),
+            (FailureKind::Configuration, code.to_owned())
+        );
         assert!(writes.calls().is_empty());
     }
 }

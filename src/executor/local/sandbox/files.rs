@@ -143,7 +143,10 @@ impl Fixed {
             ruleset = ruleset.add_rules(path_beneath_rules(["/"], AccessFs::ReadDir))?;
             let reads = AccessFs::from_read(WANTED);
             // Rights that only folders have are left out for files, by the kernel's word of what each is.
-            let open = machine.open.iter().map(|place| PathBeneath::new(place, reads));
+            let open = machine
+                .open
+                .iter()
+                .map(|place| PathBeneath::new(place, reads));
             ruleset = ruleset.add_rules(open.map(Ok::<_, RulesetError>))?;
             let others = machine.given.iter().skip(machine.open.len());
             ruleset = ruleset.add_rules(path_beneath_rules(others, reads))?;
