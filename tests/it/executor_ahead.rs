@@ -57,6 +57,15 @@ impl Rig {
         }
     }
 
+    /// Waits until those that wait are as they should be.
+    async fn until_supervisors(&self, are: impl Fn(&[Pid]) -> bool) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !are(&self.supervisors()) {
+            assert!(Instant::now() < until, "{:?}", self.supervisors());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Ends every pair that waits.
     pub(crate) async fn end_pairs(&self) {
         self.waiting().await;
@@ -114,13 +123,13 @@ async fn a_pair_that_waits_is_the_one_that_runs_the_next_step_or_another_takes_i
         kill(waiting[which], Signal::SIGKILL).unwrap();
         rig.until_gone(waiting[which]).await;
         if which != 1 {
-            // One does not wait without the others. Without its template the copy is as good as ever, but the last one.
+            // One does not wait without the others. Without its template a copy that is ready is as good as ever.
             for pid in waiting {
                 rig.until_gone(pid).await;
             }
         }
         let ran = rig.forked(rig.job(WHO)).await;
-        assert_eq!(ran[0] == json!(waiting[0].as_raw()), which == 1);
+        assert!(which == 1 || ran[0] != json!(waiting[0].as_raw()));
         rig.until_gone(waiting[0]).await;
     }
     assert_eq!(rig.parents(), parents);
@@ -179,7 +188,7 @@ async fn what_is_used_is_that_of_the_attempt() {
         let seconds = used.user_seconds + used.system_seconds;
         assert!((from..to).contains(&seconds), "{seconds}");
     }
-    assert_eq!(rig.supervisors().len(), 2);
+    rig.until_supervisors(|waiting| waiting.len() == 2).await;
 }
 
 /// Code that was stopped, or was not behind every wall, could have reached what the next copy is made of.
@@ -214,8 +223,8 @@ async fn a_supervisor_is_kept_only_after_an_attempt_that_came_to_its_end_behind_
     for code in ["raise SystemExit(3)\n", left] {
         let [supervisor, ..] = rig.waiting().await;
         rig.executor.execute(rig.job(code)).await.unwrap();
-        rig.waiting().await;
-        assert!(rig.supervisors().contains(&supervisor), "{code}");
+        rig.until_supervisors(|waiting| waiting.contains(&supervisor))
+            .await;
     }
     assert_ne!(rig.forked(rig.job(WHO)).await, before);
 }
