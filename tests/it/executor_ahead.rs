@@ -69,6 +69,9 @@ impl Rig {
     /// Ends every pair that waits.
     pub(crate) async fn end_pairs(&self) {
         self.waiting().await;
+        // One that has just had an attempt is on its way to wait.
+        self.until_supervisors(|waiting| waiting.len() == self.processes(" ahead ").len())
+            .await;
         for pid in self.supervisors() {
             kill(pid, Signal::SIGKILL).unwrap();
             self.until_gone(pid).await;
