@@ -614,12 +614,7 @@ fn a_run_inside_a_run_is_started_once_and_ends_its_step() {
 fn a_cancel_reaches_the_run_inside() {
     let mut run = Simulation::new(&with_child(), &json!({}));
     run.rest(&mut fine());
-    let started = run
-        .history
-        .iter()
-        .position(|recorded| recorded.event.name() == "ChildRunStarted")
-        .unwrap();
-    let mut run = run.crashed(started + 1);
+    let mut run = run.crashed_after("ChildRunStarted");
     run.submit(Command::Cancel { reason: None }).unwrap();
     run.rest(&mut fine());
     assert_eq!(word(&run), "cancelled");

@@ -58,12 +58,7 @@ fn stories() -> Vec<(String, Arc<Plan>, Simulation)> {
             _ => Some((Answer::Approve, Values::new())),
         }),
     );
-    let begun = rejected
-        .history
-        .iter()
-        .rposition(|recorded| recorded.event.name() == "AttemptStarted")
-        .unwrap();
-    let mut unknown = rejected.crashed(begun + 1);
+    let mut unknown = rejected.crashed_after("AttemptStarted");
     unknown.rest(&mut world().voting(|_| None));
     let mut cancelled = unknown.crashed(unknown.history.len());
     cancelled
@@ -119,12 +114,7 @@ fn acted() -> (String, Arc<Plan>, Simulation) {
     );
     let mut run = Simulation::new(&plan, &json!({}));
     run.rest(&mut World::sampling(0));
-    let begun = run
-        .history
-        .iter()
-        .rposition(|recorded| recorded.event.name() == "AttemptStarted")
-        .unwrap();
-    let mut run = run.crashed(begun + 1);
+    let mut run = run.crashed_after("AttemptStarted");
     let again = json!({"answer": "run_again"});
     let again = again.as_object().cloned().unwrap_or_default();
     run.rest(&mut World::sampling(0).voting(move |_| Some((Answer::Approve, again.clone()))));

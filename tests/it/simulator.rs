@@ -170,6 +170,12 @@ impl Simulation {
         }
     }
 
+    /// The same run as it stands after a crash right behind its last event of that name.
+    pub(crate) fn crashed_after(&self, name: &str) -> Self {
+        let mut names = self.history.iter().map(|recorded| recorded.event.name());
+        self.crashed(names.rposition(|other| other == name).unwrap() + 1)
+    }
+
     /// The same run as it stands after a crash that kept the first `kept` events.
     pub(crate) fn crashed(&self, kept: usize) -> Self {
         let history = self.history[..kept].to_vec();

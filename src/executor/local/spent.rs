@@ -27,7 +27,8 @@ impl Clock {
     }
 
     /// What the processes of the attempt have used, all of them gone. The system knows the greatest memory of all children
-    /// that this process ever had: when an earlier one had more, that of the attempt is what it says itself. One that says nothing had no more than that.
+    /// that this process ever had: when an earlier one had more, that of the attempt is what it says itself. One
+    /// that says nothing had no more than that.
     pub(super) fn usage(&self, said_kib: Option<u64>) -> Usage {
         let (before, now) = (&self.before, used());
         let mut max_rss_bytes = now.max_rss_bytes;

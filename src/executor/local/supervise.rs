@@ -106,7 +106,8 @@ fn run(named: OsString, asked: Asked) -> io::Result<()> {
     Ok(())
 }
 
-/// Sees the attempt from its beginning to its end; the template is no process of it. True = this process then waits for another one.
+/// Sees the attempt from its beginning to its end; the template is no process of it. True = this process
+/// then waits for another one.
 fn attend(folder: &Folder, origin: Origin, template: Option<Pid>) -> io::Result<bool> {
     prctl::set_name(&CString::new(folder.supervisor_name())?)?;
     let _lock = folder.lock()?;
