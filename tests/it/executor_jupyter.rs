@@ -2,8 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +39,11 @@ fn kernel_of(folder: &Path) -> String {
 pub(crate) fn is_gone(running: &Running, folder: &Path) -> bool {
     let (status, _) = running.get(&format!("/api/kernels/{}", kernel_of(folder)));
     status == 404
+}
+
+/// How many kernels are noted that are not known to be removed.
+fn left(rig: &Rig) -> usize {
+    std::fs::read_dir(rig.data.path().join("containers")).map_or(0, Iterator::count)
 }
 
 /// Notes every start of the code, then waits, then prints.
@@ -281,12 +287,99 @@ async fn a_kernel_that_dies_is_told_and_what_it_did_is_unknown() {
         assert_eq!(failure.code, "kernel_died", "{program:?}: {failure:#?}");
         assert_eq!(failure.kind, FailureKind::Infrastructure);
         assert!(!is_alive(code), "{program:?}: the code outlived its kernel");
+        // The server starts a dead kernel anew, and refuses to remove it until it has.
+        assert!(is_gone(running, &folder), "{program:?}: a kernel is left");
+        assert_eq!(left(&rig), 0, "{program:?}: a note is left");
+        let sessions = running.get("/api/sessions").1;
+        assert!(!sessions.contains(&kernel_of(&folder)), "{sessions}");
         let adoption = executor.adopt(&folder).await;
         assert!(
             matches!(adoption, Adoption::Lost { started: true, .. }),
             "{adoption:?}"
         );
         assert!(is_gone(running, &folder), "{program:?}: a kernel is left");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_refuses_to_remove_a_kernel_is_asked_again() {
+    let Some(running) = shared(Program::Server) else {
+        return;
+    };
+    let rig = Rig::new().await;
+    let refusals = AtomicUsize::new(2);
+    let base = answering(running.port, move |head| {
+        let one_less = |left: usize| left.checked_sub(1);
+        let refuse = head.starts_with("delete /api/kernels/")
+            && refusals
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+                .is_ok();
+        refuse.then_some("500 Internal Server Error")
+    });
+    let executor = JupyterExecutor::new(options(&base, rig.data.path()));
+    let job = job(&rig, "results = 1");
+    let folder = job.folder.clone();
+    let outcome = executor.execute(job).await.unwrap();
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    assert!(is_gone(running, &folder), "a kernel is left");
+    assert_eq!(left(&rig), 0, "a note is left");
+    for name in ["", ".attempt"] {
+        let found = std::fs::metadata(folder.join(name)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o700, "{name:?}");
+    }
+}
+
+/// The attempt leaves no outcome, since its kernel died, and the server does not remove the kernel meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kernel_that_could_not_be_removed_goes_before_a_later_attempt() {
+    let Some(running) = shared(Program::Server) else {
+        return;
+    };
+    let rig = Rig::new().await;
+    let refusing = Arc::new(AtomicBool::new(true));
+    let refuses = Arc::clone(&refusing);
+    let base = answering(running.port, move |head| {
+        let refuse = head.starts_with("delete /api/kernels/") && refuses.load(Ordering::SeqCst);
+        refuse.then_some("500 Internal Server Error")
+    });
+    for (another, pruned) in [(false, false), (true, false), (true, true)] {
+        refusing.store(true, Ordering::SeqCst);
+        let executor = JupyterExecutor::new(options(&base, rig.data.path()));
+        let mark = rig.data.path().join(format!("pid {another} {pruned}"));
+        let dying = job(
+            &rig,
+            &format!(
+                "import os, time\nopen({mark:?}, 'w').write(f'{{os.getppid()}}')\ntime.sleep(60)"
+            ),
+        );
+        let folder = dying.folder.clone();
+        let executing = executor.clone();
+        let execution = tokio::spawn(async move { executing.execute(dying).await });
+        let kernel = appears(&mark).await.parse().unwrap();
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(kernel),
+            nix::sys::signal::Signal::SIGKILL,
+        )
+        .unwrap();
+        let failure = execution.await.unwrap().unwrap_err();
+        assert_eq!(failure.code, "kernel_died", "{failure:#?}");
+        assert!(!is_gone(running, &folder), "nothing is tested");
+        assert_eq!(left(&rig), 1);
+        refusing.store(false, Ordering::SeqCst);
+        let kernel = kernel_of(&folder);
+        if pruned {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        let later = if another {
+            JupyterExecutor::new(options(&base, rig.data.path()))
+        } else {
+            executor
+        };
+        later.execute(job(&rig, "results = 1")).await.unwrap();
+        // It is removed beside the attempt.
+        crate::process_rig::wait_until("no kernel is left", || {
+            running.get(&format!("/api/kernels/{kernel}")).0 == 404 && left(&rig) == 0
+        });
     }
 }
 
@@ -747,26 +840,42 @@ async fn the_probes_of_a_server_tell_which_link_is_broken() {
 
 /// A proxy that passes on plain requests, and answers the wish for a websocket itself.
 fn without_websockets(port: u16, answer: &'static str) -> String {
+    answering(port, move |head| {
+        let websocket = head.contains("upgrade: websocket");
+        websocket.then_some(answer)
+    })
+}
+
+/// A proxy that answers those requests itself for which there is an answer, by their heads in small letters.
+fn answering(
+    port: u16,
+    answer: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
+    let answer = Arc::new(answer);
     std::thread::spawn(move || {
         for near in listener.incoming() {
             let mut near = near.unwrap();
+            let answer = Arc::clone(&answer);
             std::thread::spawn(move || {
                 let mut head = Vec::new();
                 let mut byte = [0];
                 while !head.ends_with(b"\r\n\r\n") && near.read(&mut byte).unwrap_or(0) > 0 {
                     head.push(byte[0]);
                 }
-                if String::from_utf8_lossy(&head)
-                    .to_ascii_lowercase()
-                    .contains("upgrade: websocket")
-                {
+                let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
+                if let Some(answer) = answer(&text) {
                     let said = format!(
                         "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
                     );
                     let _gone = near.write_all(said.as_bytes());
                     return;
+                }
+                if !text.contains("upgrade: websocket") && !head.is_empty() {
+                    // One request for each connection, so that every head is seen.
+                    head.truncate(head.len() - 2);
+                    head.extend_from_slice(b"Connection: close\r\n\r\n");
                 }
                 let mut far = TcpStream::connect(("127.0.0.1", port)).unwrap();
                 far.write_all(&head).unwrap();

@@ -288,7 +288,8 @@ impl Attempt {
     /// Removes the kernel. One that can't be removed now is removed by whoever comes next.
     pub(super) async fn remove(&self) {
         if let Some(id) = &self.record.kernel {
-            self.inner.remove(&self.server, id).await;
+            let attempt = (&self.folder, self.record.mode);
+            self.inner.remove(&self.server, id, attempt).await;
         }
     }
 }

@@ -50,6 +50,17 @@ pub(super) struct Inner {
 #[derive(Debug, Serialize, Deserialize)]
 struct Noted {
     folder: PathBuf,
+    /// Where the kernel is, once nobody wants it any more and it could not be removed: the folder of its attempt may say
+    /// nothing of that, or have gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unwanted: Option<Place>,
+}
+
+/// A server, and by which mode's settings it is spoken to.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    base: String,
+    mode: Mode,
 }
 
 impl JupyterExecutor {
@@ -112,32 +123,47 @@ impl Inner {
         self.options.data.join("containers")
     }
 
+    fn note_of(&self, kernel: &str) -> PathBuf {
+        self.notes().join(format!("{kernel}.json"))
+    }
+
     /// Remembers a kernel until it is removed. Without this note it would only stay a little longer.
     pub(super) fn note(&self, kernel: &str, folder: &Folder) {
+        self.write_note(kernel, folder, None);
+    }
+
+    fn write_note(&self, kernel: &str, folder: &Folder, unwanted: Option<Place>) {
         let noted = Noted {
             folder: folder.root().to_owned(),
+            unwanted,
         };
         let written = fs::create_dir_all(self.notes())
             .and_then(|()| Ok(serde_json::to_vec(&noted)?))
-            .and_then(|text| fs::write(self.notes().join(format!("{kernel}.json")), text));
+            .and_then(|text| fs::write(self.note_of(kernel), text));
         if let Err(error) = written {
             tracing::warn!(%kernel, %error, "a kernel could not be noted");
         }
     }
 
-    /// Removes a kernel; one that stays is tried again by the next process.
-    pub(super) async fn remove(&self, server: &Server, kernel: &str) {
+    /// Removes a kernel of an attempt that nobody wants any more; one that stays is tried again before the next attempt
+    /// begins, of this process or another one.
+    pub(super) async fn remove(&self, server: &Server, kernel: &str, attempt: (&Folder, Mode)) {
         match server.delete(kernel).await {
             Ok(()) => {
-                let _unnoted = fs::remove_file(self.notes().join(format!("{kernel}.json")));
+                let _unnoted = fs::remove_file(self.note_of(kernel));
             }
             Err(failure) => {
                 tracing::warn!(%kernel, %failure.message, "a kernel could not be removed yet");
+                let (folder, mode) = attempt;
+                let base = server.base().to_owned();
+                self.write_note(kernel, folder, Some(Place { base, mode }));
+                self.swept.store(false, Ordering::SeqCst);
             }
         }
     }
 
-    /// Removes kernels whose attempts ended while their server could not be reached. Once in a process.
+    /// Removes kernels whose attempts ended and whose server did not remove them: it could not be reached, or refused.
+    /// Once in a process, and once more whenever one was left since.
     async fn sweep(&self) {
         if self.swept.swap(true, Ordering::SeqCst) {
             return;
@@ -149,18 +175,17 @@ impl Inner {
             else {
                 continue;
             };
-            let folder = Folder::new(noted.folder);
-            let ended = folder.has("outcome.json") || folder.has("abandoned");
-            let held = !matches!(folder.try_lock(), Ok(Some(_)));
-            let (false, true, Ok(Some(record))) = (held, ended, Record::read(&folder)) else {
+            let path = entry.path();
+            let Some(kernel) = path.file_stem().and_then(|name| name.to_str()) else {
                 continue;
             };
-            let endpoint = self.options.of(record.mode);
-            if let (Some(kernel), Ok(server)) = (
-                &record.kernel,
-                self.server_at(record.base.clone(), endpoint),
-            ) {
-                self.remove(&server, kernel).await;
+            let folder = Folder::new(noted.folder);
+            let place = noted.unwanted.or_else(|| left_in(&folder, kernel));
+            let Some(Place { base, mode }) = place else {
+                continue;
+            };
+            if let Ok(server) = self.server_at(base, self.options.of(mode)) {
+                self.remove(&server, kernel, (&folder, mode)).await;
             }
         }
     }
@@ -180,6 +205,17 @@ impl Inner {
             description,
         })
     }
+}
+
+/// Where the kernel of an attempt is that has ended, as far as its folder says.
+fn left_in(folder: &Folder, kernel: &str) -> Option<Place> {
+    let ended = folder.has("outcome.json") || folder.has("abandoned");
+    let free = ended && matches!(folder.try_lock(), Ok(Some(_)));
+    let record = Record::read(folder).ok()?.filter(|_| free)?;
+    (record.kernel.as_deref() == Some(kernel)).then_some(Place {
+        base: record.base,
+        mode: record.mode,
+    })
 }
 
 /// Whether the attempt in that folder was given to a container.

@@ -1,14 +1,14 @@
 //! What an attempt begins with: its variables, what is recorded of it, its folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 
 use super::Endpoint;
 use super::executor::Inner;
 use super::record::Record;
 use crate::executor::Job;
-use crate::executor::local::folder::{Folder, Order};
+use crate::executor::local::folder::{Folder, Order, make_dir};
 
 /// What the environment of the code has beside that of the kernel.
 pub(super) fn variables(job: &Job) -> BTreeMap<String, String> {
@@ -61,7 +61,7 @@ pub(super) fn write(folder: &Folder, record: &Record, job: &Job) -> io::Result<F
             "it holds another attempt",
         ));
     }
-    fs::create_dir_all(folder.internal(""))?;
+    make_dir(&folder.internal(""))?;
     let lock = folder
         .try_lock()?
         .ok_or_else(|| io::Error::other("somebody else sees to it"))?;

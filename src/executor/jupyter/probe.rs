@@ -10,7 +10,7 @@ use super::kernel::{Fault, Kernel, QUICK, not_started};
 use super::record::Record;
 use super::server::Server;
 use super::{Endpoint, attempt};
-use crate::executor::local::folder::Folder;
+use crate::executor::local::folder::{Folder, make_dir};
 use crate::failure::Failure;
 use crate::id::Digest;
 use crate::plan::Mode;
@@ -223,7 +223,7 @@ async fn kept_apart(kernel: &mut Kernel) -> Result<(String, Option<String>), Fai
 
 async fn share(kernel: &mut Kernel, folder: &Folder, record: &Record) -> Result<String, Failure> {
     let unusable = |error: std::io::Error| attempt::folder_failure(folder, &error);
-    std::fs::create_dir_all(folder.internal("")).map_err(unusable)?;
+    make_dir(&folder.internal("")).map_err(unusable)?;
     record.write(folder).map_err(unusable)?;
     let begin = json!({
         "op": "begin", "attempt": record.attempt, "shared": record.shared, "session": record.session,

@@ -15,7 +15,7 @@ use super::kernel::{Fault, Kernel};
 use super::record::Record;
 use super::server::{KernelState, Server};
 use crate::code;
-use crate::executor::local::folder::{Folder, read_at_most};
+use crate::executor::local::folder::{Folder, make_dir, read_at_most};
 use crate::executor::{Adoption, JobSecrets};
 use crate::failure::{Failure, FailureKind};
 use crate::redact::Redactor;
@@ -62,11 +62,12 @@ async fn look(inner: &Arc<Inner>, folder: &Folder) -> Result<Adoption, Failure> 
     let Some(record) = Record::read(folder).map_err(unreadable)? else {
         return Ok(lost(false, "the attempt was never given to a container"));
     };
-    let endpoint = inner.options.of(record.mode).clone();
+    let mode = record.mode;
+    let endpoint = inner.options.of(mode).clone();
     let server = inner.server_at(record.base.clone(), &endpoint)?;
     if !folder.has_started() {
         folder.put("abandoned", true).map_err(unreadable)?;
-        remove_unstarted(inner, &server, &record).await;
+        remove_unstarted(inner, &server, (folder, &record)).await;
         return Ok(lost(false, "no kernel was ever asked to run the code"));
     }
     let Some(id) = record.kernel.clone() else {
@@ -75,7 +76,7 @@ async fn look(inner: &Arc<Inner>, folder: &Folder) -> Result<Adoption, Failure> 
     let mut kernel = Kernel::new(server.clone(), id.clone(), record.session.clone());
     let (secrets, shared) = match knows(&mut kernel, &record, endpoint.patience).await {
         Ok(Known::Nothing) => {
-            inner.remove(&server, &id).await;
+            inner.remove(&server, &id, (folder, mode)).await;
             return Ok(lost(
                 false,
                 "the kernel had the code and was never asked to run it",
@@ -88,7 +89,7 @@ async fn look(inner: &Arc<Inner>, folder: &Folder) -> Result<Adoption, Failure> 
             (JobSecrets::default(), true)
         }
         Err(failure) => {
-            inner.remove(&server, &id).await;
+            inner.remove(&server, &id, (folder, mode)).await;
             return Ok(lost(true, evidence(folder, &failure)));
         }
     };
@@ -112,7 +113,7 @@ async fn look(inner: &Arc<Inner>, folder: &Folder) -> Result<Adoption, Failure> 
     Ok(match seen {
         Ok(outcome) => Adoption::Finished(outcome),
         Err(failure) => {
-            inner.remove(&server, &id).await;
+            inner.remove(&server, &id, (folder, mode)).await;
             lost(true, evidence(folder, &failure))
         }
     })
@@ -175,14 +176,15 @@ fn evidence(folder: &Folder, failure: &Failure) -> String {
 }
 
 /// Removes the kernel of an attempt that never began, also one of which only the name is known.
-async fn remove_unstarted(inner: &Inner, server: &Server, record: &Record) {
+async fn remove_unstarted(inner: &Inner, server: &Server, (folder, record): (&Folder, &Record)) {
+    let attempt = (folder, record.mode);
     if let Some(id) = &record.kernel {
-        inner.remove(server, id).await;
+        inner.remove(server, id, attempt).await;
         return;
     }
     if let Ok(Some(sessions)) = server.sessions().await {
         for (_, id) in sessions.iter().filter(|(path, _)| *path == record.path) {
-            inner.remove(server, id).await;
+            inner.remove(server, id, attempt).await;
         }
     }
 }
@@ -205,7 +207,7 @@ pub(super) async fn kill(inner: &Inner, folder: &Folder) -> Result<(), Failure> 
 
 async fn stop(inner: &Inner, folder: &Folder) -> Result<(), Failure> {
     let unreadable = |error: io::Error| folder_failure(folder, &error);
-    std::fs::create_dir_all(folder.internal("")).map_err(unreadable)?;
+    make_dir(&folder.internal("")).map_err(unreadable)?;
     put(folder, ".attempt/cancel", b"").map_err(unreadable)?;
     let grace = folder.stop_grace();
     let until = Instant::now() + grace + STOP_GRACE;
@@ -220,11 +222,11 @@ async fn stop(inner: &Inner, folder: &Folder) -> Result<(), Failure> {
     let endpoint = inner.options.of(record.mode);
     let server = inner.server_at(record.base.clone(), endpoint)?;
     let Some(id) = &record.kernel else {
-        remove_unstarted(inner, &server, &record).await;
+        remove_unstarted(inner, &server, (folder, &record)).await;
         return Ok(());
     };
     if server.kernel(id).await? == KernelState::Gone {
-        inner.remove(&server, id).await;
+        inner.remove(&server, id, (folder, record.mode)).await;
         return Ok(());
     }
     // The code first gets the time to leave its `finally` blocks, and its helpers are ended with it.
@@ -236,7 +238,7 @@ async fn stop(inner: &Inner, folder: &Folder) -> Result<(), Failure> {
         .await;
     kernel.disconnect();
     server.delete(id).await?;
-    inner.remove(&server, id).await;
+    inner.remove(&server, id, (folder, record.mode)).await;
     match server.kernel(id).await? {
         KernelState::Gone => Ok(()),
         KernelState::Alive => Err(Failure::new(

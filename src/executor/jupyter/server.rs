@@ -14,6 +14,15 @@ use crate::transport::{Request, Response, Transport as _, address};
 
 /// Longest time of a request that makes nothing new.
 const QUICK: Duration = Duration::from_secs(15);
+/// Between the tries to remove a kernel. A server that starts a dead kernel anew can't remove it meanwhile, and says
+/// that something went wrong.
+const REMOVAL_PAUSES: [Duration; 5] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 
 /// A server that is spoken to.
 #[derive(Clone)]
@@ -48,6 +57,11 @@ impl Server {
     /// The address for people: scheme and host.
     pub(super) fn shown(&self) -> String {
         address::shown(&self.base)
+    }
+
+    /// The address itself.
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
     fn headers(&self) -> Vec<(String, String)> {
@@ -228,17 +242,27 @@ impl Server {
 
     /// Removes a kernel; when this returns well, the server has none of that id.
     pub(super) async fn delete(&self, id: &str) -> Result<(), Failure> {
+        for pause in REMOVAL_PAUSES {
+            if self.delete_once(id).await?.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+        }
+        match self.delete_once(id).await? {
+            None => Ok(()),
+            Some(refusal) => Err(self.strange("it did not remove a kernel", &refusal)),
+        }
+    }
+
+    /// The answer of a server that still has the kernel.
+    async fn delete_once(&self, id: &str) -> Result<Option<Response>, Failure> {
         let path = format!("/api/kernels/{id}");
         let response = self.request("DELETE", &path, None, 2 * QUICK).await?;
         if response.is_success() || response.status == 404 {
-            return Ok(());
+            return Ok(None);
         }
-        match self.kernel(id).await {
-            Ok(KernelState::Gone) => Ok(()),
-            Ok(KernelState::Alive) | Err(_) => {
-                Err(self.strange("it did not remove a kernel", &response))
-            }
-        }
+        let gone = self.kernel(id).await == Ok(KernelState::Gone);
+        Ok((!gone).then_some(response))
     }
 
     /// The websocket to a kernel. The same session gets what was said while it was away.

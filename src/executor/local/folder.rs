@@ -338,7 +338,8 @@ impl Folder {
     }
 }
 
-fn make_dir(path: &Path) -> io::Result<()> {
+/// A folder, and those on the way to it, that only their owner enters.
+pub(in crate::executor) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 

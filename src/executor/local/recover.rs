@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::control;
-use super::folder::Folder;
+use super::folder::{Folder, make_dir};
 use super::tree;
 use crate::code;
 use crate::executor::Adoption;
@@ -94,7 +94,7 @@ pub(super) async fn kill(folder: &Folder) -> Result<(), Failure> {
 }
 
 async fn stop(folder: &Folder) -> io::Result<()> {
-    std::fs::create_dir_all(folder.internal(""))?;
+    make_dir(&folder.internal(""))?;
     folder.put("cancel", false)?;
     control::ask(folder);
     let until = Instant::now() + folder.stop_grace() + STOP_GRACE;
