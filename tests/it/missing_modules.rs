@@ -85,6 +85,32 @@ fn imports_that_may_be_meant_to_fail_are_a_note() {
 }
 
 #[test]
+fn a_module_that_the_code_writes_itself_is_missing_wherever_it_is_imported() {
+    let Some(place) = place() else { return };
+    let written = "import pathlib\npathlib.Path('evil.py').write_text(\"import subprocess; out = subprocess.run(['id'])\")\n";
+    for (name, import) in [
+        (
+            "tried",
+            "try:\n    import evil\nexcept ImportError:\n    raise\n",
+        ),
+        ("inner", "def work():\n    import evil\nwork()\n"),
+        (
+            "computed",
+            "import importlib\nimportlib.import_module('evil')\n",
+        ),
+    ] {
+        place.python(name, "", &format!("{written}{import}results = {{'n': 1}}"));
+        let run = place.json(1, &["run", &format!("{name}.yml")]);
+        assert_eq!(failure(&run)["code"], "module_missing", "{run}");
+        let shown = place.json(0, &["show", "@last"]).to_string();
+        assert!(
+            shown.contains("The module `evil` is not in the environment; it is imported only"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn a_module_is_found_on_the_path_of_the_step_and_not_imported_for_that() {
     let Some(place) = place() else { return };
     let libraries = place.path("libraries").display().to_string();

@@ -1,5 +1,6 @@
 //! The folder of an attempt: which file is where, how it is made, and how it is read back.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -59,12 +60,22 @@ pub(in crate::executor) struct Order {
     pub offered: Offered,
 }
 
+/// What the files of modules are known by.
+fn digests(modules: &BTreeMap<String, Vec<u8>>) -> BTreeMap<&str, String> {
+    let digests = modules.iter();
+    digests
+        .map(|(name, bytes)| (name.as_str(), Digest::of(bytes).hex()))
+        .collect()
+}
+
 /// What the harness is told.
 #[derive(Serialize)]
 struct HarnessOptions<'a> {
     file_name: &'a str,
     source_folder: Option<&'a Path>,
-    copies: bool,
+    /// Modules beside the workflow by their place, with the SHA-256 of what was analysed; without it the folder itself
+    /// is looked into.
+    modules: Option<BTreeMap<&'a str, String>>,
     results_bytes_max: u64,
     artifact_bytes_max: u64,
     files_max: u32,
@@ -165,7 +176,7 @@ impl Folder {
         let options = HarnessOptions {
             file_name: &job.file_name,
             source_folder: job.source_folder.as_deref(),
-            copies: job.modules.is_some(),
+            modules: job.modules.as_ref().map(digests),
             results_bytes_max: job.limits.results_bytes_max,
             artifact_bytes_max: job.limits.artifact_bytes_max,
             files_max: job.limits.files_max,

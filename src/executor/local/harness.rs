@@ -21,7 +21,7 @@ pub(in crate::executor) const BOOTSTRAP: &str = "import sys; sys.path.insert(0, 
 /// Starts a parent of warm interpreters.
 pub(super) const WARM_BOOTSTRAP: &str = "import sys; sys.path.insert(0, sys.argv[1]); import stepwell_harness.warm as w; w.parent(sys.argv[2:])";
 
-pub(in crate::executor) const FILES: [(&str, &str); 12] = [
+pub(in crate::executor) const FILES: [(&str, &str); 13] = [
     ("__init__.py", include_str!("harness/__init__.py")),
     ("context.py", crate::python::CONTEXT),
     ("encode.py", include_str!("harness/encode.py")),
@@ -33,6 +33,7 @@ pub(in crate::executor) const FILES: [(&str, &str); 12] = [
     ("libraries.py", include_str!("harness/libraries.py")),
     ("modules.py", include_str!("harness/modules.py")),
     ("spawned.py", include_str!("harness/spawned.py")),
+    ("spawning.py", include_str!("harness/spawning.py")),
     ("warm.py", include_str!("harness/warm.py")),
 ];
 

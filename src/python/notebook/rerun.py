@@ -20,7 +20,9 @@ class _Stepwell:
         os.makedirs(os.path.join(self.work, "figures"))
         os.chdir(self.work)
         globals()["__file__"] = os.path.join(self.folder, "code.py")
-        places = [os.path.join(self.folder, ".attempt", "modules"), modules, self.work]
+        # As in a run, what the code writes is no module: the working folder is not looked into.
+        sys.path[:] = [place for place in sys.path if place]
+        places = [os.path.join(self.folder, ".attempt", "modules"), modules]
         sys.path.extend(place for place in places if place and place not in sys.path)
 
     def inputs(self, text):

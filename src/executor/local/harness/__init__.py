@@ -15,6 +15,17 @@ from .encode import TEXT_CHARS_MAX, Encoder, Refused, is_a, is_default, message
 NAME_CHARS_MAX = 80
 FIGURE_DPI = 120
 SAVED = "_stepwell_saved"
+# Modules that start interpreters, and what of `spawning` changes them.
+SPAWNING = (
+    ("multiprocessing.spawn", "prepare"),
+    ("multiprocessing.util", "start"),
+    ("multiprocess.spawn", "prepare"),
+    ("multiprocess.util", "start"),
+    ("loky.backend.spawn", "prepare"),
+    ("loky.backend.fork_exec", "start"),
+    ("joblib.externals.loky.backend.spawn", "prepare"),
+    ("joblib.externals.loky.backend.fork_exec", "start"),
+)
 IMAGES = (".png", ".jpg", ".jpeg", ".svg", ".gif", ".webp")
 
 
@@ -50,15 +61,16 @@ class Attempt:
         if options is None:
             with open(os.path.join(self.internal, "harness.json"), encoding="utf-8") as file:
                 options = file.read()
+        self.told = options
         self.options = eval(options, {"__builtins__": {}}, {"true": True, "false": False, "null": None})
 
     def find_modules(self):
         """Lets the code import modules beside the workflow: the copies of the attempt, when it has some."""
         source = self.options["source_folder"]
-        if source and self.options["copies"]:
+        if source and self.options["modules"]:
             from . import modules
 
-            modules.install(source, os.path.join(self.internal, "modules"))
+            modules.install(source, os.path.join(self.internal, "modules"), self.options["modules"])
 
     def write(self, name, text):
         path = os.path.join(self.internal, name)
@@ -267,9 +279,9 @@ class Hooks:
             "matplotlib.pyplot": lambda module: _patch_show(attempt, module),
             "matplotlib.figure": lambda module: _patch_savefig(attempt, module.Figure),
             "IPython.core.display_functions": lambda module: setattr(module, "display", attempt.display.show),
-            "multiprocessing.spawn": lambda module: _patch_spawn(attempt, module),
-            "joblib.externals.loky.backend.spawn": lambda module: _patch_spawn(attempt, module),
         }
+        for name, patch in SPAWNING:
+            self.actions[name] = lambda module, patch=patch: _patch_spawning(patch, attempt, module)
         self.actions.update(guard.Guard(attempt.options["guard"], attempt.internal).actions())
 
     def catch_up(self):
@@ -317,17 +329,10 @@ def _patch_savefig(attempt, figure_class):
     figure_class.savefig = keeping
 
 
-def _patch_spawn(attempt, spawn):
-    """Lets a spawned process run the code with `context` and `save_artifact` in its globals, as here."""
-    prepare = spawn.get_preparation_data
+def _patch_spawning(patch, attempt, module):
+    from . import spawning
 
-    def get_preparation_data(*args, **options):
-        data = prepare(*args, **options)
-        if data.get("init_main_from_path") == attempt.code:
-            data["init_main_from_path"] = os.path.join(os.path.dirname(__file__), "spawned.py")
-        return data
-
-    spawn.get_preparation_data = get_preparation_data
+    getattr(spawning, patch)(attempt, module)
 
 
 def spawned(names, folder):
@@ -335,7 +340,9 @@ def spawned(names, folder):
     attempt = Attempt(folder)
     names.update(attempt.names(), __file__=attempt.code)
     attempt.find_modules()
-    sys.meta_path.insert(0, Hooks(attempt))
+    hooks = Hooks(attempt)
+    sys.meta_path.insert(0, hooks)
+    hooks.catch_up()
     exec(attempt.compiled(), names)
 
 
@@ -406,7 +413,7 @@ def rehearse():
     with open(__file__, encoding="utf-8") as file:
         file.readline()
     limits = '"results_bytes_max": 100000, "artifact_bytes_max": 100000, "files_max": 1, "null_for_nan": false'
-    attempt = Attempt(os.sep, '{"file_name": "", "source_folder": null, "copies": false, "guard": {"writers": []}, %s}' % limits)
+    attempt = Attempt(os.sep, '{"file_name": "", "source_folder": null, "modules": null, "guard": {"writers": []}, %s}' % limits)
     Hooks(attempt)
     code = "import sys\nclass Some:\n    def __init__(self, n): self.n = n\nresults = {'n': [Some(1).n, 2.5, 'text']}\n"
     names = {"__name__": "rehearsal", "__builtins__": builtins}
@@ -443,11 +450,14 @@ def run(folder):
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.argv = [attempt.code]
-    # Last, so that `import code` is the standard library's, and a helper never hides an installed package.
+    # As for this interpreter, which was started so: no packages of the user's own, whose folder the code may write to.
+    os.environ["PYTHONNOUSERSITE"] = "1"
+    # Last, so that a helper never hides an installed package. The folder of the attempt is not there at all: what the
+    # code writes is read by nobody before it would run.
     ours = sys.path.pop(0)
     sys.path[:] = [entry for entry in sys.path if entry]
-    source = None if attempt.options["copies"] else attempt.options["source_folder"]
-    sys.path.extend(entry for entry in (source, folder, ours) if entry)
+    source = attempt.options["source_folder"] if attempt.options["modules"] is None else None
+    sys.path.extend(entry for entry in (source, ours) if entry)
     attempt.find_modules()
     hooks = Hooks(attempt)
     sys.meta_path.insert(0, hooks)
