@@ -29,7 +29,7 @@ pub(super) async fn analyse(driver: &Driver, state: &RunState, path: &StepPath) 
     let StepKind::Python(python) = &step.kind else {
         return None;
     };
-    match report(&driver.shared, state, step, step_state, python).await {
+    match report(driver, state, step, step_state, python).await {
         Ok((report, prepared)) => execute::at_once(driver, state, report, prepared).await,
         Err(failure) => Some(Command::AnalysisFailed {
             step: path.clone(),
@@ -251,14 +251,15 @@ pub(super) async fn judge(
 }
 
 async fn report(
-    shared: &Shared,
+    driver: &Driver,
     state: &RunState,
     step: &Step,
     step_state: &StepState,
     python: &PythonStep,
 ) -> Result<(AnalysisReported, Prepared), Failure> {
+    let shared = &driver.shared;
     let (mut reported, prepared) = judged(shared, state, (step, step_state, python)).await?;
-    if waits(&reported.decision) {
+    if waits(&reported.decision) && driver.stands().await {
         let code = &prepared.code;
         reported.notebook = notebook::write_waiting(shared, state, step, &reported, code).await;
     }

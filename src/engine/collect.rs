@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::files::Shown;
 use super::folder::RunFolder;
+use super::notebook::Left;
 use super::secrets::Secrets;
-use super::{Error, Shared, cache, files, generate, notebook, packages};
+use super::{Error, Shared, cache, files, generate, notebook};
 use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::{Failure, FailureKind};
 use crate::id::StepPath;
@@ -72,11 +73,13 @@ async fn keep(
     let relative = folder.attempt_relative(path, attempt);
     let absolute = folder.attempt(path, attempt);
     let (folders, shown) = ((absolute.as_path(), relative.as_str()), Shown::of(step));
-    let (figures, artifacts, packages) = tokio::join!(
+    let code = notebook::code_of(state, step, path)?;
+    let (figures, artifacts, left) = tokio::join!(
         files::keep(shared, folders, &outcome.figures, shown),
         files::keep(shared, folders, &outcome.artifacts, shown),
-        packages::keep(shared, outcome.packages),
+        Left::read(shared, absolute.clone(), code, outcome),
     );
+    let left = left?;
     let mut result = ResultRecorded {
         step: path.clone(),
         attempt,
@@ -91,7 +94,7 @@ async fn keep(
         cpu_seconds: outcome.usage.user_seconds + outcome.usage.system_seconds,
         cached_as: None,
         isolation: outcome.isolation.clone(),
-        packages,
+        packages: left.packages,
     };
     if let Some(results) = &mut result.results {
         let left = |inside: &str| {
@@ -101,7 +104,8 @@ async fn keep(
         };
         reference::settle(results, &left);
     }
-    let text = notebook::attempt_text(shared, state, step, &result, outcome).await?;
+    let text = notebook::attempt_text(shared, state, step, (&result, &left), outcome).await?;
+
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
     let (digest, written) = tokio::join!(
         shared.ports.put_blob(text.clone().into_bytes()),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tracing::Instrument as _;
 
@@ -13,7 +13,7 @@ use super::history::History;
 use super::key::Key;
 use super::orphan;
 use super::perform::perform;
-use super::task::{Driver, Input};
+use super::task::{Driver, Durable, Input};
 use super::{Error, Shared};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
@@ -33,6 +33,7 @@ pub(super) async fn drive(mut history: History, mut foreign: Watch) -> Result<Ru
         shared: Arc::clone(history.shared()),
         inputs: sender,
         life: None,
+        durable: Durable::default(),
     };
     let mut work = Work::default();
     history.submit_unless_ended(Command::Start).await?;
@@ -112,7 +113,7 @@ async fn take_in(
             }
             if let Some(command) = command {
                 let kept = cache::to_keep(&command);
-                take(history, command).await?;
+                take(driver, history, work, command).await?;
                 if let Some(step) = kept {
                     cache::keep(&driver.shared, history.state(), &step).await;
                 }
@@ -139,6 +140,23 @@ impl Work {
     fn begin(&mut self, key: Key, work: impl Future<Output = Option<Command>> + Send + 'static) {
         let handle = self.tasks.spawn(work.in_current_span());
         self.under_way.insert(key, handle);
+    }
+
+    /// Begins to analyse code of a state that is not durable: it is only looked at until the channel says that the state
+    /// is.
+    fn look_ahead(&mut self, driver: &Driver, state: &Arc<RunState>) -> watch::Sender<bool> {
+        let (sender, durable) = Durable::not_yet();
+        for effect in effects(state, driver.shared.ports.clock.now()) {
+            let key = Key::of(&effect);
+            if matches!(effect, Effect::Analyse { .. }) && self.is_free_for(&key) {
+                let driver = Driver {
+                    durable: durable.clone(),
+                    ..driver.clone()
+                };
+                self.begin(key, perform(driver, Arc::clone(state), effect));
+            }
+        }
+        sender
     }
 
     /// The task that has analysed the code goes on with its attempt.
@@ -194,11 +212,25 @@ fn worker(shared: &Shared) -> Actor {
     Actor::Worker(shared.options.worker.clone())
 }
 
-/// A completion that comes too late changes nothing: what it speaks of was decided otherwise meanwhile.
-async fn take(history: &mut History, command: Command) -> Result<(), Error> {
+/// A completion that comes too late changes nothing: what it speaks of was decided otherwise meanwhile. While it becomes
+/// durable, the code of what follows is looked at.
+async fn take(
+    driver: &Driver,
+    history: &mut History,
+    work: &mut Work,
+    command: Command,
+) -> Result<(), Error> {
     let made = orphan::made_by(&command);
     let worker = worker(history.shared());
-    match history.submit(command, worker).await {
+    let look = |state: &Arc<RunState>| work.look_ahead(driver, state);
+    match history.submit_and_look(command, worker, look).await {
+        Ok(looked) => {
+            // Those who have looked at what never came to be hear the end of theirs.
+            if let Some(durable) = looked {
+                let _nobody = durable.send(true);
+            }
+            Ok(())
+        }
         Err(Error::Refused(refusal)) => {
             tracing::debug!(run = %history.state().run, %refusal, "a completion was stale");
             if let Some(run) = made {
@@ -206,7 +238,7 @@ async fn take(history: &mut History, command: Command) -> Result<(), Error> {
             }
             Ok(())
         }
-        other => other,
+        Err(error) => Err(error),
     }
 }
 

@@ -32,6 +32,16 @@ pub(super) struct History {
     secrets: Redactor,
 }
 
+/// A command that was decided and folded, and is not durable.
+struct Decided {
+    batch: Batch,
+    /// The last event before it.
+    expected: Seq,
+    /// How many events it means itself, with the attempt that was begun.
+    own: usize,
+    begun: bool,
+}
+
 impl History {
     /// Appends the first event of a new run.
     pub(super) async fn create(
@@ -114,12 +124,49 @@ impl History {
         self.submit_once(command, next, &actor).await
     }
 
+    /// The same as [`History::submit`]. `look` sees the state that follows while it becomes durable; what it gives comes
+    /// back when that state is the one that stands there since.
+    pub(super) async fn submit_and_look<T>(
+        &mut self,
+        command: Command,
+        actor: Actor,
+        look: impl FnOnce(&Arc<RunState>) -> T,
+    ) -> Result<Option<T>, Error> {
+        let Some(decided) = self.decided(command.clone(), None, &actor).await? else {
+            return Ok(None);
+        };
+        let seen = look(&self.state);
+        match self.commit(decided).await {
+            Ok(stands) => Ok(stands.then_some(seen)),
+            Err(Error::Append(AppendError::Conflict { .. })) => {
+                drop(seen);
+                self.reload().await?;
+                self.submit(command, actor).await.map(|()| None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn submit_once(
         &mut self,
         command: Command,
         next: Option<&AttemptStarted>,
         actor: &Actor,
     ) -> Result<bool, Error> {
+        let Some(decided) = self.decided(command, next, actor).await? else {
+            return Ok(false);
+        };
+        let begun = decided.begun;
+        self.commit(decided).await.map(|_| begun)
+    }
+
+    /// Decides the command and folds what follows, to be made durable. None = nothing follows.
+    async fn decided(
+        &mut self,
+        command: Command,
+        next: Option<&AttemptStarted>,
+        actor: &Actor,
+    ) -> Result<Option<Decided>, Error> {
         if matches!(command, Command::Vote(_) | Command::Edit(_)) {
             // What is due by the clock goes before an answer that comes now: an answer that comes too late
             // is late whether or not somebody was up when the time was over.
@@ -128,7 +175,7 @@ impl History {
         let moment = self.shared.moment();
         let mut events = decide(&self.state, command)?;
         if events.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let expected = self.state.seq;
         let mut own = events.len();
@@ -140,15 +187,25 @@ impl History {
         batch.keep_whole(own);
         self.fold(&mut batch, events, moment, actor)?;
         self.rounds(&mut batch, moment)?;
-        match self.append(batch, expected).await {
-            // What the command means is durable: to decide it anew would do it twice. What was to follow in later
-            // commits is derived from what stands there now.
-            Err(Error::Append(AppendError::Conflict { .. }))
-                if self.durable >= expected.saturating_add(own as u64) =>
-            {
-                self.reload().await.map(|()| begun)
+        Ok(Some(Decided {
+            batch,
+            expected,
+            own,
+            begun,
+        }))
+    }
+
+    /// Makes durable what was decided. False = what a command means is durable, and something else than was folded
+    /// follows it.
+    async fn commit(&mut self, decided: Decided) -> Result<bool, Error> {
+        let own_last = decided.expected.saturating_add(decided.own as u64);
+        match self.append(decided.batch, decided.expected).await {
+            // To decide it anew would do it twice. What was to follow in later commits is derived from what stands there
+            // now.
+            Err(Error::Append(AppendError::Conflict { .. })) if self.durable >= own_last => {
+                self.reload().await.map(|()| false)
             }
-            other => other.map(|()| begun),
+            other => other.map(|()| true),
         }
     }
 

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::folder;
-use super::options::blocking;
 use super::{Error, Shared};
-use super::{files, inputs, packages};
+use super::{files, inputs};
+
+mod left;
 mod run_page;
-mod shown;
+mod source;
 mod surroundings;
 
+pub(super) use left::Left;
 pub(super) use run_page::{attempt_place, write_run};
 
 use crate::approval::Verdict;
-use crate::artifact::disk::open_plain;
-use crate::executor::{Outcome, OutcomeStatus, StreamFile};
+use crate::executor::{Outcome, OutcomeStatus};
 use crate::failure::FailureKind;
 use crate::id::{Digest, StepPath};
 use crate::plan::{PythonStep, Step, StepKind};
@@ -30,8 +31,6 @@ use crate::run::payload::{AnalysisReported, Answer, ApprovalVoted, FileRef, Resu
 use crate::run::{self, Reveal, RunState, StepState, StepStatus, shown_results};
 use crate::time::Timestamp;
 
-/// Largest part of a stream that is read for a notebook, in bytes; the notebook cuts further.
-const STREAM_BYTES_MAX: usize = 256 * 1024;
 /// Largest picture that a notebook holds, and the most of all of them, in bytes; the others are linked.
 const PICTURE_BYTES_MAX: u64 = 8 << 20;
 const PICTURES_BYTES_MAX: u64 = 32 << 20;
@@ -45,7 +44,7 @@ pub(super) async fn write_waiting(
     analysis: &AnalysisReported,
     code: &str,
 ) -> Option<String> {
-    let source = shown::source_of(shared, step).await;
+    let source = source::of_step(shared, step).await;
     let text = unrun_text(shared, state, step, analysis, (code, source.as_ref()))?;
     let relative = format!(
         "{}/{}/waiting.ipynb",
@@ -253,34 +252,31 @@ fn parts<'a>(
     Ok((step_state, python, digest))
 }
 
+/// The digest of the code of a step that ran.
+pub(super) fn code_of(state: &RunState, step: &Step, path: &StepPath) -> Result<Digest, Error> {
+    parts(state, step, path).map(|(_, _, digest)| digest)
+}
+
 /// Makes the notebook of an attempt that has ended.
 pub(super) async fn attempt_text(
     shared: &Arc<Shared>,
     state: &RunState,
     step: &Step,
-    result: &ResultRecorded,
+    (result, left): (&ResultRecorded, &Left),
     outcome: &Outcome,
 ) -> Result<String, Error> {
-    let (step_state, python, digest) = parts(state, step, &result.step)?;
-    // Small files, most of them: they are read side by side.
-    let (bytes, stdout, stderr, (pictures, linked), packages, shown, source) = tokio::join!(
-        shared.ports.get_blob(digest),
-        stream(shared, result, &outcome.stdout),
-        stream(shared, result, &outcome.stderr),
+    let (step_state, python, _) = parts(state, step, &result.step)?;
+    let ((pictures, linked), source) = tokio::join!(
         pictures(shared, &result.figures),
-        packages_of(shared, result),
-        shown::record(shared, &result.folder),
-        shown::source(shared, python),
+        source::of_python(shared, python),
     );
-    let bytes = bytes?;
-    let code = String::from_utf8_lossy(&bytes);
     let context = inputs::document(step_state);
     let results = result.results.as_ref();
     let results = results.map(|results| shown_results(step, results, Reveal::No));
     let run = state.run.to_string();
     let analysis = step_state.analysis.as_deref();
     let findings = analysis.map(findings).unwrap_or_default();
-    let lines = provenance_of_attempt(state, step_state, (result, &packages), outcome);
+    let lines = provenance_of_attempt(state, step_state, (result, &left.lines), outcome);
     let failure = match &outcome.status {
         OutcomeStatus::Succeeded => None,
         OutcomeStatus::Failed(failure) => Some(failure),
@@ -288,7 +284,7 @@ pub(super) async fn attempt_text(
     let variables =
         surroundings::variables(shared, state, (step, step_state), python, result.attempt);
     let page = AttemptNotebook {
-        shown: shown.as_ref(),
+        shown: left.shown.as_ref(),
         source: source.as_ref(),
         variables: &variables,
         state: match failure.map(|failure| failure.kind) {
@@ -297,8 +293,8 @@ pub(super) async fn attempt_text(
             Some(_) => NotebookState::Failed,
         },
         started: step_state.attempts.last().map(|attempt| attempt.started_at),
-        stdout: &stdout,
-        stderr: &stderr,
+        stdout: &left.stdout,
+        stderr: &left.stderr,
         truncated: outcome.stdout.truncated || outcome.stderr.truncated,
         results: results.as_ref(),
         figures: pictures
@@ -319,12 +315,12 @@ pub(super) async fn attempt_text(
         findings: &findings,
         approvals: approval_lines(state, step_state),
         provenance: &lines,
-        packages: &packages,
+        packages: &left.lines,
         ..blank(
             state,
             step_state,
             python,
-            (&run, &code, &context),
+            (&run, &left.code, &context),
             result.attempt,
         )
     };
@@ -364,28 +360,6 @@ fn approval_lines<'a>(state: &'a RunState, step: &StepState) -> Vec<ApprovalLine
         subject: vote.subject_digest,
     };
     votes.map(line).collect()
-}
-
-async fn packages_of(shared: &Shared, result: &ResultRecorded) -> Vec<String> {
-    match result.packages {
-        Some(named) => packages::lines(shared, named).await.unwrap_or_default(),
-        None => Vec::new(),
-    }
-}
-
-async fn stream(shared: &Shared, result: &ResultRecorded, stream: &StreamFile) -> String {
-    let path = shared.options.data.join(&result.folder).join(&stream.path);
-    let read = blocking(move || {
-        use std::io::Read as _;
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(STREAM_BYTES_MAX).unwrap_or(u64::MAX);
-        // A missing stream is an empty one: the attempt may have ended before it printed.
-        if let Ok(file) = open_plain(&path) {
-            let _ = file.take(limit).read_to_end(&mut bytes);
-        }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    });
-    read.await.unwrap_or_default()
 }
 
 /// The pictures that fit into a notebook with their bytes, and those that do not.

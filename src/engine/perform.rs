@@ -41,5 +41,8 @@ pub(super) async fn perform(
             None
         }
     };
-    command.map(|command| driver.stamped(command))
+    let command = command.map(|command| driver.stamped(command));
+    // What was found out of a state that never came to be is nothing.
+    let stands = driver.stands().await;
+    command.filter(|_| stands)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Shared;
 use super::key::Key;
@@ -43,12 +43,40 @@ pub(super) struct Driver {
     pub(super) inputs: mpsc::Sender<Input>,
     /// The life of the step that the task works for.
     pub(super) life: Option<Life>,
+    /// Whether the state that the task was begun with is durable.
+    pub(super) durable: Durable,
+}
+
+/// Whether a state is durable, as its driver says: by default it is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Durable(Option<watch::Receiver<bool>>);
+
+impl Durable {
+    /// That of a state that is not yet: true is sent when it is, and the sender dropped when it never will be.
+    pub(super) fn not_yet() -> (watch::Sender<bool>, Self) {
+        let (sender, durable) = watch::channel(false);
+        (sender, Self(Some(durable)))
+    }
+
+    /// Waits until it is. False = it never will be.
+    async fn stands(&self) -> bool {
+        match self.0.clone() {
+            Some(mut durable) => durable.wait_for(|durable| *durable).await.is_ok(),
+            None => true,
+        }
+    }
 }
 
 impl Driver {
     /// The same for a task that works for a step, as the step is now.
     pub(super) fn of(self, life: Option<Life>) -> Self {
         Self { life, ..self }
+    }
+
+    /// Waits until the state that the task was begun with is durable. False = it never will be: nothing that
+    /// the task has found out may be taken in.
+    pub(super) async fn stands(&self) -> bool {
+        self.durable.stands().await
     }
 
     /// A command that is refused when the step has begun anew since the task began.
@@ -63,6 +91,9 @@ impl Driver {
     pub(super) async fn submit(&self, command: Command) -> Result<(), Refusal> {
         let command = self.stamped(command);
         let gone = || Refusal::Stale("the engine is shutting down".to_owned());
+        if !self.stands().await {
+            return Err(Refusal::Stale("it went on otherwise".to_owned()));
+        }
         let (reply, answer) = oneshot::channel();
         self.inputs
             .send(Input::Submit { command, reply })
@@ -78,6 +109,9 @@ impl Driver {
         report: AnalysisReported,
         started: AttemptStarted,
     ) -> Option<Arc<RunState>> {
+        if !self.stands().await {
+            return None;
+        }
         let analysed = self.stamped(Command::Analysed(report));
         let (reply, answer) = oneshot::channel();
         let input = Input::Begin {
@@ -87,5 +121,28 @@ impl Driver {
         };
         self.inputs.send(input).await.ok()?;
         answer.await.ok()?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_state_stands_when_it_became_durable() {
+        assert!(Durable::default().stands().await);
+        for becomes in [true, false] {
+            let (sender, durable) = Durable::not_yet();
+            let mut stands = Box::pin(durable.stands());
+            let early = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(stands.as_mut().poll(context).is_ready())
+            });
+            assert!(!early.await, "nobody has said anything yet");
+            if becomes {
+                sender.send(true).unwrap();
+            }
+            drop(sender);
+            assert_eq!(stands.await, becomes);
+        }
     }
 }

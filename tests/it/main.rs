@@ -76,6 +76,7 @@ mod interleavings;
 mod jupyter_rig;
 mod keeping;
 mod language_rules;
+mod look_ahead;
 mod machine;
 mod missing_modules;
 mod notebook_container;

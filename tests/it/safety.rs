@@ -27,7 +27,7 @@ use crate::inner_runs::compiled_with;
 use crate::simulator::{Ends, Simulation, World, result, vote};
 
 /// What somebody does before an append reaches the store.
-type Before = Box<dyn Fn(&Append) -> BoxFuture<'static, ()> + Send + Sync>;
+pub(crate) type Before = Box<dyn Fn(&Append) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A store in memory at which somebody else may come first, and that remembers every row.
 pub(crate) struct Crowded {
@@ -43,7 +43,7 @@ impl fmt::Debug for Crowded {
 }
 
 impl Crowded {
-    fn new(inner: &MemoryStore, before: Before) -> Arc<Self> {
+    pub(crate) fn new(inner: &MemoryStore, before: Before) -> Arc<Self> {
         Arc::new(Self {
             inner: inner.clone(),
             before,

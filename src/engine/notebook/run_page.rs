@@ -1,12 +1,15 @@
 //! The notebook of a whole run, and its summary.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::super::folder::RunFolder;
+use super::super::options::blocking;
 use super::super::{Shared, files, folder};
-use super::{shown, unrun_text};
+use super::{source, unrun_text};
+use crate::id::Digest;
 use crate::plan::{Step, StepKind};
 use crate::python::notebook::{self, RunNotebook, StepSection};
 use crate::run::{ApprovalState, Reveal, RunState, StepState, StepStatus, run_json, shown_outputs};
@@ -16,8 +19,12 @@ pub(in crate::engine) async fn write_run(shared: &Arc<Shared>, state: &RunState)
     let folder = RunFolder::new(&shared.options.data, &state.created.folder);
     let document = run_json(state);
     let mut notebooks = Vec::with_capacity(state.plan.steps.len());
+    let kept = kept(shared, state).await;
     for (step, step_state) in state.steps() {
-        let notebook = step_notebook(shared, state, step, step_state).await;
+        let notebook = match recorded(step, step_state) {
+            Some(digest) => kept.get(&digest).cloned(),
+            None => unrun_notebook(shared, state, step, step_state).await,
+        };
         let place = attempt_place(state, &state.created.folder, step_state);
         notebooks.push((notebook, place));
     }
@@ -50,28 +57,48 @@ pub(in crate::engine) fn attempt_place(
     folder::way(from, &recorded.unwrap_or_else(waiting))
 }
 
-async fn step_notebook(
+/// The notebook of the last attempt of a step, when it is a part of that of the run.
+fn recorded(step: &Step, step_state: &StepState) -> Option<Digest> {
+    if is_left_out(step, step_state) {
+        return None;
+    }
+    let result = step_state.result.as_ref()?;
+    result.notebook.as_ref().map(|file| file.digest)
+}
+
+/// The notebooks of steps that ran, read in one go.
+async fn kept(shared: &Shared, state: &RunState) -> HashMap<Digest, Value> {
+    let steps = state.steps();
+    let digests: Vec<_> = steps.filter_map(|(step, of)| recorded(step, of)).collect();
+    let blobs = Arc::clone(&shared.ports.blobs);
+    let read = blocking(move || {
+        let read = |digest: Digest| {
+            let bytes = blobs.get(&digest).ok()?;
+            Some((digest, serde_json::from_slice(&bytes).ok()?))
+        };
+        Ok(digests.into_iter().filter_map(read).collect())
+    });
+    read.await.unwrap_or_default()
+}
+
+/// A notebook that only merges those of others holds nothing of its own, and removed files are gone.
+fn is_left_out(step: &Step, step_state: &StepState) -> bool {
+    matches!(step.kind, StepKind::Notebook(_)) || step_state.files_removed.is_some()
+}
+
+async fn unrun_notebook(
     shared: &Arc<Shared>,
     state: &RunState,
     step: &Step,
     step_state: &StepState,
 ) -> Option<Value> {
-    if matches!(step.kind, StepKind::Notebook(_)) || step_state.files_removed.is_some() {
-        // Its cells are those of the steps that it merged, which stand here already.
+    if is_left_out(step, step_state) {
         return None;
-    }
-    let recorded = step_state
-        .result
-        .as_ref()
-        .and_then(|result| result.notebook.as_ref());
-    if let Some(file) = recorded {
-        let bytes = shared.ports.get_blob(file.digest).await.ok()?;
-        return serde_json::from_slice(&bytes).ok();
     }
     let analysis = step_state.analysis.as_ref()?;
     let path = shared.options.data.join(analysis.notebook.as_ref()?);
     let code = shared.ports.get_blob(analysis.code).await.ok()?;
-    let source = shown::source_of(shared, step).await;
+    let source = source::of_step(shared, step).await;
     let code = String::from_utf8_lossy(&code);
     let text = unrun_text(shared, state, step, analysis, (&code, source.as_ref()))?;
     let page = serde_json::from_str(&text).ok();
