@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nix::libc;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    SeccompRule, TargetArch, sock_filter,
 };
 
 use super::{SECCOMP, calls_reason, held, missing};
@@ -81,24 +81,51 @@ const NEW_NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWCGROUP,
 ];
 
-/// The filters, to be entered in this order.
+/// The filter.
 ///
 /// # Errors
 /// The architecture is none for which filters can be made.
-pub(in crate::executor::local) fn programs(network: Network) -> Result<Vec<BpfProgram>, String> {
+pub(in crate::executor::local) fn program(network: Network) -> Result<BpfProgram, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
-    let compiled = |rules, errno: libc::c_int| -> Result<BpfProgram, seccompiler::BackendError> {
-        let action = SeccompAction::Errno(errno.unsigned_abs());
-        SeccompFilter::new(rules, SeccompAction::Allow, action, arch)?.try_into()
+    let compiled = || -> Result<BpfProgram, seccompiler::BackendError> {
+        let action = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+        SeccompFilter::new(denied(network)?, SeccompAction::Allow, action, arch)?.try_into()
     };
-    let rules = denied(network).map_err(|error| error.to_string())?;
-    // Its arguments lie in memory, where a filter can't look; libraries then use `clone`.
-    let unknown = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    let filters = [(rules, libc::EPERM), (unknown, libc::ENOSYS)];
-    filters
-        .into_iter()
-        .map(|(rules, errno)| compiled(rules, errno).map_err(|error| error.to_string()))
-        .collect()
+    let mut program = compiled().map_err(|error| error.to_string())?;
+    // Entering a filter takes the kernel longer than each of the attempt's files: one filter answers in two ways.
+    let number = program.iter().position(loads_number);
+    let after = number.ok_or("the filter does not look at the number of the call")? + 1;
+    program.splice(after..after, unknown());
+    Ok(program)
+}
+
+/// Whether the line loads the number of the call, of which everything after it says something.
+fn loads_number(line: &sock_filter) -> bool {
+    const LOAD_WORD: u16 = 0x20;
+    const NUMBER_OFFSET: u32 = 0;
+    line.code == LOAD_WORD && line.k == NUMBER_OFFSET
+}
+
+/// Lines for calls that this kernel is said not to have.
+fn unknown() -> Vec<sock_filter> {
+    const IF_EQUAL: u16 = 0x15;
+    #[cfg(target_arch = "x86_64")]
+    const IF_AT_LEAST: u16 = 0x35;
+    const ANSWER: u16 = 0x06;
+    const ERRNO: u32 = 0x0005_0000;
+    let line = |code, k, jf| sock_filter { code, jt: 0, jf, k };
+    let no_such_call = line(ANSWER, ERRNO | libc::ENOSYS.unsigned_abs(), 0);
+    let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
+    vec![
+        // Its arguments lie in memory, where a filter can't look; libraries then use `clone`.
+        line(IF_EQUAL, clone3, 1),
+        no_such_call.clone(),
+        // The same calls once more, under other numbers, where the kernel has that way of calling (x32).
+        #[cfg(target_arch = "x86_64")]
+        line(IF_AT_LEAST, 0x4000_0000, 1),
+        #[cfg(target_arch = "x86_64")]
+        no_such_call,
+    ]
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -131,14 +158,80 @@ fn when(
 }
 
 pub(super) fn enter(network: Network) -> Layer {
-    let entered = programs(network).and_then(|programs| {
-        programs
-            .iter()
-            .try_for_each(|program| seccompiler::apply_filter(program))
-            .map_err(|error| error.to_string())
-    });
+    let entered = program(network)
+        .and_then(|program| seccompiler::apply_filter(&program).map_err(|error| error.to_string()));
     match entered {
         Ok(()) => held(SECCOMP, calls_reason(network)),
         Err(error) => missing(SECCOMP, &error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the filter answers to a call, as the kernel reads it.
+    fn answer(program: &[sock_filter], (number, arguments): (u32, [u32; 2])) -> u32 {
+        let arch = if cfg!(target_arch = "x86_64") {
+            0xC000_003E
+        } else {
+            0xC000_00B7
+        };
+        let (mut at, mut value) = (0, 0);
+        loop {
+            let line = &program[at];
+            at += 1;
+            let jump = |yes: bool| usize::from(if yes { line.jt } else { line.jf });
+            match line.code {
+                0x20 => {
+                    value = match line.k {
+                        0 => number,
+                        4 => arch,
+                        16 => arguments[0],
+                        24 => arguments[1],
+                        _ => 0,
+                    }
+                }
+                0x54 => value &= line.k,
+                0x05 => at += usize::try_from(line.k).unwrap(),
+                0x15 => at += jump(value == line.k),
+                0x25 => at += jump(value > line.k),
+                0x35 => at += jump(value >= line.k),
+                0x45 => at += jump(value & line.k != 0),
+                0x06 => return line.k,
+                other => panic!("no such line: {other:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn each_call_has_its_answer() {
+        const ALLOWED: u32 = 0x7fff_0000;
+        let errno = |errno: libc::c_int| 0x0005_0000 | errno.unsigned_abs();
+        let call = |number: libc::c_long| u32::try_from(number).unwrap();
+        let (space, unix, inet) = (libc::CLONE_NEWNET, libc::AF_UNIX, libc::AF_INET);
+        for network in [Network::None, Network::Full] {
+            let program = program(network).unwrap();
+            let reached = match network {
+                Network::None => errno(libc::EPERM),
+                Network::Full => ALLOWED,
+            };
+            for (number, argument, wanted) in [
+                (call(libc::SYS_read), 0, ALLOWED),
+                (call(libc::SYS_execve), 0, ALLOWED),
+                (call(libc::SYS_ptrace), 0, errno(libc::EPERM)),
+                (call(libc::SYS_vhangup), 0, errno(libc::EPERM)),
+                (call(libc::SYS_clone), 17, ALLOWED),
+                (call(libc::SYS_clone), space, errno(libc::EPERM)),
+                (call(libc::SYS_clone3), 0, errno(libc::ENOSYS)),
+                (call(libc::SYS_socket), unix, ALLOWED),
+                (call(libc::SYS_socket), inet, reached),
+                #[cfg(target_arch = "x86_64")]
+                (0x4000_0000 | 521, 0, errno(libc::ENOSYS)),
+            ] {
+                let asked = (number, [argument.unsigned_abs(), 0]);
+                assert_eq!(answer(&program, asked), wanted, "{number} {argument}");
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Which files the code may write and read: rules in the kernel (Landlock).
 
-use std::fs;
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,6 +14,7 @@ use landlock::{
     path_beneath_rules,
 };
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::{LANDLOCK, Outline, held, missing};
@@ -196,7 +199,7 @@ impl Fixed {
 #[derive(Debug, Default)]
 struct Seen {
     folders: Vec<(PathBuf, Option<Stamp>)>,
-    mounts: Vec<u8>,
+    mounts: Option<Mounts>,
 }
 
 /// What changes when something is made, removed or renamed in a folder: device, number, and times of change.
@@ -209,7 +212,7 @@ impl Seen {
     /// Takes note of a folder that is about to be listed.
     fn look(&mut self, folder: &Path) {
         if self.folders.is_empty() {
-            self.mounts = mounts();
+            self.mounts = Mounts::look();
         }
         let settled = fs::metadata(folder)
             .and_then(|found| found.modified())
@@ -221,7 +224,8 @@ impl Seen {
     fn is_current(&self) -> bool {
         let same =
             |(path, before): &(PathBuf, Option<Stamp>)| before.is_some() && stamp(path) == *before;
-        self.folders.is_empty() || (self.folders.iter().all(same) && mounts() == self.mounts)
+        let mounts = || self.mounts.as_ref().is_some_and(Mounts::are_current);
+        self.folders.is_empty() || (self.folders.iter().all(same) && mounts())
     }
 }
 
@@ -232,9 +236,30 @@ fn stamp(folder: &Path) -> Option<Stamp> {
     Some((found.dev(), found.ino(), modified, changed))
 }
 
-/// A rule is about the folder that was there, and not about what is mounted over it later.
-fn mounts() -> Vec<u8> {
-    fs::read("/proc/self/mountinfo").unwrap_or_default()
+/// What is mounted: a rule is about the folder that was there, and not about what is mounted over it later.
+#[derive(Debug)]
+struct Mounts {
+    /// The list, of which the kernel says once when it has changed since it was opened.
+    list: File,
+    changed: Cell<bool>,
+}
+
+impl Mounts {
+    fn look() -> Option<Self> {
+        let list = File::open("/proc/self/mountinfo").ok()?;
+        let changed = Cell::new(false);
+        Some(Self { list, changed })
+    }
+
+    fn are_current(&self) -> bool {
+        let mut asked = [PollFd::new(self.list.as_fd(), PollFlags::POLLPRI)];
+        let polled = poll(&mut asked, PollTimeout::ZERO);
+        let said = asked.iter().any(|fd| fd.any().unwrap_or(true));
+        if polled.is_err() || said {
+            self.changed.set(true);
+        }
+        !self.changed.get()
+    }
 }
 
 /// Folders that the code may do with as it likes.
@@ -291,4 +316,29 @@ pub(in crate::executor::local) fn real(hidden: &[PathBuf]) -> Vec<PathBuf> {
     found.sort();
     found.dedup();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_since_is_known_until_somebody_looks_again() {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("skipped: only root can mount");
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let before = Mounts::look().unwrap();
+        assert!(before.are_current());
+        let run = |program: &str, args: &[&str]| {
+            let mut command = std::process::Command::new(program);
+            command.args(args).arg(place.path()).status().unwrap()
+        };
+        let mounted = run("mount", &["-t", "tmpfs", "none"]);
+        assert!(mounted.success());
+        let seen = [before.are_current(), before.are_current()];
+        assert!(run("umount", &[]).success());
+        assert_eq!(seen, [false, false]);
+    }
 }

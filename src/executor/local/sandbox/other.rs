@@ -17,8 +17,8 @@ pub(in crate::executor::local) struct Ahead {
     pub outline: Outline,
     /// Flags of the namespaces; none = none are wanted, or this machine has none.
     pub namespaces: Option<i32>,
-    /// The filters of calls, as the kernel takes them.
-    pub calls: Vec<Vec<u8>>,
+    /// The filter of calls, as the kernel takes it.
+    pub calls: Option<Vec<u8>>,
     calls_missing: Option<String>,
     files: Option<Result<Fixed, String>>,
 }
@@ -41,7 +41,7 @@ impl Ahead {
     ) -> Self {
         let mut ahead = Self {
             namespaces: None,
-            calls: Vec::new(),
+            calls: None,
             calls_missing: None,
             files: None,
             outline,
@@ -51,10 +51,8 @@ impl Ahead {
             let offered = ahead.outline.offered.namespaces.is_ok();
             ahead.namespaces = offered.then(|| space::wanted(network).bits());
             ahead.files = Some(fixed(&ahead.outline, before));
-            match calls::programs(network) {
-                Ok(programs) => {
-                    ahead.calls = programs.iter().map(|program| bytes(program)).collect();
-                }
+            match calls::program(network) {
+                Ok(program) => ahead.calls = Some(bytes(&program)),
                 Err(error) => ahead.calls_missing = Some(error),
             }
         }

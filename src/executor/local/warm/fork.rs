@@ -131,7 +131,7 @@ impl Twin {
         let document = json!({
             "no_new_privileges": ahead.is_wanted(),
             "namespaces": ahead.namespaces,
-            "seccomp": ahead.calls.iter().map(hex).collect::<Vec<_>>(),
+            "seccomp": ahead.calls.as_ref().map(hex),
         });
         match ask(&self.socket, &document, &[]) {
             Ok(said) => self.ahead = said.map(|()| ahead),
