@@ -9,6 +9,7 @@ what is forked with it, what is not, and why.
 
 import _signal
 import _socket
+import atexit
 import ctypes
 import gc
 import json
@@ -20,8 +21,13 @@ import sys
 import stepwell_harness
 
 ORDER_BYTES_MAX = 256 * 1024
+# After so many the interpreter has found the fast way through everything that is done each time.
+ROUNDS = 20
 SYSTEM = ctypes.CDLL(None, use_errno=True)
 SYSTEM.syscall.restype = ctypes.c_long
+# Looked up once, not by each copy.
+SYSTEM.prctl, SYSTEM.unshare
+EXIT = ctypes.PyDLL(None).exit
 MARK = b"STEPWELL_MARK="
 # What most steps import, or the harness for them: small, and without threads.
 USUAL = ("collections", "dataclasses", "datetime", "functools", "importlib.util", "math", "pathlib", "random", "re")
@@ -58,6 +64,7 @@ def parent(names):
     reason = _load(names)
     if reason is None:
         threads, mark = _set_threads(), _mark_place()
+        _practise()
         gc.collect()
         gc.freeze()
     _end_with_engine(control, False)
@@ -75,6 +82,17 @@ def parent(names):
         text = extra = None
         for ear in ears:
             os.close(ear)
+
+
+def _practise():
+    """What each attempt does, done until the interpreter has learned it: what it learns it writes into the code, into
+    its caches and beside its types, and a copy that has to write there first copies the page."""
+    for _ in range(ROUNDS):
+        try:
+            stepwell_harness.rehearse()
+        except Exception:
+            # Then each attempt learns it itself.
+            return
 
 
 def close_inherited():
@@ -312,10 +330,9 @@ def _enter_ahead(_fds, order):
             ("uid_map", f"{user} {user} 1"),
             ("gid_map", f"{group} {group} 1"),
         ):
-            with open("/proc/self/" + name, "w") as file:
-                file.write(text)
-    for program in order["seccomp"]:
-        program = bytes.fromhex(program)
+            stepwell_harness.put("/proc/self/" + name, text.encode(), os.O_WRONLY)
+    if order["seccomp"] is not None:
+        program = bytes.fromhex(order["seccomp"])
         filters = ctypes.create_string_buffer(program, len(program))
         head = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(filters))
         head = ctypes.create_string_buffer(head, len(head))
@@ -346,12 +363,9 @@ def _settle(order, fds, threads):
         os.close(fd)
     os.umask(0o077)
     os.chdir(order["folder"])
-    os.environ.clear()
-    os.environ.update(order["env"])
+    _set_environ(order["env"])
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = order["arguments"]
-    if "random" in sys.modules:
-        sys.modules["random"].seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     if "tempfile" in sys.modules:
@@ -363,13 +377,22 @@ def _settle(order, fds, threads):
             set_threads(max(count, 1))
 
 
+def _set_environ(env):
+    """Most of it is the same for every attempt, and was that of the parent: what is not changed costs nothing."""
+    for name in [name for name in os.environ if name not in env]:
+        del os.environ[name]
+    for name, value in env.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+
+
 def peak_kib():
     """Most memory that a process of the attempt has had, as far as it is known here."""
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def _run(folder):
-    known = set(sys.modules)
+    newest = next(reversed(sys.modules))
     try:
         status = stepwell_harness.run(folder)
     except KeyboardInterrupt:
@@ -380,23 +403,21 @@ def _run(folder):
     except BaseException:
         sys.excepthook(*sys.exc_info())
         status = 1
-    _leave(status, known)
+    _leave(status, newest)
 
 
-def _leave(status, known):
+def _leave(status, newest):
     """The end of an interpreter, without taking the libraries apart that it was forked with, which takes longer than
     most steps: threads are waited for, what was registered for the end runs, and objects of the code go as they would."""
-    for name, end in (("threading", "_shutdown"), ("atexit", "_run_exitfuncs")):
-        if name == "atexit" or name in sys.modules:
+    threading = sys.modules.get("threading")
+    for end in (getattr(threading, "_shutdown", None), atexit._run_exitfuncs):
+        if end is not None:
             try:
-                getattr(__import__(name), end)()
+                end()
             except BaseException:
                 sys.excepthook(*sys.exc_info())
     stepwell_harness._flush()
-    # The newest first, as the interpreter does it.
-    later = [name for name in sys.modules if name not in known]
-    own = [sys.modules["__main__"]] + [sys.modules[name] for name in reversed(later)]
-    for module in own:
+    for module in [sys.modules["__main__"], *_later(newest)]:
         names = getattr(module, "__dict__", None)
         if module is not None and isinstance(names, dict) and _is_own(module):
             for name in sorted(names, key=lambda name: not name.startswith("_")):
@@ -405,7 +426,18 @@ def _leave(status, known):
     gc.collect()
     stepwell_harness._flush()
     # Through the C library, for what compiled libraries do at the end; nothing of Python runs any more.
-    ctypes.PyDLL(None).exit(status)
+    EXIT(status)
+
+
+def _later(newest):
+    """The modules that were imported since that one, the newest first, as the interpreter takes them apart. The others
+    are not looked at: to look at one is to change its page."""
+    later = []
+    for name in reversed(sys.modules):
+        if name == newest:
+            break
+        later.append(sys.modules[name])
+    return later
 
 
 def _is_own(module):
