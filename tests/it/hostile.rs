@@ -1,5 +1,6 @@
 //! Code that means harm. Each test says which layer stopped it; where the kernel lacks the layer, it says so.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -289,6 +290,42 @@ async fn every_layer_is_reported_and_require_fails_closed() {
         .map(|layer| layer.name.as_str())
         .collect();
     assert_eq!(names, ["environment", "session", "limits"]);
+}
+
+/// Files and folders beside what is hidden get rules of their own.
+#[tokio::test]
+async fn what_is_hidden_beside_files_takes_no_layer_away() {
+    let rig = Rig::new().await;
+    let beside = tempfile::tempdir().unwrap();
+    let folder = beside.path().canonicalize().unwrap();
+    std::fs::write(folder.join("data.txt"), "data").unwrap();
+    std::fs::write(folder.join("key"), "hush").unwrap();
+    let missing = async |isolation: IsolationLevel, hidden: Vec<PathBuf>| {
+        let mut job = rig.job(&format!(
+            "results = open({:?}).read()",
+            folder.join("data.txt").display().to_string()
+        ));
+        job.protection.isolation = isolation;
+        job.protection.hidden = hidden;
+        let outcome = rig.executor.execute(job).await.unwrap();
+        let layers = outcome.isolation.layers.iter();
+        let missing: Vec<String> = layers
+            .filter(|layer| !layer.held)
+            .map(|layer| format!("{}: {}", layer.name, layer.reason))
+            .collect();
+        if missing.is_empty() || isolation != IsolationLevel::Require {
+            assert_eq!(results(&outcome), "data");
+        }
+        missing
+    };
+    let here = missing(IsolationLevel::Prefer, Vec::new()).await;
+    // Where temporary files are there may be too many places for rules that are kept; beside the others there are few.
+    for hidden in [folder.join("key"), "/etc/shadow".into(), "/srv".into()] {
+        for isolation in [IsolationLevel::Prefer, IsolationLevel::Require] {
+            let found = missing(isolation, vec![hidden.clone()]).await;
+            assert_eq!(found, here, "{}", hidden.display());
+        }
+    }
 }
 
 #[tokio::test]

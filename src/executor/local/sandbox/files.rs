@@ -16,6 +16,7 @@ use landlock::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::stat::{SFlag, fstat};
 
 use super::{LANDLOCK, Outline, held, missing};
 use crate::executor::Layer;
@@ -34,6 +35,20 @@ const DEVICES: [&str; 6] = [
 ];
 /// Most rules of one attempt; a folder with more entries beside something hidden is given as far as they go.
 const RULES_MAX: usize = 4_000;
+
+/// A place, open, with what may be read of it. A rule for a file that has rights of folders counts as one that holds in
+/// part, and then all of them do.
+fn readable(path: &Path) -> Option<(PathFd, BitFlags<AccessFs>)> {
+    let place = PathFd::new(path).ok()?;
+    let kind = SFlag::from_bits_truncate(fstat(&place).ok()?.st_mode & SFlag::S_IFMT.bits());
+    let reads = AccessFs::from_read(WANTED);
+    let reads = if kind == SFlag::S_IFDIR {
+        reads
+    } else {
+        reads & AccessFs::from_file(WANTED)
+    };
+    Some((place, reads))
+}
 
 /// What is ruled, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +104,8 @@ impl Handled {
 pub(in crate::executor::local) struct Machine {
     hidden: Vec<PathBuf>,
     given: Vec<PathBuf>,
-    /// The same, open for the rules of further attempts; nothing where it is too much.
-    open: Vec<PathFd>,
+    /// The same, open for the rules of further attempts, each with what may be read of it; nothing where it is too much.
+    open: Vec<(PathFd, BitFlags<AccessFs>)>,
     seen: Seen,
 }
 
@@ -100,7 +115,7 @@ impl Machine {
         let given = without(hidden, &mut seen);
         // What is gone meanwhile is no reason to fail, but to look again the next time.
         let open = Some(&given).filter(|given| given.len() <= open_max());
-        let open = open.and_then(|given| given.iter().map(|path| PathFd::new(path).ok()).collect());
+        let open = open.and_then(|given| given.iter().map(|path| readable(path)).collect());
         Self {
             hidden: hidden.to_owned(),
             open: open.unwrap_or_default(),
@@ -145,11 +160,8 @@ impl Fixed {
             // Names are seen everywhere; what is in the files is not.
             ruleset = ruleset.add_rules(path_beneath_rules(["/"], AccessFs::ReadDir))?;
             let reads = AccessFs::from_read(WANTED);
-            // Rights that only folders have are left out for files, by the kernel's word of what each is.
-            let open = machine
-                .open
-                .iter()
-                .map(|place| PathBeneath::new(place, reads));
+            let open = machine.open.iter();
+            let open = open.map(|(place, reads)| PathBeneath::new(place, *reads));
             ruleset = ruleset.add_rules(open.map(Ok::<_, RulesetError>))?;
             let others = machine.given.iter().skip(machine.open.len());
             ruleset = ruleset.add_rules(path_beneath_rules(others, reads))?;
