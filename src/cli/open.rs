@@ -8,7 +8,6 @@ use super::{Context, Exit};
 use super::{person, settings};
 use crate::code;
 use crate::config::{self, Config};
-use crate::executor::local::LocalExecutor;
 pub(super) use crate::open::Opened;
 use crate::open::{self, Place};
 
@@ -78,14 +77,6 @@ impl Context {
             program,
             variables: settings::environment(),
         })
-    }
-
-    /// Where Python runs.
-    ///
-    /// # Errors
-    /// The program can't find itself.
-    pub(super) fn executor(&self) -> Result<LocalExecutor, Error> {
-        Ok(self.place()?.local_executor())
     }
 
     /// The configuration in force; without a file, the defaults.

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::executor::make_dir;
 use crate::run::payload::SlotWish;
 use crate::time::Timestamp;
 
@@ -131,7 +132,7 @@ impl Shown {
     /// Writes and locks its file. To be called with the lock of the places in hand: whoever looks at the line has it
     /// too, and never finds a file that is not locked yet.
     pub(super) fn show(&self, line: &Path) -> io::Result<(PathBuf, File)> {
-        fs::create_dir_all(line)?;
+        make_dir(line)?;
         let path = line.join(format!("{}{ENDING}", self.place));
         let mut file = File::create(&path)?;
         file.lock()?;

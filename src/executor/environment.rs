@@ -14,6 +14,7 @@ use super::interpreter::{Interpreter, Interpreters};
 use super::modules::Modules;
 use super::packages::Lists;
 use crate::code;
+use crate::executor::make_dir;
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
 use crate::plan::Mode;
@@ -287,7 +288,7 @@ impl Environments {
         name: &str,
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<File, Failure> {
-        fs::create_dir_all(&self.root).map_err(|error| disk(&self.root, &error))?;
+        make_dir(&self.root).map_err(|error| disk(&self.root, &error))?;
         let path = self.root.join(format!("{name}.lock"));
         let file = File::create(&path).map_err(|error| disk(&path, &error))?;
         let mut told = false;

@@ -12,6 +12,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::code;
+use crate::executor::make_dir;
 use crate::failure::{Failure, FailureKind};
 
 /// The oldest version that the harness speaks.
@@ -235,7 +236,7 @@ impl Interpreters {
 /// Replaces the file of a cache as a whole: other processes read it.
 pub(super) fn keep(cache: &Path, text: &[u8]) -> io::Result<()> {
     let part = cache.with_extension(format!("{}.part", std::process::id()));
-    fs::create_dir_all(cache.parent().unwrap_or(Path::new(".")))?;
+    make_dir(cache.parent().unwrap_or(Path::new(".")))?;
     fs::write(&part, text)?;
     fs::rename(&part, cache)
 }

@@ -45,6 +45,7 @@ pub use crate::plan::NanPolicy;
 pub use environment::ContainerEnvironment;
 pub use environment::{Environment, EnvironmentIdentity, EnvironmentSpec};
 pub use job::{Job, JobSecrets, Limits};
+pub(crate) use local::folder::make_dir;
 pub use protection::{ChannelLimit, ChannelLimits, Guard, Protection, Verify};
 
 pub use routed::Routed;

@@ -7,17 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crate::executor::make_dir;
 use crate::id::Digest;
 use crate::python::outcome::Packages;
 
 /// Largest list, in bytes: some ten thousand packages.
 pub const LIST_BYTES_MAX: usize = 1024 * 1024;
 
+/// The folder of the lists, beside the environments.
+pub const FOLDER: &str = "packages";
+
 /// Where the list of this digest is kept, whoever made it.
 #[must_use]
 pub fn place(data: &Path, digest: Digest) -> PathBuf {
     let name = format!("{}.txt", digest.hex());
-    data.join("envs").join("packages").join(name)
+    data.join("envs").join(FOLDER).join(name)
 }
 
 /// The lists that this process has made.
@@ -72,7 +76,7 @@ impl Lists {
         }
         if !path.is_file() {
             let part = path.with_extension(format!("{}.part", std::process::id()));
-            let kept = fs::create_dir_all(path.parent()?)
+            let kept = make_dir(path.parent()?)
                 .and_then(|()| fs::write(&part, list))
                 .and_then(|()| fs::rename(&part, &path));
             if let Err(error) = kept {

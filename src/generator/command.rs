@@ -1,7 +1,9 @@
 //! Any program as a generator: the task on its standard input or in a file, the code on its standard output.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -253,7 +255,10 @@ impl Scratch {
     fn make(below: &Path) -> io::Result<Self> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let path = below.join(format!("{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)?;
         Ok(Self { path })
     }
 }

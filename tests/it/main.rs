@@ -26,6 +26,7 @@ mod catalogue;
 mod checklist;
 mod cli_approve;
 mod cli_diff;
+mod cli_doctor;
 mod cli_errors;
 mod cli_exec;
 mod cli_explain;

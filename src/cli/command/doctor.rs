@@ -9,6 +9,7 @@ mod machine;
 mod notebooks;
 mod runs;
 mod secrets;
+mod trial;
 
 use clap::Args;
 use serde_json::json;
@@ -18,6 +19,7 @@ use super::super::view::text::{line, painted_mark};
 use super::super::{Context, Exit};
 use check::{Check, Health};
 pub(in crate::cli) use containers::are_meant as containers_are_meant;
+use trial::Trial;
 
 /// Check the data folder, the store, Python, the policy and every unfinished run
 #[derive(Debug, Args)]
@@ -27,14 +29,15 @@ pub(in crate::cli) async fn perform(
     context: &Context,
     _arguments: &Arguments,
 ) -> Result<Exit, Error> {
+    let trial = Trial::new(context)?;
     let mut checks = Vec::new();
     checks.extend(machine::configuration(context));
     checks.extend(machine::data_folder(context));
     checks.extend(limits::limits(context));
-    checks.extend(machine::python(context).await);
-    checks.extend(machine::isolation(context).await);
+    checks.extend(machine::python(context, &trial).await);
+    checks.extend(machine::isolation(&trial).await);
     checks.extend(machine::environments(context));
-    checks.extend(containers::containers(context).await);
+    checks.extend(containers::containers(context, &trial).await);
     checks.extend(control::control(context).await);
     checks.extend(generators::generators(context).await);
     checks.extend(runs::store(context).await);

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::Place;
 use crate::code;
 use crate::engine::{Error, Shared, options::blocking};
+use crate::executor::make_dir;
 use crate::failure::{Failure, FailureKind};
 use crate::generator::set::{Entry, Estimate};
 use crate::id::{RunId, StepPath};
@@ -171,7 +172,7 @@ async fn append_line(place: &Place<'_>, name: &str, cost: &Cost, estimated: bool
 
 fn append(file: &Path, line: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
+        make_dir(folder)?;
     }
     let mut open = std::fs::OpenOptions::new();
     let mut file = open.create(true).append(true).open(file)?;

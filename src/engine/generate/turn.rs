@@ -1,7 +1,7 @@
 //! Whose turn it is to call a generator that has a budget: what a call costs is known when it has ended, and two that
 //! begin together would both find the budget unspent.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::time::Duration;
 
 use tokio::sync::MutexGuard;
@@ -9,6 +9,7 @@ use tokio::sync::MutexGuard;
 use super::{Place, ledger};
 use crate::code;
 use crate::engine::execute::note;
+use crate::executor::make_dir;
 use crate::failure::{Failure, FailureKind};
 use crate::generator::set::Entry;
 
@@ -52,7 +53,7 @@ async fn lock(place: &Place<'_>, name: &str) -> Result<File, Failure> {
         let failure = Failure::new(FailureKind::Infrastructure, code::FILE_UNWRITABLE, message);
         failure.hint("check rights and space of the data folder; nothing was asked")
     };
-    fs::create_dir_all(&folder).map_err(fault)?;
+    make_dir(&folder).map_err(fault)?;
     let file = File::create(&path).map_err(fault)?;
     let clock = &place.shared.ports.clock;
     let mut told = false;

@@ -19,6 +19,7 @@ use crate::code;
 use crate::executor::environment::ContainerEnvironment;
 use crate::executor::local::clean;
 use crate::executor::local::folder::Folder;
+use crate::executor::make_dir;
 use crate::executor::packages::Lists;
 use crate::executor::{
     Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, Outcome,
@@ -137,7 +138,7 @@ impl Inner {
             folder: folder.root().to_owned(),
             unwanted,
         };
-        let written = fs::create_dir_all(self.notes())
+        let written = make_dir(&self.notes())
             .and_then(|()| Ok(serde_json::to_vec(&noted)?))
             .and_then(|text| fs::write(self.note_of(kernel), text));
         if let Err(error) = written {

@@ -21,6 +21,7 @@ use super::record::Record;
 use crate::code;
 use crate::executor::local::folder::{Folder, create, read_at_most};
 use crate::executor::local::held_back::HELD_BACK;
+use crate::executor::make_dir;
 use crate::executor::report::{REPORT_BYTES_MAX, Report};
 use crate::executor::{Job, Usage};
 use crate::failure::{Failure, FailureKind};
@@ -196,7 +197,7 @@ impl Bringer<'_> {
     async fn file(&mut self, path: &str, bytes: u64) -> Result<(), Fault> {
         let target = self.folder.file(path);
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(disk)?;
+            make_dir(parent).map_err(disk)?;
         }
         let mut file = create(&target).map_err(disk)?;
         let mut offset = 0;

@@ -8,7 +8,8 @@ use super::Endpoint;
 use super::executor::Inner;
 use super::record::Record;
 use crate::executor::Job;
-use crate::executor::local::folder::{Folder, Order, make_dir};
+use crate::executor::local::folder::{Folder, Order};
+use crate::executor::make_dir;
 
 /// What the environment of the code has beside that of the kernel.
 pub(super) fn variables(job: &Job) -> BTreeMap<String, String> {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::folder::{Folder, create, read_at_most};
+use crate::executor::make_dir;
 use crate::executor::report::REPORT_BYTES_MAX;
 use crate::redact::{Piecewise, Redactor};
 
@@ -92,7 +93,7 @@ fn rename(folder: &Folder, relative: &str, shown: &str) -> io::Result<()> {
     let from = folder.file(relative);
     let mut to = folder.file(shown);
     if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent)?;
+        make_dir(parent)?;
     }
     let mut number = 2_u64;
     while to.symlink_metadata().is_ok() {

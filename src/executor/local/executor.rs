@@ -17,6 +17,7 @@ use super::warm::{Kind, Pool, WarmOptions, World};
 use super::{clean, harness, leftover, recover};
 use crate::code;
 use crate::executor::environment::Environments;
+use crate::executor::make_dir;
 use crate::executor::{
     Adoption, Environment, EnvironmentIdentity, EnvironmentSpec, Executor, Job, JobSecrets, Layer,
     Outcome, OutcomeStatus,
@@ -147,7 +148,7 @@ impl LocalExecutor {
         }
         let matplotlib = self.options.data.join("cache").join("matplotlib");
         let matplotlib = matplotlib.join(job.environment.digest.short());
-        std::fs::create_dir_all(&matplotlib)?;
+        make_dir(&matplotlib)?;
         let temporary = folder.temporary(&std::env::temp_dir());
         let places = Places {
             temporary: &temporary,

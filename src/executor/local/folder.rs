@@ -349,8 +349,8 @@ impl Folder {
     }
 }
 
-/// A folder, and those on the way to it, that only their owner enters.
-pub(in crate::executor) fn make_dir(path: &Path) -> io::Result<()> {
+/// Makes a folder and those above it, which only their owner can enter; those that are there are left as they are.
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::surroundings;
 use crate::executor::Environment;
+use crate::executor::make_dir;
 use crate::id::Digest;
 
 /// How every interpreter is started.
@@ -87,13 +88,13 @@ pub(in crate::executor) fn install(tools: &Path) -> io::Result<PathBuf> {
     if folder.is_dir() {
         return Ok(folder);
     }
-    fs::create_dir_all(tools)?;
+    make_dir(tools)?;
     // Two processes may be here at once: each fills its own folder, and one rename wins.
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let part = tools.join(format!(".harness-{}-{count}", std::process::id()));
     let package = part.join("stepwell_harness");
-    fs::create_dir_all(&package)?;
+    make_dir(&package)?;
     for (name, text) in FILES {
         fs::write(package.join(name), text)?;
     }

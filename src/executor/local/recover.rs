@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::control;
-use super::folder::{Folder, make_dir};
+use super::folder::Folder;
 use super::tree;
 use crate::code;
 use crate::executor::Adoption;
+use crate::executor::make_dir;
 use crate::failure::{Failure, FailureKind};
 
 /// Between two looks at the lock of a supervisor that another engine started.

@@ -1,6 +1,7 @@
 //! The Jupyter servers of container execution.
 
 use super::check::Check;
+use super::trial::Trial;
 use crate::cli::Context;
 use crate::cli::view::text::line;
 use crate::config::{Config, Container};
@@ -8,8 +9,8 @@ use crate::executor::jupyter::{JupyterExecutor, Probe};
 use crate::plan::{Execution, Method, Mode};
 
 /// Tries the servers of both modes, when steps may run there.
-pub(super) async fn containers(context: &Context) -> Vec<Check> {
-    let (Ok(config), Ok(place)) = (context.config(), context.place()) else {
+pub(super) async fn containers(context: &Context, trial: &Trial) -> Vec<Check> {
+    let Ok(mut config) = context.config() else {
         return Vec::new();
     };
     if !are_meant(&config) {
@@ -18,8 +19,8 @@ pub(super) async fn containers(context: &Context) -> Vec<Check> {
             "not set up; every step runs on this machine unless a workflow says otherwise",
         )];
     }
-    let executor = place.container_executor(&config);
-    let mut checks = Vec::new();
+    let mut checks = Vec::from_iter(trial.unshared(&mut config));
+    let executor = trial.place.container_executor(&config);
     for mode in [Mode::ReadOnly, Mode::WriteAccess] {
         checks.extend(of_mode(&executor, mode).await);
     }

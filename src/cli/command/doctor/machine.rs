@@ -7,11 +7,13 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
 use super::check::Check;
+use super::trial::Trial;
 use crate::approval::{CodeApproval, GlobalMode, Policy};
 use crate::cli::Context;
 use crate::cli::settings::variable;
 use crate::cli::view::text::{line, size};
 use crate::executor::local::LocalExecutor;
+use crate::executor::packages;
 use crate::executor::{EnvironmentSpec, Executor as _};
 
 /// Less free space than this is worth a word, in bytes: 1 GiB.
@@ -187,11 +189,8 @@ fn free_space(folder: &Path) -> Option<Check> {
 }
 
 /// Whether Python really starts.
-pub(super) async fn python(context: &Context) -> Vec<Check> {
-    let executor = match context.executor() {
-        Ok(executor) => executor,
-        Err(error) => return vec![Check::fail("python", format!("{:?}", error.diagnostics()))],
-    };
+pub(super) async fn python(context: &Context, trial: &Trial) -> Vec<Check> {
+    let executor = trial.place.local_executor();
     let spec = EnvironmentSpec {
         python: context
             .config()
@@ -203,7 +202,7 @@ pub(super) async fn python(context: &Context) -> Vec<Check> {
         Ok(identity) => {
             let lines: Vec<&str> = identity.description.lines().take(2).collect();
             let mut checks = vec![Check::ok("python", lines.join("; "))];
-            checks.extend(packages(&executor, &spec).await);
+            checks.extend(installed(&executor, &spec).await);
             checks
         }
         Err(failure) => {
@@ -219,7 +218,7 @@ pub(super) async fn python(context: &Context) -> Vec<Check> {
 }
 
 /// What code without `packages` of its own finds there.
-async fn packages(executor: &LocalExecutor, spec: &EnvironmentSpec) -> Option<Check> {
+async fn installed(executor: &LocalExecutor, spec: &EnvironmentSpec) -> Option<Check> {
     let found = executor.packages(spec, &|_| {}).await.ok()?;
     // The first line is the version of Python.
     let found: Vec<String> = found.into_iter().skip(1).collect();
@@ -243,11 +242,8 @@ async fn packages(executor: &LocalExecutor, spec: &EnvironmentSpec) -> Option<Ch
 }
 
 /// What keeps code apart on this machine.
-pub(super) async fn isolation(context: &Context) -> Vec<Check> {
-    let Ok(executor) = context.executor() else {
-        return Vec::new();
-    };
-    let layers = executor.layers().await;
+pub(super) async fn isolation(trial: &Trial) -> Vec<Check> {
+    let layers = trial.place.local_executor().layers().await;
     let (held, missing): (Vec<_>, Vec<_>) = layers.into_iter().partition(|layer| layer.held);
     let names: Vec<String> = held.into_iter().map(|layer| layer.name).collect();
     let mut checks = vec![Check::ok("isolation", names.join(", "))];
@@ -284,6 +280,7 @@ pub(super) fn environments(context: &Context) -> Vec<Check> {
     };
     let folders = entries
         .flatten()
+        .filter(|entry| entry.file_name() != packages::FOLDER)
         .map(|entry| entry.path())
         .filter(|path| path.is_dir());
     let (ready, half): (Vec<_>, Vec<_>) =

@@ -26,6 +26,7 @@ use super::kind::Kind;
 use crate::executor::local::folder::Folder;
 use crate::executor::local::sandbox::Outline;
 use crate::executor::local::{harness, surroundings};
+use crate::executor::make_dir;
 
 /// Longest time to import everything.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -131,7 +132,7 @@ impl Parent {
             SockFlag::SOCK_CLOEXEC,
         )?;
         let matplotlib = world.matplotlib(kind.environment);
-        std::fs::create_dir_all(&matplotlib)?;
+        make_dir(&matplotlib)?;
         let tools = harness::install(&world.tools())?;
         let child = Command::new(&kind.interpreter)
             .args(harness::FLAGS)
