@@ -193,6 +193,7 @@ impl History {
             environment_text: "python 3.13".to_owned(),
             subject: Digest::of(path.as_str().as_bytes()),
             covered: stepwell::approval::Covered::new(),
+            modules: stepwell::approval::Modules::new(),
             bounds: stepwell::approval::Bounds::default(),
             changed: stepwell::approval::Changed::default(),
             reuse: None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::KnownModules;
 use crate::canonical::canonical_json;
 use crate::id::Digest;
 
@@ -64,6 +65,9 @@ pub struct Changed {
     /// Names of what is covered beside them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub covered: Vec<String>,
+    /// The modules beside the workflow among them, where they are known one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<String>,
     /// The earlier subject is from before bounds were part of it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unbound: bool,
@@ -90,8 +94,17 @@ impl Changed {
             } else {
                 differing(before.0, now.0)
             },
+            modules: Vec::new(),
             unbound,
         }
+    }
+
+    /// The same with the modules that differ.
+    #[must_use]
+    pub fn with_modules(mut self, now: KnownModules<'_>, before: KnownModules<'_>) -> Self {
+        let differing = now.since(before).unwrap_or_default();
+        self.modules = differing.into_keys().collect();
+        self
     }
 
     /// Whether nothing differs.
@@ -111,10 +124,11 @@ impl Changed {
             ));
         }
         if !self.covered.is_empty() {
-            said.push(format!(
-                "changed since it was looked at: {}",
-                self.covered.join(", ")
-            ));
+            let mut covered = self.covered.join(", ");
+            if !self.modules.is_empty() {
+                covered.push_str(&format!(" ({})", some(&self.modules)));
+            }
+            said.push(format!("changed since it was looked at: {covered}"));
         }
         if self.unbound {
             said.push(
@@ -122,6 +136,18 @@ impl Changed {
             );
         }
         said.join("; ")
+    }
+}
+
+/// Most modules that a sentence names.
+const NAMED_MAX: usize = 5;
+
+fn some(names: &[String]) -> String {
+    let named: Vec<&str> = names.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let named = named.join(", ");
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod bounds;
+mod modules;
 mod people;
 mod policy;
 mod rules;
@@ -9,6 +10,7 @@ mod subject;
 
 pub use authorize::{Asked, Denied, Voter, authorize, nobody_may_approve};
 pub use bounds::{Bound, Bounds, Changed, Covered};
+pub use modules::{KnownModules, Module, ModuleChange, Modules};
 pub use people::Roles;
 pub use policy::{
     CodeApproval, Decision, GlobalMode, ModePolicy, Policy, PythonApproval, Verdict, decide,

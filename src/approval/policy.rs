@@ -164,8 +164,8 @@ impl Decision {
     /// The code can't run in its environment, so nobody need look at it.
     #[must_use]
     pub fn module_missing(finding: &Finding) -> Self {
-        let reason = format!("Line {}: {}", finding.line, finding.message);
-        Self::block(code::MODULE_MISSING, "the environment of the step", reason)
+        let rule = "the environment of the step";
+        Self::block(code::MODULE_MISSING, rule, finding.told())
     }
 
     fn block(code: Code, rule: impl Into<String>, reason: impl Into<String>) -> Self {
@@ -190,20 +190,18 @@ pub fn decide(policy: &Policy, mode: Mode, report: &Report, step_asks: Option<bo
 
 fn blocked(policy: &Policy, mode: Mode, report: &Report) -> Option<Decision> {
     if let Some(finding) = report.unreadable() {
-        let (line, why) = (finding.line, &finding.message);
+        let told = finding.told();
         return Some(Decision::block(
             code::CODE_UNREADABLE,
             "analysis",
-            format!(
-                "Line {line}: {why} Nobody can know what code does that can't be read to its end."
-            ),
+            format!("{told} Nobody can know what code does that can't be read to its end."),
         ));
     }
     if let Some(finding) = report.blocking() {
         return Some(Decision::block(
             code::CODE_REFUSED,
             format!("analysis.rules.{}", finding.rule),
-            format!("Line {}: {}", finding.line, finding.message),
+            finding.told(),
         ));
     }
     if policy.mode(mode).allows_writes {
@@ -245,10 +243,7 @@ fn not_allowed(report: &Report, capability: Capability, otherwise: &str, mode: M
         .findings
         .iter()
         .find(|finding| Rule::find(&finding.rule).and_then(Rule::capability) == Some(capability));
-    let what = found.map_or_else(
-        || otherwise.to_owned(),
-        |finding| format!("Line {}: {}", finding.line, finding.message),
-    );
+    let what = found.map_or_else(|| otherwise.to_owned(), Finding::told);
     format!("{what} The mode {mode} does not allow it.")
 }
 

@@ -9,7 +9,10 @@ use super::modules::{Digests, Files};
 use super::options::blocking;
 use super::task::Driver;
 use super::{Error, Shared, execute, generate, missing, modules, notebook};
-use crate::approval::{self, Bounds, Changed, Covered, Decision, Rules, Subject, Verdict};
+use crate::approval::{
+    self, Bounds, Changed, Covered, Decision, KnownModules, Module, Modules, Rules, Subject,
+    Verdict,
+};
 use crate::artifact::Blobs;
 use crate::canonical::canonical_json;
 use crate::code;
@@ -260,10 +263,25 @@ async fn report(
     let shared = &driver.shared;
     let (mut reported, prepared) = judged(shared, state, (step, step_state, python)).await?;
     if waits(&reported.decision) && driver.stands().await {
-        let code = &prepared.code;
-        reported.notebook = notebook::write_waiting(shared, state, step, &reported, code).await;
+        let kept = modules::keep(shared, &prepared.modules).await;
+        for (path, module) in &mut reported.modules {
+            module.kept = kept.contains(path);
+        }
+        let text = (prepared.code.as_str(), &prepared.modules);
+        reported.notebook = notebook::write_waiting(shared, state, step, &reported, text).await;
     }
     Ok((reported, prepared))
+}
+
+/// What is recorded of the modules that a question is about.
+fn listed(decision: &Decision, digests: &Digests) -> Modules {
+    let module = |digest: &Digest| Module {
+        digest: *digest,
+        kept: false,
+    };
+    let all = digests.iter().filter(|_| waits(decision));
+    all.map(|(path, digest)| (path.clone(), module(digest)))
+        .collect()
 }
 
 /// The report with what it is about.
@@ -294,7 +312,8 @@ async fn judged(
     let text = (prepared.code.as_str(), &modules);
     let of_step = (step_state, python);
     missing::look(shared, of_step, text, &mut report, &mut decision).await?;
-    let changed = changed(step_state, &prepared);
+    let modules = listed(&decision, &modules);
+    let changed = changed(step_state, &prepared, &modules);
     let reported = AnalysisReported {
         step: step_state.path.clone(),
         code: digest,
@@ -306,6 +325,7 @@ async fn judged(
         subject: prepared.subject,
         changed,
         covered: prepared.covered.clone(),
+        modules,
         bounds: prepared.bounds.clone(),
         reuse: prepared.reuse,
         reviewers,
@@ -316,14 +336,19 @@ async fn judged(
 }
 
 /// What differs from what was looked at before.
-fn changed(step_state: &StepState, prepared: &Prepared) -> Changed {
+fn changed(step_state: &StepState, prepared: &Prepared, modules: &Modules) -> Changed {
     let before = step_state.analysis.as_ref();
     let before = before.filter(|before| before.subject != prepared.subject);
     before.map_or_else(Changed::default, |before| {
-        Changed::between(
+        let changed = Changed::between(
             (&before.covered, &before.bounds),
             (&prepared.covered, &prepared.bounds),
-        )
+        );
+        let now = KnownModules {
+            covered: &prepared.covered,
+            modules,
+        };
+        changed.with_modules(now, before.known_modules())
     })
 }
 

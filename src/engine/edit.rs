@@ -121,7 +121,7 @@ impl Engine {
                 let lines: Vec<String> = findings
                     .filter(|found| !failure.message.contains(&found.message))
                     .take(3)
-                    .map(|found| format!("line {}: {}", found.line, found.message))
+                    .map(|found| format!("{}: {}", found.place(), found.message))
                     .collect();
                 let found = if lines.is_empty() {
                     String::new()

@@ -95,5 +95,6 @@ fn note(module: &str) -> Finding {
         ),
         snippet: format!("import {module}"),
         name: Some(module.to_owned()),
+        file: None,
     }
 }

@@ -1,11 +1,15 @@
 //! Modules beside the workflow that code imports. They run with it, so they are read by the same rules, and a yes
 //! is bound to their text too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::Shared;
+use super::options::blocking;
+use crate::approval::Modules;
 use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
@@ -54,15 +58,60 @@ pub(super) fn analyze(
             return Ok((report, known));
         }
         for (path, bytes) in new {
-            match str::from_utf8(&bytes) {
-                Ok(text) if path.ends_with(".py") => {
-                    report.absorb(&path, analysis::analyze(text, rules));
-                }
-                Ok(_) | Err(_) => report.can(Capability::Native),
+            match text(&path, &bytes) {
+                Some(text) => report.absorb(&path, analysis::analyze(text, rules)),
+                None => report.can(Capability::Native),
             }
             known.insert(path, bytes);
         }
     }
+}
+
+/// Keeps the texts of modules among the stored files before an event names them. Those that are kept now: without the
+/// others a question shows their digests alone.
+pub(super) async fn keep(shared: &Shared, files: &Files) -> BTreeSet<String> {
+    let texts: Vec<(String, Vec<u8>)> = files
+        .iter()
+        .filter(|(path, bytes)| text(path, bytes).is_some())
+        .map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect();
+    if texts.is_empty() {
+        return BTreeSet::new();
+    }
+    let blobs = Arc::clone(&shared.ports.blobs);
+    let kept = blocking(move || {
+        let put = |(path, bytes): (String, Vec<u8>)| match blobs.put(&bytes) {
+            Ok(_) => Some(path),
+            Err(error) => {
+                tracing::warn!(module = %path, %error, "the text of a module could not be kept");
+                None
+            }
+        };
+        Ok(texts.into_iter().filter_map(put).collect())
+    });
+    kept.await.unwrap_or_default()
+}
+
+/// The texts of modules as they were kept; those that are there.
+pub(super) async fn kept(shared: &Shared, modules: &Modules) -> Files {
+    let mut files = Files::new();
+    for (path, module) in modules.iter().filter(|(_, module)| module.kept) {
+        if let Ok(bytes) = shared.ports.get_blob(module.digest).await {
+            files.insert(path.clone(), bytes);
+        }
+    }
+    files
+}
+
+/// The text of a module, unless it is compiled or not UTF-8.
+pub(super) fn text<'a>(path: &str, bytes: &'a [u8]) -> Option<&'a str> {
+    is_source(path)
+        .then(|| str::from_utf8(bytes).ok())
+        .flatten()
+}
+
+fn is_source(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, end)| end == SOURCE)
 }
 
 /// The folder of the workflow of a run.

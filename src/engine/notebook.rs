@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::folder;
+use super::modules::{self, Files};
 use super::{Error, Shared};
 use super::{files, inputs};
 
@@ -19,12 +20,13 @@ pub(super) use run_page::{attempt_place, write_run};
 
 use crate::approval::Verdict;
 use crate::executor::{Outcome, OutcomeStatus};
-use crate::failure::FailureKind;
+use crate::failure::{Failure, FailureKind};
 use crate::id::{Digest, StepPath};
 use crate::plan::{PythonStep, Step, StepKind};
 use crate::python::analysis::Severity;
 use crate::python::notebook::{
-    self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, NotebookState,
+    self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, ModuleText,
+    NotebookState,
 };
 use crate::python::outcome::Packages;
 use crate::run::payload::{AnalysisReported, Answer, ApprovalVoted, FileRef, ResultRecorded};
@@ -42,10 +44,15 @@ pub(super) async fn write_waiting(
     state: &RunState,
     step: &Step,
     analysis: &AnalysisReported,
-    code: &str,
+    (code, modules): (&str, &Files),
 ) -> Option<String> {
     let source = source::of_step(shared, step).await;
-    let text = unrun_text(shared, state, step, analysis, (code, source.as_ref()))?;
+    let text = unrun_text(
+        shared,
+        state,
+        (step, analysis),
+        (code, source.as_ref(), modules),
+    )?;
     let relative = format!(
         "{}/{}/waiting.ipynb",
         state.created.folder,
@@ -76,9 +83,8 @@ pub(super) async fn write_waiting(
 fn unrun_text(
     shared: &Shared,
     state: &RunState,
-    step: &Step,
-    analysis: &AnalysisReported,
-    (code, source): (&str, Option<&Value>),
+    (step, analysis): (&Step, &AnalysisReported),
+    (code, source, modules): (&str, Option<&Value>, &Files),
 ) -> Option<String> {
     let StepKind::Python(python) = &step.kind else {
         return None;
@@ -90,6 +96,7 @@ fn unrun_text(
     let context = inputs::document(step_state);
     let run = state.run.to_string();
     let findings = findings(analysis);
+    let covered = covered(analysis, Some(modules));
     let provenance = provenance(analysis);
     let variables = surroundings::variables(shared, state, (step, step_state), python, number);
     let refused = (analysis.decision.verdict == Verdict::Block).then(|| run::blocked(analysis));
@@ -113,6 +120,7 @@ fn unrun_text(
         failure: refused.as_ref(),
         approvals: approval_lines(state, step_state),
         findings: &findings,
+        covered: &covered,
         provenance: &provenance,
         ..blank(state, step_state, python, (&run, code, &context), number)
     };
@@ -138,6 +146,7 @@ fn blank<'a>(
         context,
         variables: &[],
         modules: state.created.workflow_folder.as_deref(),
+        covered: &[],
         started: None,
         stdout: "",
         stderr: "",
@@ -155,6 +164,19 @@ fn blank<'a>(
     }
 }
 
+/// The modules that an approval covers, with those texts that are there.
+fn covered<'a>(analysis: &'a AnalysisReported, texts: Option<&'a Files>) -> Vec<ModuleText<'a>> {
+    let modules = analysis.modules.iter();
+    let text = |path: &str| modules::text(path, texts?.get(path)?);
+    modules
+        .map(|(path, module)| ModuleText {
+            path,
+            digest: module.digest,
+            text: text(path),
+        })
+        .collect()
+}
+
 fn findings(analysis: &AnalysisReported) -> Vec<FindingLine<'_>> {
     analysis
         .report
@@ -163,7 +185,9 @@ fn findings(analysis: &AnalysisReported) -> Vec<FindingLine<'_>> {
         .map(|finding| FindingLine {
             rule: &finding.rule,
             severity: severity(finding.severity),
+            file: finding.file.as_deref(),
             line: usize::try_from(finding.line).unwrap_or_default(),
+            snippet: &finding.snippet,
             message: &finding.message,
         })
         .collect()
@@ -257,6 +281,14 @@ pub(super) fn code_of(state: &RunState, step: &Step, path: &StepPath) -> Result<
     parts(state, step, path).map(|(_, _, digest)| digest)
 }
 
+fn ended(failure: Option<&Failure>) -> NotebookState {
+    match failure.map(|failure| failure.kind) {
+        None => NotebookState::Succeeded,
+        Some(FailureKind::Cancelled) => NotebookState::Cancelled,
+        Some(_) => NotebookState::Failed,
+    }
+}
+
 /// Makes the notebook of an attempt that has ended.
 pub(super) async fn attempt_text(
     shared: &Arc<Shared>,
@@ -276,6 +308,7 @@ pub(super) async fn attempt_text(
     let run = state.run.to_string();
     let analysis = step_state.analysis.as_deref();
     let findings = analysis.map(findings).unwrap_or_default();
+    let covered = analysis.map(|analysis| covered(analysis, None));
     let lines = provenance_of_attempt(state, step_state, (result, &left.lines), outcome);
     let failure = match &outcome.status {
         OutcomeStatus::Succeeded => None,
@@ -287,11 +320,7 @@ pub(super) async fn attempt_text(
         shown: left.shown.as_ref(),
         source: source.as_ref(),
         variables: &variables,
-        state: match failure.map(|failure| failure.kind) {
-            None => NotebookState::Succeeded,
-            Some(FailureKind::Cancelled) => NotebookState::Cancelled,
-            Some(_) => NotebookState::Failed,
-        },
+        state: ended(failure),
         started: step_state.attempts.last().map(|attempt| attempt.started_at),
         stdout: &left.stdout,
         stderr: &left.stderr,
@@ -313,6 +342,7 @@ pub(super) async fn attempt_text(
             .collect(),
         failure,
         findings: &findings,
+        covered: covered.as_deref().unwrap_or_default(),
         approvals: approval_lines(state, step_state),
         provenance: &lines,
         packages: &left.lines,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::approval::{self, Bounds, Changed, Covered, Policy, Rules, Subject};
+use crate::approval::{self, Bounds, Changed, Covered, Modules, Policy, Rules, Subject};
 use crate::expression::Value;
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
@@ -80,6 +80,7 @@ impl Review {
             environment_text: "rehearsal".to_owned(),
             subject,
             covered: Covered::new(),
+            modules: Modules::new(),
             bounds: Bounds::default(),
             changed: Changed::default(),
             reuse: None,

@@ -34,8 +34,8 @@ pub use rerun::{CopiedItems, PlanMigrated, RunReopened, StepCopied};
 pub use retention::FilesRemoved;
 pub use time::{DeadlinePassed, RunPaused, SignalConsumed, SignalReceived};
 
-pub use crate::approval::Answer;
-use crate::approval::{Bounds, Changed, Covered, Decision, Rules};
+pub use crate::approval::{Answer, ModuleChange, Modules};
+use crate::approval::{Bounds, Changed, Covered, Decision, KnownModules, Rules};
 use crate::failure::Failure;
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::Mode;
@@ -321,6 +321,9 @@ pub struct AnalysisReported {
     /// What that covers beside the bounds, part by part.
     #[serde(default, skip_serializing_if = "Covered::is_empty")]
     pub covered: Covered,
+    /// The modules beside the workflow that it covers, one by one, where a person is asked or would have to be.
+    #[serde(default, skip_serializing_if = "Modules::is_empty")]
+    pub modules: Modules,
     /// What bounds the code; empty in histories from before an approval was bound to it.
     #[serde(default, skip_serializing_if = "Bounds::is_empty")]
     pub bounds: Bounds,
@@ -339,6 +342,17 @@ pub struct AnalysisReported {
     /// The notebook that shows what would run, relative to the data folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notebook: Option<String>,
+}
+
+impl AnalysisReported {
+    /// What is known of the modules beside the workflow.
+    #[must_use]
+    pub fn known_modules(&self) -> KnownModules<'_> {
+        KnownModules {
+            covered: &self.covered,
+            modules: &self.modules,
+        }
+    }
 }
 
 /// A file that an attempt left, kept as a blob and in the run folder.

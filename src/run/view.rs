@@ -378,6 +378,14 @@ fn bounds_json(analysis: &AnalysisReported) -> Value {
         .collect()
 }
 
+/// The modules beside the workflow that a yes covers.
+fn modules_json(analysis: &AnalysisReported) -> Value {
+    let modules = analysis.modules.iter();
+    modules
+        .map(|(path, module)| json!({"module": path, "digest": module.digest}))
+        .collect()
+}
+
 /// A question with everything that a person needs to answer it.
 #[must_use]
 pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
@@ -423,6 +431,7 @@ pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
         "requested_at": asked.requested_at,
         "mode": analysis.map(|analysis| analysis.mode),
         "code": analysis.map(|analysis| analysis.code),
+        "modules": analysis.map(modules_json),
         "edited": edited_json(step_state, request),
         "generated": written.map(|written| json!({
             "generator": written.generator,

@@ -26,12 +26,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+pub use approved::ChangedModule;
 pub use capability::{PythonCapability, PythonCapabilityResult};
 pub use command::{Command, Resume};
 pub use context::{ContextStore, ContextType};
 pub use error::{ErrorCategory, ErrorDetail, PythonExecutorError};
 pub use options::OpenOptions;
-pub use outcome::{ApprovedBefore, Outcome, PendingApproval, Rejected, Waiting};
+pub use outcome::{ApprovedBefore, CoveredModule, Outcome, PendingApproval, Rejected, Waiting};
 pub use pipeline::Pipeline;
 pub use request::{Configurable, ExpectedResults, PythonExecutionRequest, RunnableConfig};
 pub use result::{PythonExecutionSuccess, PythonResults, PythonServiceResult};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{PythonExecutorError, PythonServiceResult};
+use super::{ChangedModule, PythonExecutorError, PythonServiceResult};
 use crate::id::{ApprovalId, Digest, RunId};
 use crate::plan::Mode;
 use crate::python::analysis::Finding;
@@ -128,7 +128,9 @@ pub struct PendingApproval {
     pub expected_results: Option<Value>,
     /// The code that would run.
     pub code: Option<String>,
-    /// What the analysis found.
+    /// The modules beside the workflow that the code imports. They run with it, and a yes covers them too.
+    pub modules: Vec<CoveredModule>,
+    /// What the analysis found, in the code and in the modules (then with `file`).
     pub safety_concerns: Vec<Finding>,
     /// What the code may do.
     pub execution_mode: Option<Mode>,
@@ -151,6 +153,18 @@ pub struct PendingApproval {
     pub expires_at: Option<String>,
 }
 
+/// A module beside the workflow that a question covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CoveredModule {
+    /// Its path in the folder of the workflow.
+    pub module: String,
+    /// Digest of its file.
+    pub digest: Digest,
+    /// Its text. Absent for a compiled module, and for what does not fit into 1 MiB together; those with findings come
+    /// first.
+    pub text: Option<String>,
+}
+
 /// Code that was approved before what is asked about now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ApprovedBefore {
@@ -164,6 +178,9 @@ pub struct ApprovedBefore {
     pub code: Digest,
     /// What differs now, as a unified diff; none = the same code.
     pub diff: Option<String>,
+    /// The modules beside the workflow that are others now. None: it is not known which, or whether any is, since an
+    /// earlier version asked.
+    pub modules: Option<Vec<ChangedModule>>,
 }
 
 /// A run that ended with a no.

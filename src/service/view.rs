@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::approved;
+use super::outcome::CoveredModule;
 use super::plan::STEP;
 use super::{
     ApprovedBefore, Outcome, PendingApproval, PythonExecutionSuccess, PythonExecutorError,
@@ -14,7 +15,7 @@ use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::open::Opened;
 use crate::plan::Mode;
-use crate::run::payload::{Closed, Phase, Subject};
+use crate::run::payload::{AnalysisReported, Closed, Phase, Subject};
 use crate::run::{ApprovalState, RunState, RunStatus, StepState};
 
 /// Most bytes of standard output that a result holds: 8 MiB.
@@ -236,6 +237,10 @@ async fn pending(
         Some(analysis) => Some(text(opened.engine.blob(analysis.code).await?)),
         None => None,
     };
+    let modules = match analysis {
+        Some(analysis) => covered(opened, analysis).await,
+        None => Vec::new(),
+    };
     let bounds = analysis.iter().flat_map(|analysis| analysis.bounds.iter());
     let bounds = bounds.map(|(name, bound)| (name.to_owned(), bound.told.clone()));
     let before = before(opened, state, asked, code.as_deref()).await;
@@ -257,6 +262,7 @@ async fn pending(
         step_objective: objective.map(str::to_owned),
         expected_results: inputs.get("expected_results").cloned(),
         code,
+        modules,
         safety_concerns: analysis
             .map(|analysis| analysis.report.findings.clone())
             .unwrap_or_default(),
@@ -270,6 +276,21 @@ async fn pending(
         form: request.form.keys().cloned().collect(),
         expires_at: asked.expires_at().map(|at| at.to_string()),
     })
+}
+
+/// Most text of modules in one question, in bytes.
+const MODULES_BYTES_MAX: usize = 1 << 20;
+
+async fn covered(opened: &Opened, analysis: &AnalysisReported) -> Vec<CoveredModule> {
+    let mut texts = approved::module_texts(opened, analysis, (MODULES_BYTES_MAX, true)).await;
+    let modules = analysis.modules.iter();
+    modules
+        .map(|(path, module)| CoveredModule {
+            module: path.clone(),
+            digest: module.digest,
+            text: texts.remove(path),
+        })
+        .collect()
 }
 
 /// What differs from the code of this step that somebody approved last.
@@ -292,6 +313,7 @@ async fn before(
         by: last.by,
         at: last.at,
         code: last.code,
+        modules: last.modules,
     })
 }
 

@@ -93,6 +93,7 @@ mod process_points;
 mod process_rig;
 mod process_warm;
 mod process_write;
+mod question_modules;
 mod rehearsal;
 mod rerun;
 mod rerun_cli;

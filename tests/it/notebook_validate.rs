@@ -18,7 +18,7 @@ use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::Digest;
 use stepwell::python::notebook::{
     self, ApprovalLine, AttemptNotebook, FigureData, FindingLine, LinkData, MergedNotebook,
-    NotebookState, RunNotebook, StepSection,
+    ModuleText, NotebookState, RunNotebook, StepSection,
 };
 use stepwell::time::Timestamp;
 
@@ -51,6 +51,7 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         context,
         variables: &[],
         modules: None,
+        covered: &[],
         started: Some(Timestamp::from_micros(1_763_824_310_000_000)),
         stdout: "",
         stderr: "",
@@ -124,7 +125,9 @@ fn waiting(context: &Value) -> Value {
         findings: &[FindingLine {
             rule: "file_write",
             severity: "ask",
+            file: None,
             line: 3,
+            snippet: "open(name, 'w')",
             message: "writes a file",
         }],
         ..sample(context)
@@ -155,8 +158,15 @@ fn hostile(context: &Value) -> Value {
         findings: &[FindingLine {
             rule: EVIL,
             severity: EVIL,
+            file: Some(EVIL),
             line: 1,
+            snippet: EVIL,
             message: EVIL,
+        }],
+        covered: &[ModuleText {
+            path: EVIL,
+            digest: Digest::of(b"module"),
+            text: Some(EVIL),
         }],
         approvals: vec![ApprovalLine {
             by: EVIL,

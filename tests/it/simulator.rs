@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stepwell::approval::{Bounds, Changed, Covered, Decision, Rules, Verdict};
+use stepwell::approval::{Bounds, Changed, Covered, Decision, Modules, Rules, Verdict};
 use stepwell::failure::{Failure, FailureKind};
 use stepwell::id::{Digest, RunId, StepPath};
 use stepwell::plan::{Field, FieldType, Items, Mode, Plan, Step, StepKind};
@@ -515,6 +515,7 @@ impl Simulation {
             environment_text: "test".to_owned(),
             subject: subject(code, &state.inputs),
             covered: Covered::new(),
+            modules: Modules::new(),
             bounds: Bounds::default(),
             changed: Changed::default(),
             reuse: None,

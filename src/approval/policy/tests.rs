@@ -47,6 +47,7 @@ fn finding(rule: Rule, severity: Severity) -> Finding {
         message: "Found.".to_owned(),
         snippet: "x".to_owned(),
         name: None,
+        file: None,
     }
 }
 

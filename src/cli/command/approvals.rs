@@ -68,6 +68,10 @@ fn document(frame: &Frame<'_>, asked: &ApprovalState, you: &You) -> Value {
         let analysis = state
             .step(&request.step)
             .and_then(|(_, step)| step.analysis.as_ref());
+        let modules = document.get_mut("modules").and_then(Value::as_array_mut);
+        for module in modules.into_iter().flatten() {
+            add_text(frame, module);
+        }
         if let Some(before) = frame.approved(&request.step)
             && let Some(analysis) = analysis
         {
@@ -79,6 +83,15 @@ fn document(frame: &Frame<'_>, asked: &ApprovalState, you: &You) -> Value {
         }
     }
     document
+}
+
+/// The text of a module in which something was found.
+fn add_text(frame: &Frame<'_>, module: &mut Value) {
+    let digest = module.get("digest").and_then(Value::as_str);
+    let text = digest.and_then(|digest| frame.code(digest.parse().ok()?));
+    if let (Some(text), Some(fields)) = (text.map(str::to_owned), module.as_object_mut()) {
+        fields.insert("text".to_owned(), Value::from(text));
+    }
 }
 
 async fn states(

@@ -34,6 +34,8 @@ struct Refused {
     text: String,
     rule: Option<String>,
     line: Option<u32>,
+    /// The module that the line is of; none = the code itself.
+    file: Option<String>,
 }
 
 pub(in crate::cli) async fn perform(
@@ -84,6 +86,7 @@ fn collect(state: &RunState, documents: &mut Vec<Value>, rows: &mut Vec<[String;
             "code": refused.code,
             "rule": refused.rule,
             "line": refused.line,
+            "file": refused.file,
             "message": refused.text,
         }));
         rows.push([
@@ -119,6 +122,7 @@ fn refused(state: &RunState, step: &StepState) -> Option<Refused> {
             }),
             rule: None,
             line: None,
+            file: None,
         });
     }
     let failure = step.failure.as_ref()?;
@@ -144,7 +148,7 @@ fn refused(state: &RunState, step: &StepState) -> Option<Refused> {
             .analysis
             .iter()
             .flat_map(|analysis| &analysis.report.findings);
-        findings.find(|finding| decision.reason.contains(&finding.message))
+        findings.find(|finding| decision.reason.starts_with(&finding.told()))
     });
     Some(Refused {
         at: step.ended_at,
@@ -154,6 +158,7 @@ fn refused(state: &RunState, step: &StepState) -> Option<Refused> {
         text: failure.message.clone(),
         rule: blocked.map(|decision| decision.rule.clone()),
         line: finding.map(|finding| finding.line),
+        file: finding.and_then(|finding| finding.file.clone()),
     })
 }
 

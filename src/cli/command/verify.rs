@@ -119,6 +119,10 @@ fn referred(state: &RunState) -> Vec<Digest> {
                     .flatten(),
             );
         }
+        let modules = step_state.analysis.iter();
+        let modules = modules.flat_map(|analysis| analysis.modules.values());
+        let kept = modules.filter(|module| module.kept);
+        digests.extend(kept.map(|module| module.digest));
         let edits = step_state.edits.iter();
         digests.extend(edits.flat_map(|edit| [edit.base, edit.code]));
         if let Some(result) = &step_state.result

@@ -13,6 +13,9 @@ use crate::run::payload::Subject;
 use crate::run::{Reveal, RunState, StepState, nobody_may_approve};
 use crate::service::approved::{self, Approved};
 
+/// Most text of modules that one question shows, in bytes.
+const MODULES_BYTES_MAX: usize = 1 << 20;
+
 /// A run ready to be shown.
 #[derive(Debug)]
 pub(in crate::cli) struct Frame<'a> {
@@ -53,6 +56,13 @@ impl<'a> Frame<'a> {
             {
                 if let Ok(bytes) = opened.engine.blob(digest).await {
                     code.insert(digest, String::from_utf8_lossy(&bytes).into_owned());
+                }
+            }
+            if let Some(analysis) = analysis {
+                let texts = approved::module_texts(opened, analysis, (MODULES_BYTES_MAX, false));
+                for (path, text) in texts.await {
+                    let module = analysis.modules.get(&path);
+                    code.extend(module.map(|module| (module.digest, text)));
                 }
             }
             let step = &asked.request.step;

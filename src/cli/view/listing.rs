@@ -10,8 +10,9 @@ pub(in crate::cli) const LINES_MAX: usize = 200;
 /// Longest line of code that is shown, in characters.
 const LINE_CHARS_MAX: usize = 400;
 
-/// The code, indented, at most [`LINES_MAX`] lines; findings behind the cut are listed after it.
-pub(in crate::cli) fn listing(code: &str, findings: &[Finding], indent: usize) -> String {
+/// The code, indented, at most [`LINES_MAX`] lines, with the findings that are in this very text; those that stand under
+/// no line that is shown are listed after it.
+pub(in crate::cli) fn listing(code: &str, findings: &[&Finding], indent: usize) -> String {
     let blank = " ".repeat(indent);
     let count = code.lines().count();
     let width = count.min(LINES_MAX).to_string().len();
@@ -27,20 +28,23 @@ pub(in crate::cli) fn listing(code: &str, findings: &[Finding], indent: usize) -
             let _infallible = writeln!(text, "{blank}{}", under(finding, width));
         }
     }
-    let shown = u32::try_from(LINES_MAX).unwrap_or(u32::MAX);
     if count > LINES_MAX {
         let _infallible = writeln!(text, "{blank}… {} more lines", count - LINES_MAX);
-        for finding in findings.iter().filter(|finding| finding.line > shown) {
-            let _infallible = writeln!(
-                text,
-                "{blank}line {}: {} {}",
-                finding.line,
-                line(&finding.snippet),
-                said(finding)
-            );
-        }
+    }
+    let shown = 1..=u32::try_from(count.min(LINES_MAX)).unwrap_or(u32::MAX);
+    let others = findings
+        .iter()
+        .filter(|finding| !shown.contains(&finding.line));
+    for finding in others {
+        let _infallible = writeln!(text, "{blank}{}", alone(finding));
     }
     text
+}
+
+/// A finding without the text around it: its place, what stands there, what was found.
+pub(in crate::cli) fn alone(finding: &Finding) -> String {
+    let (place, snippet) = (line(&finding.place()), line(&finding.snippet));
+    format!("{place}: {snippet} {}", said(finding))
 }
 
 fn under(finding: &Finding, width: usize) -> String {
@@ -85,13 +89,14 @@ mod tests {
             message: "starts a program".into(),
             snippet: "run(x)".into(),
             name: None,
+            file: None,
         }
     }
 
     #[test]
     fn a_finding_stands_under_its_place() {
         console::set_colors_enabled(false);
-        let shown = listing("import os\nrun(x)\n", &[finding(2, 1)], 2);
+        let shown = listing("import os\nrun(x)\n", &[&finding(2, 1)], 2);
         let expected =
             "  1 | import os\n  2 | run(x)\n    | ^ warning subprocess: starts a program\n";
         assert_eq!(shown, expected);
@@ -101,7 +106,7 @@ mod tests {
     fn a_long_listing_is_cut_and_no_finding_is_lost() {
         console::set_colors_enabled(false);
         let code = "x = 1\n".repeat(LINES_MAX + 5);
-        let shown = listing(&code, &[finding(203, 1)], 0);
+        let shown = listing(&code, &[&finding(203, 1)], 0);
         assert!(
             shown.ends_with(
                 "… 5 more lines\nline 203: run(x) warning subprocess: starts a program\n"

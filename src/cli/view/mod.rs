@@ -5,6 +5,7 @@ pub(super) mod diff;
 pub(super) mod event;
 pub(super) mod frame;
 pub(super) mod listing;
+mod modules;
 pub(super) mod outcome;
 pub(super) mod panel;
 pub(super) mod question;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::listing::{self, LINES_MAX, listing};
 use super::text::{bold, indented, line, painted_mark, quoted, safe, time, value};
-use super::{Frame, panel, table, written};
+use super::{Frame, modules, panel, table, written};
 use crate::approval::Bounds;
 use crate::expression::Template;
 use crate::id::ApprovalId;
@@ -32,6 +32,7 @@ pub(in crate::cli) fn text(frame: &Frame<'_>, asked: &ApprovalState) -> String {
     text.push_str(&table::pairs(&facts(frame, asked), INDENT));
     if let Some(analysis) = analysis(frame, request).filter(|_| request.subject != Subject::Step) {
         text.push_str(&code(frame, request, analysis));
+        text.push_str(&modules::text(frame, analysis));
         if let Some(record) = written_of(frame, request) {
             text.push_str(&written::text(frame, record));
         }
@@ -173,16 +174,18 @@ fn code(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisRepor
         line(name.unwrap_or_default()),
         analysis.code
     );
+    let findings = analysis.report.findings.iter();
+    let own: Vec<_> = findings.filter(|found| found.file.is_none()).collect();
     match frame.code(analysis.code) {
         Some(code) => {
-            text.push_str(&listing(code, &analysis.report.findings, INDENT + 2));
+            text.push_str(&listing(code, &own, INDENT + 2));
             if code.lines().count() > LINES_MAX {
                 text.push_str("    the whole code is in the notebook\n");
             }
         }
         None => {
             text.push_str("    the stored code can't be read: do not approve it; `stepwell verify` says more\n");
-            let said: Vec<String> = analysis.report.findings.iter().map(listing::said).collect();
+            let said: Vec<String> = own.into_iter().map(listing::alone).collect();
             text.push_str(&indented(&said.join("\n"), INDENT + 2));
         }
     }
@@ -223,13 +226,32 @@ fn change(frame: &Frame<'_>, request: &ApprovalRequested, analysis: &AnalysisRep
         time(before.at)
     );
     let now = frame.code(analysis.code);
-    match diff_to(before, now, analysis, request) {
-        Some(diff) => format!(
+    let diff = diff_to(before, now, analysis, request);
+    let mut text = match (&diff, before.modules.as_deref()) {
+        (Some(diff), _) => format!(
             "  change    from the code that was approved {when}\n{}",
-            indented(&safe(&diff), INDENT + 2)
+            indented(&safe(diff), INDENT + 2)
         ),
-        None => format!("  change    none: the same code was approved {when}\n"),
+        (None, _) if before.code != analysis.code => {
+            format!("  change    other code was approved {when}; this one can't be read\n")
+        }
+        (None, Some([])) => {
+            return format!("  change    none: the same code was approved {when}\n");
+        }
+        (None, Some(_)) => {
+            format!(
+                "  change    modules: the same code was approved {when}, with others beside it\n"
+            )
+        }
+        (None, None) => format!("  change    the same code was approved {when}\n"),
+    };
+    match &before.modules {
+        Some(changed) => text.push_str(&modules::changed(changed)),
+        None => text.push_str(
+            "    whether modules beside the workflow changed since then, and which, is not known\n",
+        ),
     }
+    text
 }
 
 /// The unified diff from approved code to what is asked about; none when they are the same.

@@ -121,10 +121,8 @@ fn problem(place: &Place<'_>, failure: &Failure) -> String {
         && let Some(analysis) = &place.step_state.analysis
     {
         for finding in &analysis.report.findings {
-            text.push_str(&format!(
-                "\nline {}, column {}: {}",
-                finding.line, finding.column, finding.message
-            ));
+            let (place, column) = (finding.place(), finding.column);
+            text.push_str(&format!("\n{place}, column {column}: {}", finding.message));
         }
     }
     text

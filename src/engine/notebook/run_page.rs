@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::folder::RunFolder;
 use super::super::options::blocking;
-use super::super::{Shared, files, folder};
+use super::super::{Shared, files, folder, modules};
 use super::{source, unrun_text};
 use crate::id::Digest;
 use crate::plan::{Step, StepKind};
@@ -100,7 +100,13 @@ async fn unrun_notebook(
     let code = shared.ports.get_blob(analysis.code).await.ok()?;
     let source = source::of_step(shared, step).await;
     let code = String::from_utf8_lossy(&code);
-    let text = unrun_text(shared, state, step, analysis, (&code, source.as_ref()))?;
+    let modules = modules::kept(shared, &analysis.modules).await;
+    let text = unrun_text(
+        shared,
+        state,
+        (step, analysis),
+        (&code, source.as_ref(), &modules),
+    )?;
     let page = serde_json::from_str(&text).ok();
     // It was written when the question was asked; by now somebody may have said no.
     if let Err(error) = files::write(path, text).await {

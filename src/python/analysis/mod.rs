@@ -127,6 +127,7 @@ impl Draft<'_> {
         let (line, column) = self.lines.position(range.start().to_usize());
         let (end_line, end_column) = self.lines.position(range.end().to_usize());
         self.findings.push(Finding {
+            file: None,
             rule: rule.to_owned(),
             severity,
             line,

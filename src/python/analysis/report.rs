@@ -193,6 +193,29 @@ pub struct Finding {
     /// The qualified name that was found behind the text, for example `epics.PV.put`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The module beside the workflow that it is in; none = the code itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+impl Finding {
+    /// Where it is: `line 3`, or `helper.py, line 3`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let line = format!("line {}", self.line);
+        self.file
+            .as_ref()
+            .map_or(line.clone(), |file| format!("{file}, {line}"))
+    }
+
+    /// Place and message, in one sentence.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match &self.file {
+            None => format!("Line {}: {}", self.line, self.message),
+            Some(_) => format!("{}: {}", self.place(), self.message),
+        }
+    }
 }
 
 /// Everything that the analysis says about a piece of code.
@@ -219,7 +242,7 @@ impl Report {
     pub fn absorb(&mut self, file: &str, other: Self) {
         self.findings
             .extend(other.findings.into_iter().map(|finding| Finding {
-                message: format!("{file}: {}", finding.message),
+                file: Some(file.to_owned()),
                 ..finding
             }));
         other

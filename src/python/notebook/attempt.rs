@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 use super::cell::{Cells, Code};
 use super::shown::Shown;
 use super::{
-    AttemptNotebook, FigureData, NotebookState, figure, output, parameters, sourced, text,
+    AttemptNotebook, FigureData, FindingLine, NotebookState, figure, modules, output, parameters,
+    sourced, text,
 };
 
 /// Findings shown; the rest is counted.
-const FINDINGS_MAX: usize = 200;
+pub(super) const FINDINGS_MAX: usize = 200;
 /// Most packages that are listed in the metadata.
 const PACKAGES_MAX: usize = 500;
 
@@ -35,6 +36,7 @@ pub fn attempt(notebook: &AttemptNotebook<'_>) -> Value {
         cells.code("code", &code);
         code.count.map_or(1, |count| count + 1)
     };
+    modules::add(&mut cells, notebook);
     if notebook.failure.is_some() {
         cells.markdown("failure", &failure(notebook));
     }
@@ -96,10 +98,18 @@ fn summary(notebook: &AttemptNotebook<'_>) -> String {
             ),
         ));
     }
-    let note = note(notebook.state);
+    let covered = notebook.state == NotebookState::Waiting && !notebook.covered.is_empty();
+    let note = match note(notebook.state) {
+        note if covered => format!("{note}{COVERED}"),
+        note => note.to_owned(),
+    };
     let gap = if note.is_empty() { "" } else { "\n\n" };
     format!("{note}{gap}{}", table("", "", &rows))
 }
+
+/// What follows the note where modules run with the code.
+const COVERED: &str =
+    " So do the modules beside the workflow that are listed under it: a yes covers them too.";
 
 fn note(state: NotebookState) -> &'static str {
     match state {
@@ -119,10 +129,19 @@ fn note(state: NotebookState) -> &'static str {
 
 fn findings(notebook: &AttemptNotebook<'_>) -> String {
     let file = text::markdown_code(notebook.file_name);
+    let own: Vec<&FindingLine<'_>> = notebook
+        .findings
+        .iter()
+        .filter(|finding| finding.file.is_none())
+        .collect();
+    let in_modules = modules::pointer(notebook);
+    if own.is_empty() {
+        return format!("## Findings\n\n{in_modules}");
+    }
     let mut out = format!(
         "## Findings\n\nLines are those of {file}.\n\n| line | severity | rule | finding |\n|---:|---|---|---|\n"
     );
-    for finding in notebook.findings.iter().take(FINDINGS_MAX) {
+    for finding in own.iter().take(FINDINGS_MAX) {
         out.push_str(&format!(
             "| {} | {} | {} | {} |\n",
             finding.line,
@@ -131,9 +150,12 @@ fn findings(notebook: &AttemptNotebook<'_>) -> String {
             text::markdown(finding.message)
         ));
     }
-    let hidden = notebook.findings.len().saturating_sub(FINDINGS_MAX);
+    let hidden = own.len().saturating_sub(FINDINGS_MAX);
     if hidden > 0 {
         out.push_str(&format!("\nand {hidden} more\n"));
+    }
+    if !in_modules.is_empty() {
+        out.push_str(&format!("\n{in_modules}"));
     }
     out
 }

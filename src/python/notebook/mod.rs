@@ -11,6 +11,7 @@ mod cell;
 mod figure;
 mod html;
 mod merge;
+mod modules;
 mod output;
 mod parameters;
 mod run;
@@ -60,6 +61,8 @@ pub struct AttemptNotebook<'a> {
     pub variables: &'a [(&'a str, String)],
     /// The folder of the workflow, where modules beside it are.
     pub modules: Option<&'a str>,
+    /// The modules beside the workflow that run with the code.
+    pub covered: &'a [ModuleText<'a>],
     /// When it started, if it did.
     pub started: Option<Timestamp>,
     /// What it printed.
@@ -155,10 +158,25 @@ pub struct FindingLine<'a> {
     pub rule: &'a str,
     /// How bad.
     pub severity: &'a str,
-    /// Line of the code, from 1.
+    /// The module beside the workflow that it is in; none = the code itself.
+    pub file: Option<&'a str>,
+    /// Line of that file, from 1.
     pub line: usize,
+    /// What stands there.
+    pub snippet: &'a str,
     /// One sentence.
     pub message: &'a str,
+}
+
+/// One module beside the workflow.
+#[derive(Debug, Clone, Copy)]
+pub struct ModuleText<'a> {
+    /// Its path in the folder of the workflow.
+    pub path: &'a str,
+    /// Digest of its file.
+    pub digest: Digest,
+    /// Its text; none = compiled, or not to be shown.
+    pub text: Option<&'a str>,
 }
 
 /// What a person decided.

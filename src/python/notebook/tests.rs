@@ -21,6 +21,7 @@ fn sample(context: &Value) -> AttemptNotebook<'_> {
         context,
         variables: &[],
         modules: None,
+        covered: &[],
         started: Some(Timestamp::from_micros(0)),
         stdout: "",
         stderr: "",
@@ -82,7 +83,7 @@ fn assert_valid(notebook: &Value) {
             .map(String::as_str)
             .collect();
         keys.sort_unstable();
-        if cell["cell_type"] == "markdown" {
+        if cell["cell_type"] == "markdown" || cell["cell_type"] == "raw" {
             assert_eq!(keys, ["cell_type", "id", "metadata", "source"]);
             continue;
         }
@@ -243,7 +244,9 @@ fn a_malicious_text_stays_text() {
     let finding = FindingLine {
         rule: evil,
         severity: evil,
+        file: None,
         line: 1,
+        snippet: evil,
         message: evil,
     };
     let provenance = [(evil, evil.to_owned())];
@@ -449,7 +452,7 @@ proptest! {
         let [context, results] = &values;
         let mut failure = Failure::new(FailureKind::Code, crate::code::USAGE, a).hint(b);
         failure.traceback = g.contains(' ').then(|| format!("  File \"{g}\"\n{h}"));
-        let finding = FindingLine { rule: a, severity: b, line, message: c };
+        let finding = FindingLine { rule: a, severity: b, file: e.contains(' ').then_some(f), line, snippet: d, message: c };
         let made = attempt(&AttemptNotebook {
             workflow: a, run: b, step: c, mode: d, file_name: e, stdout: f, stderr: g,
             state, code: &code, results: Some(results),
@@ -457,6 +460,7 @@ proptest! {
             artifacts: vec![LinkData { title: a, path: b, bytes: u64::MAX, sha256: Some(Digest::of(&bytes)) }],
             failure: (state == NotebookState::Failed).then_some(&failure),
             findings: &[finding],
+            covered: &[ModuleText { path: g, digest: Digest::of(&bytes), text: Some(h) }],
             approvals: vec![ApprovalLine { by: d, at: Timestamp::from_micros(1), comment: e, decision: f, subject: Digest::of(&bytes) }],
             provenance: &[(g, h.to_owned()), (g, a.to_owned())],
             truncated,

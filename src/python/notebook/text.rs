@@ -128,6 +128,12 @@ pub(super) fn turns_direction(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// For a line of plain text: what moves the cursor or turns the direction does not; tabs stay.
+pub(super) fn plain(text: &str) -> String {
+    let shown = |c: char| if c == '\t' { c } else { visible(c) };
+    text.chars().map(shown).collect()
+}
+
 fn visible(c: char) -> char {
     if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
         ' '
