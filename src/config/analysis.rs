@@ -80,10 +80,10 @@ pub(super) fn read(report: &mut Report<'_>, node: &Node, rules: &mut RuleSet) {
     let Some(fields) = yaml::fields(report, node, &ANALYSIS) else {
         return;
     };
-    rules.allow_imports = names(report, fields, "allow_imports");
-    rules.deny_imports = names(report, fields, "deny_imports");
-    rules.allow_calls = names(report, fields, "allow_calls");
-    rules.deny_calls = names(report, fields, "deny_calls");
+    rules.allow_imports = names(report, fields, "allow_imports", false);
+    rules.deny_imports = names(report, fields, "deny_imports", false);
+    rules.allow_calls = names(report, fields, "allow_calls", true);
+    rules.deny_calls = names(report, fields, "deny_calls", true);
     rules.rules = severities(report, fields);
     let modes = fields.get("modes").and_then(|node| yaml::map(report, node));
     for entry in modes.unwrap_or_default() {
@@ -93,8 +93,8 @@ pub(super) fn read(report: &mut Report<'_>, node: &Node, rules: &mut RuleSet) {
         .get("operations")
         .and_then(|node| yaml::fields(report, node, &OPERATIONS))
     {
-        rules.operations.write = names(report, fields, "write");
-        rules.operations.read = names(report, fields, "read");
+        rules.operations.write = names(report, fields, "write", true);
+        rules.operations.read = names(report, fields, "read", true);
     }
     if let Some(fields) = fields
         .get("packs")
@@ -223,13 +223,52 @@ fn target(report: &mut Report<'_>, fields: Fields<'_>) -> Option<Target> {
     }
 }
 
-fn names(report: &mut Report<'_>, fields: Fields<'_>, key: &str) -> BTreeSet<String> {
-    fields
-        .get(key)
-        .and_then(|node| yaml::texts(report, node))
-        .unwrap_or_default()
-        .into_iter()
-        .collect()
+/// Names of modules or calls; one that could fit nothing is refused, since whoever wrote it relies on it.
+fn names(
+    report: &mut Report<'_>,
+    fields: Fields<'_>,
+    key: &str,
+    with_rest: bool,
+) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let Some(list) = fields.get(key) else {
+        return names;
+    };
+    if yaml::texts(report, list).is_none() {
+        return names;
+    }
+    for node in yaml::list(report, list).unwrap_or_default() {
+        let Some(name) = node.text() else { continue };
+        if is_name(name, with_rest) {
+            names.insert(name.to_owned());
+            continue;
+        }
+        let help = if with_rest {
+            "write a qualified name, such as `time.sleep`; a `*` at its end stands for any rest"
+        } else {
+            "write the name of a module, such as `socket` or `urllib.request`; what is in a package is meant with it"
+        };
+        let message = format!("`{name}` in `{key}` is no name that could fit");
+        report.error_with(code::BAD_VALUE, node.span, message, help);
+    }
+    names
+}
+
+/// Whether this is a dotted name, of which the end may be left open.
+fn is_name(name: &str, with_rest: bool) -> bool {
+    let whole = match name.strip_suffix('*') {
+        Some("") => return with_rest,
+        Some(begin) if with_rest => begin.strip_suffix('.').unwrap_or(begin),
+        Some(_) => return false,
+        None => name.strip_suffix('=').unwrap_or(name),
+    };
+    whole.split('.').all(|part| {
+        let mut letters = part.chars();
+        letters
+            .next()
+            .is_some_and(|first| first == '_' || first.is_alphabetic())
+            && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
+    })
 }
 
 fn setting(report: &mut Report<'_>, entry: &Entry) -> Option<Setting> {

@@ -173,7 +173,7 @@ pub fn magic(line: &str) -> Option<&'static str> {
     }
 }
 
-fn is_mark(line: &str) -> bool {
+pub(super) fn is_mark(line: &str) -> bool {
     let number = line.trim_end().strip_prefix(MARK);
     let is_cell =
         number.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));

@@ -178,6 +178,28 @@ fn variables_are_expanded_and_read_again() {
 }
 
 #[test]
+fn a_denied_name_that_could_fit_nothing_is_a_fault() {
+    assert_eq!(
+        faults(
+            "analysis:\n  deny_imports: [\"socket.*\", socket]\n  deny_calls: [\"\", \"shutil.*\", \"time sleep\"]\n"
+        ),
+        ["bad_value 2:18", "bad_value 3:16", "bad_value 3:32"]
+    );
+    assert_eq!(
+        faults("analysis:\n  allow_imports: [\"numpy*\"]\n"),
+        ["bad_value 2:19"]
+    );
+    assert_eq!(
+        faults("analysis:\n  deny_calls: time.sleep\n"),
+        ["wrong_type 2:15"]
+    );
+    let config = good(
+        "analysis:\n  deny_calls: [\"*\", time.sleep]\n  operations: {write: [\"magnets.Supply.current=\"]}\n",
+    );
+    assert_eq!(config.analysis.deny_calls.len(), 2);
+}
+
+#[test]
 fn containers_are_read_for_each_mode() {
     let text = r#"
 framework:

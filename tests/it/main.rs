@@ -17,6 +17,7 @@
 
 mod actions;
 mod analysis_cli;
+mod analysis_compile;
 mod analysis_corpus;
 mod approvals;
 mod attempt_started;

@@ -3,6 +3,7 @@
 use ruff_python_ast::{self as ast, Expr, Operator};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::call::receiver;
 use super::reader::Reader;
 use super::rules::Rule;
 use super::special::Special;
@@ -41,6 +42,13 @@ impl Reader<'_> {
         let text = self.symbols.text(name);
         if self.symbols.method_rule(&text) == Some(Rule::Introspection) {
             self.report(Rule::Introspection, range, &text);
+        }
+        // The setter of a property writes as a store to it does.
+        if matches!(&*text, "fset" | "fdel" | "__set__" | "__delete__") {
+            for path in base.own.iter().filter_map(|atom| atom.path()) {
+                let rule = self.symbols.facts(path).store;
+                self.report_path(rule, range, path);
+            }
         }
         let value = self.attribute_of(base, name);
         self.report_loads(&value, range);
@@ -84,6 +92,9 @@ impl Reader<'_> {
             Atom::Path(path) | Atom::Instance(path) => self.attribute_of_path(path, name),
             Atom::Object(class) => {
                 let value = self.member(class, name, true, BASES_MAX);
+                if value == Set::NOTHING {
+                    return self.given_by(atom, "__getattr__", &Set::of(Atom::Text(name)));
+                }
                 self.world.bound(&value)
             }
             Atom::Class(class) => self.member(class, name, false, BASES_MAX),
@@ -146,6 +157,28 @@ impl Reader<'_> {
         Set::UNKNOWN
     }
 
+    /// What a method of the code's own gives that Python calls by itself; nothing without it.
+    fn given_by(&mut self, object: Atom, method: &str, argument: &Set) -> Set {
+        let Atom::Object(class) = object else {
+            return Set::NOTHING;
+        };
+        let method = self.symbols.intern(method);
+        let method = self.member(class, method, true, BASES_MAX);
+        let method = self.world.bound(&method);
+        if !method
+            .own
+            .iter()
+            .any(|atom| matches!(atom, Atom::Bound(_) | Atom::Function(_)))
+        {
+            return Set::NOTHING;
+        }
+        self.apply_to(
+            &method,
+            std::slice::from_ref(argument),
+            TextRange::default(),
+        )
+    }
+
     /// A member of a class of the code, or of what it derives from.
     pub(super) fn member(
         &mut self,
@@ -204,6 +237,11 @@ impl Reader<'_> {
                     .find(self.scope, key)
                     .and_then(|scope| self.world.get(scope, key))
                     .cloned(),
+                (Atom::Object(_), _) => {
+                    let mut given = self.given_by(*atom, "__getitem__", key);
+                    given.join(&self.given_by(*atom, "__missing__", key));
+                    (given != Set::NOTHING).then_some(given)
+                }
                 (Atom::Namespace(_) | Atom::Modules, None) => {
                     self.report_dynamic(&Set::of(*atom), range);
                     None
@@ -237,8 +275,26 @@ impl Reader<'_> {
         )]
         match annotation {
             Expr::StringLiteral(text) => {
+                // `typing.get_type_hints` and libraries of data classes run what stands there.
+                if text.value.to_str().contains('(') {
+                    self.report(Rule::DynamicCode, annotation.range(), "annotation");
+                }
                 let class = self.dotted(text.value.to_str());
                 set.join(&self.instances(&class));
+            }
+            // What stands in these is a value, but for the first of the latter.
+            Expr::Subscript(subscript) if receiver(&subscript.value) == Some("Literal") => {
+                self.eval(&subscript.slice);
+            }
+            Expr::Subscript(ast::ExprSubscript { value, slice, .. })
+                if receiver(value) == Some("Annotated") && slice.is_tuple_expr() =>
+            {
+                if let Expr::Tuple(tuple) = slice.as_ref()
+                    && let Some((first, rest)) = tuple.elts.split_first()
+                {
+                    set.join(&self.annotation(first));
+                    rest.iter().for_each(|part| drop(self.eval(part)));
+                }
             }
             Expr::Subscript(subscript) => {
                 let inner = self.annotation(&subscript.slice);

@@ -3,6 +3,7 @@
 use ruff_text_size::TextRange;
 
 use super::call::Site;
+use super::family::LOADING_VARIABLES;
 use super::reader::Reader;
 use super::rules::Rule;
 use super::special::Special;
@@ -41,8 +42,10 @@ impl Reader<'_> {
                 Some(class) => Set::of(Atom::Super(class)),
                 None => Set::UNKNOWN,
             },
-            Special::Gather => gathered(site),
-            Special::Element => gathered(site).element(),
+            Special::Gather => self.gather(site),
+            Special::Element => self.gather(site).element(),
+            Special::Iterate => self.iterate(site),
+            Special::Accumulate => self.accumulate(site),
             Special::Apply => self.apply_each(first, site),
             Special::PathJoin => {
                 let parts: Vec<&Set> = site.arguments.iter().map(|part| &part.value).collect();
@@ -62,8 +65,11 @@ impl Reader<'_> {
             Special::AttributeGetter => self.named(first, Atom::AttributeGetter),
             Special::Record => self.record(site),
             Special::Inert => Set::UNKNOWN,
+            Special::SetVariable => self.set_variables(site),
+            Special::LogConfig => self.log_config(first, site.range),
             Special::Members => {
                 self.report_dynamic(first, site.range);
+                self.escape(site);
                 Set::UNKNOWN
             }
             Special::SetItem => {
@@ -132,7 +138,8 @@ impl Reader<'_> {
         let mut value = Set::NOTHING;
         value.open = other;
         for name in names {
-            let mut module = self.symbols.text(name).to_string();
+            // `pkgutil.resolve_name` has a colon between the module and what is in it.
+            let mut module = self.symbols.text(name).replace(':', ".");
             if let (true, Some(package)) = (module.starts_with('.'), package) {
                 module = format!("{}{module}", self.symbols.text(package));
             }
@@ -207,6 +214,110 @@ impl Reader<'_> {
             set.add(atom(name));
         }
         set
+    }
+
+    fn set_variables(&mut self, site: &Site<'_>) -> Set {
+        for argument in site.arguments {
+            self.set_variable(&argument.value, site.range);
+            if let Some(name) = argument.name {
+                self.set_variable(&Set::of(Atom::Text(name)), site.range);
+            }
+        }
+        Set::UNKNOWN
+    }
+
+    /// Reports variables that say from where other interpreters and programs load code.
+    pub(super) fn set_variable(&mut self, names: &Set, range: TextRange) {
+        for text in names
+            .own
+            .iter()
+            .chain(&names.items)
+            .filter_map(|atom| atom.text())
+        {
+            let name = self.symbols.text(text);
+            if LOADING_VARIABLES.contains(&&*name) {
+                self.report(Rule::ImportPath, range, &name);
+            }
+        }
+    }
+
+    /// What `sorted`, `max` and others go through: the function under `key` gets each of it.
+    fn gather(&mut self, site: &Site<'_>) -> Set {
+        let key = self.symbols.intern("key");
+        let mut set = Set::NOTHING;
+        for argument in site.arguments {
+            if argument.name == Some(key) {
+                continue;
+            }
+            set.hold(&argument.value);
+            if argument.starred {
+                self.report_escape(&argument.value, argument.range);
+            }
+        }
+        if let Some(function) = site.named(key) {
+            self.apply_to(function, &[set.element()], site.range);
+        }
+        set
+    }
+
+    /// `iter(function, end)` calls the function; `iter(items)` gives the items.
+    fn iterate(&mut self, site: &Site<'_>) -> Set {
+        let (Some(function), Some(_)) = (site.argument(0), site.argument(1)) else {
+            return self.gather(site);
+        };
+        let mut given = Set::NOTHING;
+        given.hold(&self.apply_to(function, &[], site.range));
+        given
+    }
+
+    fn accumulate(&mut self, site: &Site<'_>) -> Set {
+        let name = self.symbols.intern("func");
+        let mut set = gathered(site);
+        if let Some(function) = site.named(name).or_else(|| site.argument(1)) {
+            let item = set.element();
+            set.hold(&self.apply_to(function, &[item.clone(), item], site.range));
+        }
+        set
+    }
+
+    /// `dictConfig` imports and calls what stands under `()` and `class`. What is not in the text may be anything.
+    fn log_config(&mut self, config: &Set, range: TextRange) -> Set {
+        let (mut texts, mut open) = (
+            Vec::new(),
+            config.open || config.own.is_empty() && config.items.is_empty(),
+        );
+        let mut left = vec![config.clone()];
+        let mut seen = Vec::new();
+        while let Some(set) = left.pop() {
+            texts.extend(
+                set.own
+                    .iter()
+                    .chain(&set.items)
+                    .filter_map(|atom| atom.text()),
+            );
+            for atom in &set.own {
+                if let Atom::Record(record) = *atom
+                    && !seen.contains(&record)
+                {
+                    seen.push(record);
+                    for (name, value) in self.world.fields(record) {
+                        texts.push(*name);
+                        left.push(value.clone());
+                    }
+                }
+            }
+        }
+        for text in texts {
+            let text = self.symbols.text(text);
+            open |= &*text == "()";
+            let path = self.symbols.module(text.trim_start_matches("ext://"));
+            let rule = self.symbols.facts(path).call;
+            self.report_path(rule, range, path);
+        }
+        if open {
+            self.report(Rule::DynamicCode, range, "logging.config.dictConfig");
+        }
+        Set::UNKNOWN
     }
 
     fn record(&mut self, site: &Site<'_>) -> Set {

@@ -132,12 +132,16 @@ impl Reader<'_> {
             items_open: true,
             ..Set::NOTHING
         };
-        if super::special::BUILTINS.binary_search(&id).is_ok() {
+        let builtin = super::special::BUILTINS.binary_search(&id).is_ok();
+        if builtin {
             let path = self.symbols.module(&format!("builtins.{id}"));
             value.add(Atom::Path(path));
         }
         for module in self.world.stars.clone() {
-            if let Some(path) = self.symbols.attribute(module, name) {
+            // A wildcard such as `os.exec*` gives no module a function that the language has.
+            if let Some(path) = self.symbols.attribute(module, name)
+                && (!builtin || self.symbols.facts(path).called)
+            {
                 value.add(Atom::Path(path));
             }
         }
@@ -164,7 +168,11 @@ impl Reader<'_> {
     fn dict(&mut self, dict: &ast::ExprDict) -> Set {
         let mut set = Set::NOTHING;
         let mut entries = Vec::with_capacity(dict.items.len());
+        let mut says_what_is_made = false;
         for item in &dict.items {
+            if let Some(Expr::StringLiteral(key)) = &item.key {
+                says_what_is_made |= matches!(key.value.to_str(), "()" | "class");
+            }
             let key = item.key.as_ref().map(|key| self.eval(key));
             let value = self.eval(&item.value);
             set.hold(&value);
@@ -173,8 +181,9 @@ impl Reader<'_> {
             }
             entries.push((key, value));
         }
-        // Plain data, of which a program may hold a lot, needs no fields.
-        if !entries.is_empty() && set.items.iter().all(|atom| atom.is_plain()) {
+        // Plain data, of which a program may hold a lot, needs no fields, unless it is the text of a configuration of logging.
+        if !entries.is_empty() && !says_what_is_made && set.items.iter().all(|atom| atom.is_plain())
+        {
             return set;
         }
         let record = self.world.record_of(dict.start().to_u32(), self.scope);

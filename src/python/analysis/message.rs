@@ -1,5 +1,6 @@
 //! What a finding says to people.
 
+use super::family::LOADING_VARIABLES;
 use super::rules::Rule;
 
 /// One sentence about a finding of this rule; `name` is the qualified name behind the text, or empty.
@@ -19,6 +20,9 @@ pub(super) fn of(rule: Rule, name: &str) -> String {
         Rule::Tampering => {
             format!("`{name}` is replaced: from here on it does not mean what it says.")
         }
+        Rule::ImportPath if LOADING_VARIABLES.contains(&name) => {
+            format!("`{name}` decides what other interpreters and programs load.")
+        }
         Rule::ImportPath => {
             format!("`{name}` makes Python import modules from a folder that nobody has read.")
         }
@@ -35,6 +39,12 @@ pub(super) fn of(rule: Rule, name: &str) -> String {
             format!("`{name}` walks the interpreter's own objects, which reach everything.")
         }
         Rule::Native => format!("`{name}` leaves Python: native code knows no rules."),
+        Rule::FsOutside if name.ends_with("chdir") => {
+            format!("`{name}` leaves the run folder: from here on relative paths lead elsewhere.")
+        }
+        Rule::FsWrite if name.ends_with("chdir") => {
+            format!("`{name}` goes where the text does not tell: relative paths lead there.")
+        }
         Rule::FsOutside => format!("`{name}` writes or removes files outside the run folder."),
         Rule::FsWrite => {
             format!("`{name}` writes or removes files at a path that is not in the text.")

@@ -8,6 +8,7 @@ mod access;
 mod builtin;
 mod call;
 mod catalogue;
+mod compile;
 mod expression;
 mod family;
 mod message;
@@ -54,7 +55,7 @@ pub fn analyze(code: &str, rules: &RuleSet) -> Report {
     };
     let mut imports = BTreeSet::new();
     let mut assigns_results = false;
-    match parse::parse(code) {
+    match parse::compiled(code) {
         Ok(parsed) => {
             let mut reader = Reader::read(&parsed.syntax().body, rules);
             reader

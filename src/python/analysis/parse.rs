@@ -4,6 +4,7 @@ use ruff_python_ast::{ModModule, PySourceType};
 use ruff_python_parser::{Parsed, parse_unchecked_source};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::compile;
 use super::nesting;
 use super::rules::Rule;
 
@@ -28,6 +29,23 @@ impl Fault {
             message,
         }
     }
+}
+
+/// The same for code that is to run: what Python parses and then refuses to compile is a syntax error too.
+pub(super) fn compiled(code: &str) -> Result<Parsed<ModModule>, Vec<Fault>> {
+    let parsed = parse(code)?;
+    let refusals = compile::refusals(code, &parsed.syntax().body);
+    if refusals.is_empty() {
+        return Ok(parsed);
+    }
+    let refusals = refusals.into_iter().take(SYNTAX_ERRORS_MAX);
+    Err(refusals
+        .map(|(range, message)| Fault {
+            rule: Rule::Syntax,
+            range,
+            message,
+        })
+        .collect())
 }
 
 /// Parses a module. With syntax errors there is no tree: half a tree would say too little.

@@ -12,6 +12,9 @@ use super::value::{Atom, Constant, Set};
 /// Absolute paths that hold nothing.
 const HARMLESS: &[&str] = &["/dev/null", "/dev/stdout", "/dev/stderr"];
 
+/// The engine's own files in the run folder.
+const INNER: &str = ".attempt";
+
 /// Where a path leads, from the run folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
@@ -35,6 +38,8 @@ fn reach(path: &str, whole: bool) -> Reach {
         match part {
             ".." => depth -= 1,
             "" | "." => {}
+            // What belongs to the engine there is none of the code's.
+            INNER => return Reach::Outside,
             _ => depth += 1,
         }
         if depth < 0 {

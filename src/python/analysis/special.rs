@@ -25,8 +25,12 @@ pub(super) enum Special {
     Cast,
     /// `super()`.
     Super,
-    /// A container or iterator over what the arguments are and contain.
+    /// A container or iterator over what the arguments are and contain; a `key` is called with each.
     Gather,
+    /// `iter(items)`, `iter(function, end)`.
+    Iterate,
+    /// `itertools.accumulate(items, function)`.
+    Accumulate,
     /// One of what the arguments are or contain.
     Element,
     /// `map(function, …)`: calls it.
@@ -47,6 +51,10 @@ pub(super) enum Special {
     Record,
     /// Looks at its arguments and does nothing with them.
     Inert,
+    /// `os.putenv(name, value)` and what else sets variables of the environment.
+    SetVariable,
+    /// `logging.config.dictConfig`, which calls what its text names.
+    LogConfig,
     /// Gives all members of a module, whatever their names.
     Members,
     /// Methods of a path that give a path nearby.
@@ -71,6 +79,12 @@ pub(super) const SPECIALS: &[(&str, Special)] = &[
     ("builtins.object.__setattr__", Special::SetAttribute),
     ("importlib.import_module", Special::ImportModule),
     ("pydoc.locate", Special::ImportModule),
+    ("pkgutil.resolve_name", Special::ImportModule),
+    ("os.putenv", Special::SetVariable),
+    ("os.environ.setdefault", Special::SetVariable),
+    ("os.environ.update", Special::SetVariable),
+    ("os.environ.__setitem__", Special::SetVariable),
+    ("logging.config.dictConfig", Special::LogConfig),
     ("builtins.__import__", Special::Import),
     ("builtins.vars", Special::Vars),
     ("builtins.globals", Special::Globals),
@@ -93,7 +107,7 @@ pub(super) const SPECIALS: &[(&str, Special)] = &[
     ("builtins.tuple", Special::Gather),
     ("builtins.set", Special::Gather),
     ("builtins.frozenset", Special::Gather),
-    ("builtins.iter", Special::Gather),
+    ("builtins.iter", Special::Iterate),
     ("builtins.reversed", Special::Gather),
     ("builtins.enumerate", Special::Gather),
     ("builtins.zip", Special::Gather),
@@ -172,7 +186,7 @@ pub(super) const SPECIALS: &[(&str, Special)] = &[
     ("itertools.filterfalse", Special::Apply),
     ("itertools.takewhile", Special::Apply),
     ("itertools.dropwhile", Special::Apply),
-    ("itertools.accumulate", Special::Gather),
+    ("itertools.accumulate", Special::Accumulate),
     ("itertools.tee", Special::Gather),
     ("itertools.permutations", Special::Gather),
     ("itertools.combinations", Special::Gather),

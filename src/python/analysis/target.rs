@@ -200,11 +200,14 @@ impl Reader<'_> {
                 (Atom::Namespace(path), Some(key)) => {
                     self.store_path(path, key, range);
                 }
-                (Atom::Path(path), key) => {
+                (Atom::Path(path), name) => {
+                    if &*self.symbols.text(path) == "os.environ" {
+                        self.set_variable(key, range);
+                    }
                     let rule = self.symbols.facts(path).store;
                     self.report_path(rule, range, path);
-                    if let Some(key) = key {
-                        self.store_path(path, key, range);
+                    if let Some(name) = name {
+                        self.store_path(path, name, range);
                     }
                 }
                 (Atom::Modules, _) => {

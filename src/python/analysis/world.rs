@@ -165,6 +165,11 @@ impl World {
         set
     }
 
+    /// The names of exactly this scope, with what each may stand for.
+    pub(super) fn fields(&self, scope: ScopeId) -> impl Iterator<Item = (&Symbol, &Set)> {
+        self.scope(scope).into_iter().flat_map(|scope| &scope.names)
+    }
+
     /// Adds to what a name of exactly this scope may stand for.
     pub(super) fn put(&mut self, scope: ScopeId, name: Symbol, value: &Set) {
         let Some(scope) = self.scopes.get_mut(scope.0) else {

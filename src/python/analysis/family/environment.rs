@@ -13,6 +13,17 @@ pub(in crate::python::analysis) const VARIABLE_READERS: &[&str] = &[
     "os.environ.__getitem__",
 ];
 
+/// Variables by which interpreters and programs that are started later load other code.
+pub(in crate::python::analysis) const LOADING_VARIABLES: &[&str] = &[
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "LD_AUDIT",
+];
+
 pub(super) const ENVIRONMENT: Family = Family {
     calls: VARIABLE_READERS,
     loads: &["os.environ", "os.environb"],

@@ -30,6 +30,7 @@ pub(super) const INTROSPECTION: Family = Family {
         "threading.settrace*",
         "threading.setprofile*",
         "bdb.Bdb",
+        "string.Formatter.get_field",
         "types.CodeType",
         "types.FunctionType",
     ],

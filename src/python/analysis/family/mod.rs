@@ -23,7 +23,7 @@ mod tampering;
 mod tango;
 
 pub(super) use connector::{reads_like_a_write, stores_like_a_write};
-pub(super) use environment::VARIABLE_READERS;
+pub(super) use environment::{LOADING_VARIABLES, VARIABLE_READERS};
 pub(super) use files::{FILES, FileWrite, METHODS as FILE_METHODS, Mode as FileMode};
 pub(super) use network::READERS;
 pub(super) use secret::{holds_secrets, named_like_a_secret};

@@ -28,5 +28,11 @@ pub(super) const NATIVE: Family = Family {
         "win32com.*",
         "comtypes.*",
     ],
+    methods: &[
+        "load_extension",
+        "enable_load_extension",
+        "loadextension",
+        "enableloadextension",
+    ],
     ..Family::new(Rule::Native)
 };
