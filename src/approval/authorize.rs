@@ -1,6 +1,8 @@
 //! Whether a person may answer a question: the one function that says so, for the command line, for lists and
 //! for whatever else lets people answer.
 
+use std::collections::BTreeSet;
+
 use super::rules::{Answer, People, Rules};
 use crate::code::{self, Code};
 
@@ -127,20 +129,27 @@ pub fn authorize(asked: &Asked<'_>, voter: Voter<'_>, answer: Answer) -> Result<
     }
 }
 
-/// Whether nobody is left who may say yes: the question is for certain people, and the rules keep each of them from
-/// answering, who started the run or changed the code. `people` says who has a role.
+/// Whether a yes can't come: the question is for certain people, and fewer of them than must say yes may, since who
+/// started the run or changed the code is kept from it, or since there are no more. `people` says who has a role.
 #[must_use]
 pub fn nobody_may_approve(asked: &Asked<'_>, people: &dyn Fn(&str) -> Vec<String>) -> bool {
-    if asked.rules.allow_self || asked.rules.people.is_none() {
+    if asked.rules.people.is_none() {
         return false;
     }
+    let barred = match asked.rules.allow_self {
+        true => [None, None],
+        false => [asked.starter, asked.editor],
+    };
     // Who is asked later counts: the time for it comes by itself.
     let all = asked.rules.people.iter().chain(&asked.rules.escalate_to);
-    let mut names = all.flat_map(|group| {
+    let names = all.flat_map(|group| {
         let roles = group.roles.iter().flat_map(|role| people(role));
         group.users.iter().cloned().chain(roles)
     });
-    names.all(|name| [asked.starter, asked.editor].contains(&Some(name.as_str())))
+    let able: BTreeSet<String> = names
+        .filter(|name| !barred.contains(&Some(name.as_str())))
+        .collect();
+    able.len() < usize::try_from(asked.rules.required).unwrap_or(usize::MAX)
 }
 
 fn is_asked(asked: &Asked<'_>, voter: Voter<'_>) -> bool {
@@ -156,4 +165,67 @@ fn told(asked: &Asked<'_>) -> String {
     let later = later.filter(|_| asked.escalated);
     let people: Vec<String> = reviewers.chain(later).map(People::told).collect();
     people.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::People;
+
+    #[test]
+    fn a_yes_can_come_only_where_enough_people_may_say_it() {
+        let roles = |role: &str| match role {
+            "lead" => vec!["ada".to_owned()],
+            "crew" => vec!["ada".to_owned(), "bob".to_owned()],
+            _ => Vec::new(),
+        };
+        let asked_of = |role: &str| Rules {
+            people: Some(People {
+                roles: vec![role.to_owned()],
+                ..People::default()
+            }),
+            allow_self: false,
+            ..Rules::default()
+        };
+        let stuck = |rules: &Rules, (starter, editor)| {
+            let asked = Asked {
+                rules,
+                starter,
+                editor,
+                escalated: false,
+                changes_left: None,
+            };
+            nobody_may_approve(&asked, &roles)
+        };
+        let (ada, bob) = (Some("ada"), Some("bob"));
+        for (role, required, who, expected) in [
+            ("lead", 1, (bob, None), false),
+            ("lead", 1, (ada, None), true),
+            ("lead", 2, (None, None), true),
+            ("crew", 2, (None, None), false),
+            ("crew", 2, (ada, None), true),
+            ("crew", 1, (ada, None), false),
+            ("crew", 1, (ada, bob), true),
+            ("none", 1, (None, None), true),
+        ] {
+            let rules = Rules {
+                required,
+                ..asked_of(role)
+            };
+            assert_eq!(stuck(&rules, who), expected, "{role} {required} {who:?}");
+        }
+        let anybody = Rules {
+            required: 9,
+            ..Rules::default()
+        };
+        assert!(
+            !stuck(&anybody, (ada, bob)),
+            "there may be any number of people"
+        );
+        let own = Rules {
+            allow_self: true,
+            ..asked_of("lead")
+        };
+        assert!(!stuck(&own, (ada, ada)));
+    }
 }

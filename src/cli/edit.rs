@@ -131,12 +131,15 @@ fn nobody(opened: &Opened, after: &RunState, edited: &CodeEdited) -> Option<Diag
     if !nobody_may_approve(after, asked, Some(&edited.person), &people) {
         return None;
     }
-    let message = format!("nobody may say yes to the changed code of {}", edited.step);
+    let message = format!(
+        "too few people may say yes to the changed code of {}",
+        edited.step
+    );
     Some(Diagnostic::warning(code::SELF_APPROVAL, message).help(NOBODY))
 }
 
 /// What to do where nobody may answer.
-pub(super) const NOBODY: &str = "all who are asked have started the run or changed the code (`allow_self: false`): give the role to somebody else in config.yml, or end the run with `stepwell reject` or `stepwell cancel`";
+pub(in crate::cli) const NOBODY: &str = "fewer people than must say yes may: with `allow_self: false` who started the run or changed the code does not count. Give the role to somebody else in config.yml, or end the run with `stepwell reject` or `stepwell cancel`";
 
 /// Whether the rules of the question let who changed the code approve it. Those of the question to come are the same
 /// unless the configuration changes.

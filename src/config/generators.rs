@@ -228,6 +228,11 @@ fn model(report: &mut Report<'_>, fields: Fields<'_>, dialect: Dialect) -> Optio
     let mut settings = http::Settings::new(dialect, yaml::text(report, name)?);
     if let Some(node) = fields.get("base_url") {
         let url = channels::url(report, node)?;
+        if url.contains(['?', '#']) {
+            let message = "a path is added at its end, so it has no `?` and no `#`";
+            report.error(code::BAD_VALUE, node.span, message.to_owned());
+            return None;
+        }
         url.trim_end_matches('/').clone_into(&mut settings.base_url);
     }
     settings.api_key = fields.get("api_key").and_then(|node| key(report, node));

@@ -23,7 +23,10 @@ pub fn code(answer: &Answer) -> Result<String, Failure> {
             return Err(failure(code::GENERATION_REFUSED, message));
         }
     }
-    let found = if answer.is_code {
+    // No Python begins with such a mark: what was to be code alone is an answer as people get it.
+    let marks = ["```", "~~~"];
+    let is_fenced = marks.map(|mark| answer.text.trim_start().starts_with(mark));
+    let found = if answer.is_code && !is_fenced.contains(&true) {
         answer.text.clone()
     } else {
         fenced(&without_thoughts(&answer.text))?
@@ -94,6 +97,8 @@ fn without_thoughts(text: &str) -> String {
 fn fenced(text: &str) -> Result<String, Failure> {
     let mut blocks: Vec<(String, String)> = Vec::new();
     let mut open: Option<(String, String, String)> = None;
+    // What stands before the mark stands before each line, as in a list.
+    let mut indent = 0;
     for line in text.lines() {
         let trimmed = line.trim_start();
         let fence: String = trimmed
@@ -104,6 +109,7 @@ fn fenced(text: &str) -> Result<String, Failure> {
             None if fence.len() >= 3 => {
                 let language = trimmed.trim_start_matches(['`', '~']).trim();
                 let language = language.split([' ', '{', ',']).next().unwrap_or_default();
+                indent = line.len() - trimmed.len();
                 Some((fence, language.to_ascii_lowercase(), String::new()))
             }
             None => None,
@@ -112,7 +118,9 @@ fn fenced(text: &str) -> Result<String, Failure> {
                 None
             }
             Some((mark, language, mut body)) => {
-                body.push_str(line);
+                let before = line.bytes().take(indent);
+                let spaces = before.take_while(u8::is_ascii_whitespace).count();
+                body.push_str(line.get(spaces..).unwrap_or_default());
                 body.push('\n');
                 Some((mark, language, body))
             }
@@ -156,6 +164,24 @@ mod tests {
         assert_eq!(code(&answer("~~~py\nx = 1\n~~~")).unwrap(), "x = 1\n");
         let other = "```bash\npip install x\n```\n```python\nx = 1\n```";
         assert_eq!(code(&answer(other)).unwrap(), "x = 1\n");
+    }
+
+    #[test]
+    fn a_block_in_a_list_stands_as_far_to_the_right_as_its_mark() {
+        let text = "1. So:\n\n   ```python\n   if True:\n       x = 1\n\n  y = 2\n   ```\n";
+        assert_eq!(
+            code(&answer(text)).unwrap(),
+            "if True:\n    x = 1\n\ny = 2\n"
+        );
+    }
+
+    #[test]
+    fn code_alone_that_comes_in_a_block_is_the_block() {
+        let mut structured = answer("\n```python\nx = 1\n```\n");
+        structured.is_code = true;
+        assert_eq!(code(&structured).unwrap(), "x = 1\n");
+        structured.text = "x = '```'\n".to_owned();
+        assert_eq!(code(&structured).unwrap(), "x = '```'\n");
     }
 
     #[test]

@@ -7,12 +7,16 @@ use super::key::{Environment, Key, KeySource};
 use super::wire::stream::Stream;
 use super::wire::{self, Dialect, Sampling};
 use super::{About, Answer, CodeGenerator, Found, Hearer, Request, Written, fault};
+use crate::code;
 use crate::failure::{Failure, FailureKind};
 use crate::time::BoxFuture;
 use crate::transport::{self, Response, Transport, Waits, address};
 
 /// Longest time of a look.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of an answer that is none is told, in characters.
+const BEGINS_CHARS: usize = 200;
 
 /// Longest silence in the middle of an answer when nothing is configured.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -244,7 +248,11 @@ impl HttpGenerator {
         let dialect = self.settings.dialect;
         let mut answer = match stream {
             Some(stream) => stream.finish(&response.body, sampling.structured, shown)?,
-            None => dialect.read(&response.body, sampling.structured)?,
+            None if response.truncated => return Err(too_large(shown)),
+            None => {
+                let read = dialect.read(&response.body, sampling.structured);
+                read.map_err(|failure| told(failure, shown, &response.body))?
+            }
         };
         let header = |name: &str| response.header(name).map(str::to_owned);
         answer.request_id = header("x-request-id")
@@ -272,6 +280,20 @@ fn broken(failure: Failure, written: Written, shown: &str) -> Failure {
         .chain(failure.cause)
         .collect();
     cut
+}
+
+/// An answer that can hold no code that would be taken.
+fn too_large(who: &str) -> Failure {
+    let message = format!("{who} sent an answer of more than 1 MiB, and code has at most that");
+    Failure::new(FailureKind::Code, code::GENERATION_NO_CODE, message)
+}
+
+/// The same with whose answer it was, and how that begins: a page of a gateway says what is wrong.
+fn told(mut failure: Failure, who: &str, body: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(body);
+    let begins: String = text.trim().chars().take(BEGINS_CHARS).collect();
+    failure.message = format!("{who}: {}; it begins with {begins:?}", failure.message);
+    failure
 }
 
 /// Providers repeat what they were sent, keys too.

@@ -206,7 +206,7 @@ pub fn may_answer(
     approval::authorize(&question(state, asked), voter, answer)
 }
 
-/// Whether nobody is left who may say yes to it; `people` says who has a role. `editor` is who changes its code now.
+/// Whether fewer people than must say yes to it may; `people` says who has a role. `editor` is who changes its code now.
 #[must_use]
 pub fn nobody_may_approve(
     state: &RunState,
@@ -216,7 +216,7 @@ pub fn nobody_may_approve(
 ) -> bool {
     let mut question = question(state, asked);
     question.editor = editor.or(question.editor);
-    question.editor.is_some() && approval::nobody_may_approve(&question, people)
+    approval::nobody_may_approve(&question, people)
 }
 
 fn question<'a>(state: &'a RunState, asked: &'a ApprovalState) -> Asked<'a> {

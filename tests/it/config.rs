@@ -345,6 +345,10 @@ fn what_would_be_ignored_is_refused_at_its_place() {
             &["bad_value 1:27"],
         ),
         ("approval: {allow_self: no}", &["wrong_type 1:24"]),
+        (
+            "generators: {g: {provider: openai, model: m, base_url: \"http://h/v1?x=1\"}}",
+            &["bad_value 1:56"],
+        ),
         ("- 1", &["wrong_type 1:1"]),
     ];
     for (text, expected) in cases {

@@ -476,3 +476,23 @@ async fn any_program_is_a_generator_and_nothing_of_it_is_left() {
         (FailureKind::Timeout, "request_timed_out")
     );
 }
+
+#[tokio::test]
+async fn an_answer_that_is_none_says_whose_it_is_and_how_it_begins() {
+    let page = raw("200 OK", "", "<html>Sign in to the gateway</html>");
+    let quiet = |settings: &mut Settings| settings.stream = false;
+    let failure = ask(quiet, Dialect::OpenAi, page).await.0.unwrap_err();
+    assert!(failure.message.starts_with("http://127.0.0.1:"));
+    assert!(failure.message.contains("Sign in to the gateway"));
+
+    let long = json!({"choices": [{"message": {"content": "x".repeat(2 << 20)}}]});
+    let long = answered("200 OK", "", &long);
+    let failure = ask(quiet, Dialect::OpenAi, long).await.0.unwrap_err();
+    assert_eq!(failure.code, "generation_no_code");
+    assert_eq!(failure.kind, FailureKind::Code);
+    assert!(
+        failure.message.contains("more than 1 MiB"),
+        "{}",
+        failure.message
+    );
+}

@@ -3,12 +3,13 @@
 use super::super::verify::{Verified, verify_run};
 use super::check::Check;
 use super::{notebooks, secrets};
+use crate::cli::edit::NOBODY;
 use crate::cli::error::Error;
 use crate::cli::open::Opened;
 use crate::cli::view::text::{line, time};
 use crate::cli::{Context, find};
 use crate::id::RunId;
-use crate::run::{RunState, RunStatus, StepStatus};
+use crate::run::{RunState, RunStatus, StepStatus, nobody_may_approve};
 use crate::store::share::Role;
 
 /// The newest runs whose histories and files are checked; `stepwell verify` checks all.
@@ -118,6 +119,13 @@ async fn waits(context: &Context, opened: &Opened, run: RunId) -> Check {
     let what = format!("{} {}", run.short(), line(&state.plan.name));
     if let Some(driver) = opened.store.driver(run) {
         return Check::ok("run", format!("{what} is driven by {}", line(&driver)));
+    }
+    let people = |role: &str| opened.engine.people_of(role);
+    let mut open = state.open_approvals();
+    if let Some(asked) = open.find(|asked| nobody_may_approve(&state, asked, None, &people)) {
+        let approval = &asked.request.approval;
+        let message = format!("{what} waits for an answer to {approval} that can't be yes");
+        return Check::warn("run", message).help(NOBODY);
     }
     match reason(&state) {
         Some((reason, command)) => Check::ok("run", format!("{what} {reason}")).help(
