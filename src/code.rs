@@ -287,6 +287,7 @@ codes! {
     GENERATION_REFUSED = "generation_refused",
     GENERATION_NO_RESULTS = "generation_no_results",
     GENERATION_BUDGET = "generation_budget",
+    GENERATION_LEDGER = "generation_ledger",
     GENERATOR_ANSWER_INVALID = "generator_answer_invalid",
     GENERATOR_BUSY = "generator_busy",
     GENERATOR_COMMAND = "generator_command",

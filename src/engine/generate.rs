@@ -161,9 +161,12 @@ async fn written(place: &Place<'_>, name: &str, entry: &Entry) -> Result<CodeGen
         }
     };
     let seconds = clock.now().since(begun).as_secs_f64();
-    let cost = entry
-        .cost(&answer)
-        .map(|(amount, currency)| Cost { amount, currency });
+    let cost = entry.cost(&prompt, &answer, heard.written());
+    let cost = cost.map(|cost| Cost {
+        amount: cost.amount,
+        currency: cost.currency,
+        estimated: cost.estimated,
+    });
     ledger::note(place, name, cost.as_ref()).await;
     let found = match extract::code(&answer) {
         Ok(code) => leaves_results(place, code).await,

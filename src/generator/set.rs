@@ -30,18 +30,28 @@ const MILLION: f64 = 1_000_000.0;
 const TOKEN_BYTES: u64 = 3;
 
 impl Price {
-    /// What an answer cost, when it says how long it was.
+    /// What so many tokens cost: read, of these from a cache, and written.
     #[must_use]
-    pub fn of(&self, answer: &Answer) -> Option<f64> {
+    pub fn of(&self, input: u64, cached: u64, output: u64) -> f64 {
         let count = |tokens: u64| f64::from(u32::try_from(tokens).unwrap_or(u32::MAX));
-        let (input, output) = (answer.input_tokens?, answer.output_tokens?);
-        let cached = answer.cached_tokens.unwrap_or(0).min(input);
+        let cached = cached.min(input);
         let of_cache = self.cached.unwrap_or(self.input);
         let sum = count(input - cached) * self.input
             + count(cached) * of_cache
             + count(output) * self.output;
-        Some(sum / MILLION)
+        sum / MILLION
     }
+}
+
+/// What a call cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Charge {
+    /// How much.
+    pub amount: f64,
+    /// Of what.
+    pub currency: String,
+    /// Whether the other side did not say how much was read and written, so that the bytes were counted.
+    pub estimated: bool,
 }
 
 /// What a call may have cost of which nobody says it: rather too much than too little.
@@ -96,17 +106,22 @@ impl Entry {
         }
     }
 
-    /// What an answer cost, and in which currency: as the other side says, else by the price.
+    /// What an answer cost: as the other side says, else by the price. With a price it is always known: of what the
+    /// other side does not say, the bytes are counted, since a bound that counts nothing bounds nothing.
     #[must_use]
-    pub fn cost(&self, answer: &Answer) -> Option<(f64, String)> {
+    pub fn cost(&self, prompt: &Prompt, answer: &Answer, written: Written) -> Option<Charge> {
         const DOLLARS: &str = "USD";
-        let by_price = self.price.as_ref();
-        match (answer.cost_usd, by_price) {
-            (Some(said), None) => Some((said, DOLLARS.to_owned())),
-            (Some(said), Some(price)) if price.currency == DOLLARS => {
-                Some((said, DOLLARS.to_owned()))
-            }
-            (Some(_) | None, Some(price)) => Some((price.of(answer)?, price.currency.clone())),
+        let said = answer.cost_usd;
+        let said = said.filter(|said| said.is_finite() && *said >= 0.0);
+        let in_dollars = |amount| Charge {
+            amount,
+            currency: DOLLARS.to_owned(),
+            estimated: false,
+        };
+        match (said, self.price.as_ref()) {
+            (Some(said), None) => Some(in_dollars(said)),
+            (Some(said), Some(price)) if price.currency == DOLLARS => Some(in_dollars(said)),
+            (Some(_) | None, Some(price)) => Some(by_price(price, prompt, answer, written)),
             (None, None) => None,
         }
     }
@@ -116,24 +131,52 @@ impl Entry {
     #[must_use]
     pub fn estimate(&self, prompt: &Prompt, written: Written) -> Option<Estimate> {
         let price = self.price.as_ref().filter(|_| written.bytes > 0)?;
-        let read = prompt.system.len() + prompt.user.len();
-        let read = u64::try_from(read).unwrap_or(u64::MAX);
-        let (input, output) = (
-            read.div_ceil(TOKEN_BYTES),
-            written.bytes.div_ceil(TOKEN_BYTES),
-        );
-        let answer = Answer {
-            input_tokens: Some(input),
-            output_tokens: Some(output),
-            ..Answer::default()
-        };
+        let (input, output) = (tokens_of(prompt), written.bytes.div_ceil(TOKEN_BYTES));
         Some(Estimate {
             input_tokens: input,
             output_tokens: output,
-            amount: price.of(&answer)?,
+            amount: price.of(input, 0, output),
             currency: price.currency.clone(),
         })
     }
+}
+
+/// How many tokens a prompt may have.
+fn tokens_of(prompt: &Prompt) -> u64 {
+    bytes(prompt.system.len() + prompt.user.len()).div_ceil(TOKEN_BYTES)
+}
+
+fn bytes(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// The cost by the tokens that the other side counted. Where it says none, or nothing of a text that is there, the
+/// bytes are counted.
+fn by_price(price: &Price, prompt: &Prompt, answer: &Answer, written: Written) -> Charge {
+    // An answer in pieces was counted as it came, reasoning too; the text of another has only what was not thought.
+    let came = match written.bytes {
+        0 => answer.text.len().max(answer.raw.len()),
+        _ => answer.text.len(),
+    };
+    let read = tokens_of(prompt);
+    let came = bytes(came).max(written.bytes).div_ceil(TOKEN_BYTES);
+    let input = usable(answer.input_tokens, read);
+    let output = usable(answer.output_tokens, came);
+    let cached = answer.cached_tokens.filter(|_| input.is_some());
+    Charge {
+        amount: price.of(
+            input.unwrap_or(read),
+            cached.unwrap_or(0),
+            output.unwrap_or(came),
+        ),
+        currency: price.currency.clone(),
+        estimated: input.is_none() || output.is_none(),
+    }
+}
+
+/// A number of tokens that can be believed.
+fn usable(said: Option<u64>, counted: u64) -> Option<u64> {
+    said.filter(|said| *said > 0 || counted == 0)
 }
 
 /// Generators by name.
@@ -204,15 +247,72 @@ mod tests {
             cost_usd: Some(99.0),
             ..Answer::default()
         };
+        let prompt = Prompt::default();
+        let none = Written::default();
         let entry = Entry {
             price: Some(price),
             ..Entry::free(Arc::new(super::super::template::TemplateGenerator::new(
                 "x".into(),
             )))
         };
-        let (amount, currency) = entry.cost(&answer).unwrap();
-        assert!((amount - (1.5 + 0.15 + 3.0)).abs() < 1e-9, "{amount}");
-        assert_eq!(currency, "EUR", "the other side's dollars are not euros");
-        assert_eq!(entry.cost(&Answer::default()), None);
+        let cost = entry.cost(&prompt, &answer, none).unwrap();
+        assert!((cost.amount - (1.5 + 0.15 + 3.0)).abs() < 1e-9, "{cost:?}");
+        assert_eq!(
+            cost.currency, "EUR",
+            "the other side's dollars are not euros"
+        );
+        assert!(!cost.estimated);
+    }
+
+    #[test]
+    fn what_nobody_counted_is_counted_by_its_bytes() {
+        let price = Price {
+            input: 1_000_000.0,
+            cached: Some(0.0),
+            output: 1_000_000.0,
+            currency: "USD".to_owned(),
+        };
+        let entry = Entry {
+            price: Some(price),
+            ..Entry::free(Arc::new(super::super::template::TemplateGenerator::new(
+                "x".into(),
+            )))
+        };
+        let prompt = Prompt {
+            system: "123".to_owned(),
+            user: "456789".to_owned(),
+        };
+        let of = |input_tokens, output_tokens, cost_usd, bytes| {
+            let answer = Answer {
+                text: "123456".to_owned(),
+                input_tokens,
+                output_tokens,
+                cached_tokens: Some(9),
+                cost_usd,
+                ..Answer::default()
+            };
+            let written = Written {
+                bytes,
+                ..Written::default()
+            };
+            let cost = entry.cost(&prompt, &answer, written).unwrap();
+            (cost.amount, cost.estimated)
+        };
+        assert_eq!(of(None, None, None, 0), (5.0, true));
+        assert_eq!(of(None, Some(7), None, 0), (10.0, true));
+        assert_eq!(of(Some(19), None, None, 0), (12.0, true));
+        assert_eq!(
+            of(Some(19), None, None, 30),
+            (20.0, true),
+            "what was thought counts"
+        );
+        assert_eq!(
+            of(Some(0), Some(0), None, 0),
+            (5.0, true),
+            "a text has tokens"
+        );
+        assert_eq!(of(None, None, Some(-3.0), 0), (5.0, true));
+        assert_eq!(of(None, None, Some(f64::NAN), 0), (5.0, true));
+        assert_eq!(of(None, None, Some(2.0), 0), (2.0, false));
     }
 }

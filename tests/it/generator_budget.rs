@@ -1,6 +1,7 @@
 //! A budget of a month holds for all processes of a data folder together, and a call that broke off counts too.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -15,7 +16,7 @@ use stepwell::generator::key::Environment;
 use stepwell::generator::set::Entry;
 use stepwell::generator::wire::Dialect;
 use stepwell::generator::{Budget, Generators, Price};
-use stepwell::run::Event;
+use stepwell::run::{Event, RunState};
 use stepwell::store::memory::MemoryStore;
 use stepwell::transport::network::NetworkTransport;
 
@@ -118,6 +119,17 @@ async fn first_answered(
     first: &str,
     budget: Budget,
 ) -> (Option<Failure>, Option<Failure>, usize) {
+    let (failed, state, calls) = answered_first(rig, first, budget).await;
+    let (_, step) = state.step_with_id("fit").unwrap();
+    let of_step = step.failure.clone().map(|failure| *failure);
+    (failed, of_step, calls)
+}
+
+async fn answered_first(
+    rig: &Rig,
+    first: &str,
+    budget: Budget,
+) -> (Option<Failure>, RunState, usize) {
     let first = first.to_owned();
     let is_first = AtomicBool::new(true);
     let server = Server::new(move |_, out| {
@@ -172,9 +184,78 @@ async fn first_answered(
             Event::AttemptFailed(failed) => Some(failed.failure),
             _ => None,
         });
-    let (_, step) = state.step_with_id("fit").unwrap();
-    let of_step = step.failure.clone().map(|failure| *failure);
-    (failed, of_step, server.requests().len())
+    (failed, state, server.requests().len())
+}
+
+/// What is noted of the calls of the month.
+fn notes(rig: &Rig) -> (PathBuf, String) {
+    let folder = rig.data.path().join("generators");
+    let mut files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let file = files
+        .find(|path| path.extension().is_some_and(|kind| kind == "jsonl"))
+        .unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    (file, text)
+}
+
+#[tokio::test]
+async fn an_answer_without_a_usable_number_of_tokens_counts_by_an_estimate() {
+    let body = |usage: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{{\"message\": {{\"content\": \"there is no code\"}}, \
+             \"done\": true, \"done_reason\": \"stop\"{usage}}}\n"
+        )
+    };
+    let said = [
+        "",
+        ", \"prompt_eval_count\": -4, \"eval_count\": -1",
+        ", \"prompt_eval_count\": \"many\", \"eval_count\": null",
+        ", \"prompt_eval_count\": 0, \"eval_count\": 0",
+    ];
+    for usage in said {
+        for (per_run, per_month) in [(Some(5.0), None), (None, Some(5.0))] {
+            let budget = Budget { per_run, per_month };
+            let rig = Rig::new(MemoryStore::new());
+            let (_, state, calls) = answered_first(&rig, &body(usage), budget).await;
+            let (_, step) = state.step_with_id("fit").unwrap();
+            assert_eq!(calls, 1, "it is not asked again without money: {usage}");
+            assert_eq!(step.failure.as_ref().unwrap().code, "generation_budget");
+            // 16 bytes, at three for a token, and the prompt.
+            let cost = step.generations[0].record.cost.as_ref().unwrap();
+            assert!(cost.estimated && cost.amount > 6.1, "{cost:?}");
+            let note: Value = serde_json::from_str(&notes(&rig).1).unwrap();
+            assert_eq!(
+                (&note["estimated"], &note["amount"]),
+                (&json!(true), &json!(cost.amount))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_note_stops_the_calls_until_somebody_mends_it() {
+    let well = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"message\": {\"content\": \
+                \"```python\\nresults = {}\\n```\"}, \"done\": true, \"done_reason\": \"stop\"}\n";
+    let budget = Budget {
+        per_run: None,
+        per_month: Some(1_000_000.0),
+    };
+    let rig = Rig::new(MemoryStore::new());
+    let (_, step, calls) = first_answered(&rig, well, budget).await;
+    assert_eq!((step, calls), (None, 1));
+    let (file, whole) = notes(&rig);
+    std::fs::write(&file, format!("{whole}{{\"run\": 3\n")).unwrap();
+    let (_, step, calls) = first_answered(&rig, well, budget).await;
+    let failure = step.unwrap();
+    assert_eq!((failure.code.as_str(), calls), ("generation_ledger", 0));
+    let named = format!("{} has what", file.display());
+    assert!(failure.message.starts_with(&named), "{failure:?}");
+    assert!(failure.message.contains("line 2 of it"), "{failure:?}");
+    std::fs::write(&file, whole).unwrap();
+    let (_, step, calls) = first_answered(&rig, well, budget).await;
+    assert_eq!((step, calls), (None, 1));
 }
 
 #[tokio::test]
@@ -198,15 +279,7 @@ async fn an_answer_that_broke_off_counts_by_an_estimate_and_a_refusal_does_not()
         assert!((amount - (8.0 + read / 1_000.0)).abs() < 1e-9, "{amount}");
         assert_eq!(step.unwrap().code, "generation_budget");
         assert_eq!(calls, 1, "it is not asked again without money");
-        let folder = rig.data.path().join("generators");
-        let files = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|file| file.unwrap().path());
-        let notes = files.filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"));
-        let notes: String = notes
-            .map(|path| std::fs::read_to_string(path).unwrap())
-            .collect();
-        let note: Value = serde_json::from_str(&notes).unwrap();
+        let note: Value = serde_json::from_str(&notes(&rig).1).unwrap();
         assert_eq!(
             (&note["estimated"], &note["amount"]),
             (&json!(true), &estimate["amount"])

@@ -42,14 +42,18 @@ fn spent(step: &StepState) -> String {
     let costs = costs.filter_map(|generation| generation.record.cost.as_ref());
     let mut sum = 0.0;
     let mut currency = "";
+    let mut about = "";
     for cost in costs {
+        if cost.estimated {
+            about = "about ";
+        }
         sum += cost.amount;
         currency = &cost.currency;
     }
     if currency.is_empty() {
         String::new()
     } else {
-        format!(", {sum:.4} {}", line(currency))
+        format!(", {about}{sum:.4} {}", line(currency))
     }
 }
 

@@ -32,7 +32,7 @@ struct Line {
     attempt: u32,
     amount: f64,
     currency: String,
-    /// Whether nobody said it: the answer broke off.
+    /// Whether nobody said it: the answer broke off, or came without a number of tokens.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     estimated: bool,
 }
@@ -45,18 +45,14 @@ pub(super) async fn check(place: &Place<'_>, name: &str, entry: &Entry) -> Resul
     let price = entry.price.as_ref();
     let currency = price.map_or("USD", |price| price.currency.as_str());
     if let Some(limit) = entry.budget.per_run {
-        let (file, run, of_money) = (file(place, name), place.state.run, currency.to_owned());
-        let noted = blocking(move || Ok(lines(&file, &of_money))).await;
-        let noted = noted.map_err(|error| unknown(&error))?;
-        let noted = noted.iter().filter(|line| line.run == run);
+        let noted = noted(place, name, currency).await?;
+        let noted = noted.iter().filter(|line| line.run == place.state.run);
         let spent = in_run(place.state, name, currency, noted);
         within(name, "in this run", spent, limit, currency)?;
     }
     if let Some(limit) = entry.budget.per_month {
-        let file = file(place, name);
-        let of_money = currency.to_owned();
-        let spent = blocking(move || Ok(in_month(&file, &of_money))).await;
-        let spent = spent.map_err(|error| unknown(&error))?;
+        let noted = noted(place, name, currency).await?;
+        let spent = noted.iter().map(|line| line.amount).sum();
         within(name, "in this month", spent, limit, currency)?;
     }
     Ok(())
@@ -73,9 +69,15 @@ fn within(name: &str, when: &str, spent: f64, limit: f64, currency: &str) -> Res
     Err(failure.hint("`budget` of the generator in config.yml is the bound; nothing was asked"))
 }
 
-fn unknown(error: &Error) -> Failure {
-    let message = format!("what the generator has cost this month is not known: {error}");
-    Failure::new(FailureKind::Infrastructure, error.code(), message)
+/// The calls of this month.
+async fn noted(place: &Place<'_>, name: &str, currency: &str) -> Result<Vec<Line>, Failure> {
+    let (file, currency) = (file(place, name), currency.to_owned());
+    let read = blocking(move || Ok(lines(&file, &currency))).await;
+    read.map_err(|error| {
+        let message =
+            format!("what the generator `{name}` has cost this month is not known: {error}");
+        Failure::new(FailureKind::Infrastructure, error.code(), message)
+    })?
 }
 
 /// The sum of a run: of its history, and of calls that are noted and not in it: those that ended after it was read, and
@@ -105,26 +107,52 @@ fn in_run<'a>(
     sum
 }
 
-/// The sum of a file. A call that was noted twice, since an engine died in between, counts once.
-fn in_month(file: &Path, currency: &str) -> f64 {
-    lines(file, currency).iter().map(|line| line.amount).sum()
+/// The lines of a file in that currency. A call that was noted twice, since an engine died in between, counts once.
+///
+/// # Errors
+/// It can't be read, or a line of it is none: then nobody knows what was spent, and nothing more is.
+fn lines(file: &Path, currency: &str) -> Result<Vec<Line>, Failure> {
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(damaged(file, "it can't be read").caused_by(&error)),
+    };
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    let ended = text.strip_suffix(b"\n").unwrap_or(&text);
+    if ended.is_empty() {
+        return Ok(found);
+    }
+    for (index, line) in ended.split(|byte| *byte == b'\n').enumerate() {
+        let line = serde_json::from_slice::<Line>(line).ok();
+        let Some(line) = line.filter(|line| line.amount >= 0.0) else {
+            return Err(damaged(
+                file,
+                &format!("line {} of it is damaged", index + 1),
+            ));
+        };
+        if line.currency == currency && seen.insert((line.run, line.step.clone(), line.attempt)) {
+            found.push(line);
+        }
+    }
+    Ok(found)
 }
 
-fn lines(file: &Path, currency: &str) -> Vec<Line> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let mut seen = HashSet::new();
-    let lines = text.lines();
-    let lines = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    lines
-        .filter(|line| line.currency == currency)
-        .filter(|line| seen.insert((line.run, line.step.clone(), line.attempt)))
-        .collect()
+fn damaged(file: &Path, why: &str) -> Failure {
+    let message = format!(
+        "{} has what the calls of this month cost, and {why}: what was spent is not known, so nothing was asked",
+        file.display()
+    );
+    let failure = Failure::new(FailureKind::Configuration, code::GENERATION_LEDGER, message);
+    failure.hint(
+        "mend that line, or put one with the amount that it may have cost in its place; then `stepwell retry RUN`",
+    )
 }
 
 /// Notes what a call cost, where that is known. A note that can't be written is no reason to throw the answer away.
 pub(super) async fn note(place: &Place<'_>, name: &str, cost: Option<&Cost>) {
     if let Some(cost) = cost {
-        append_line(place, name, cost, false).await;
+        append_line(place, name, cost).await;
     }
 }
 
@@ -147,18 +175,23 @@ pub(super) async fn note_broken(
     let Estimate {
         amount, currency, ..
     } = estimate;
-    append_line(place, name, &Cost { amount, currency }, true).await;
+    let cost = Cost {
+        amount,
+        currency,
+        estimated: true,
+    };
+    append_line(place, name, &cost).await;
     failure
 }
 
-async fn append_line(place: &Place<'_>, name: &str, cost: &Cost, estimated: bool) {
+async fn append_line(place: &Place<'_>, name: &str, cost: &Cost) {
     let line = Line {
         run: place.state.run,
         step: place.step_state.path.clone(),
         attempt: place.attempt,
         amount: cost.amount,
         currency: cost.currency.clone(),
-        estimated,
+        estimated: cost.estimated,
     };
     let file = file(place, name);
     let written = blocking(move || {
@@ -218,8 +251,24 @@ mod tests {
         line(1, 0.25, "USD");
         line(2, 0.5, "USD");
         line(3, 9.0, "EUR");
+        let sum = |file: &Path| {
+            let lines = lines(file, "USD")?;
+            Ok::<f64, Failure>(lines.iter().map(|line| line.amount).sum())
+        };
+        assert_eq!(sum(&file).unwrap(), 0.75);
+        assert_eq!(sum(Path::new("/nowhere")).unwrap(), 0.0);
+        std::fs::write(file.with_extension("none"), "").unwrap();
+        assert_eq!(sum(&file.with_extension("none")).unwrap(), 0.0);
+
         append(&file, "{half").unwrap();
-        assert_eq!(in_month(&file, "USD"), 0.75);
-        assert_eq!(in_month(Path::new("/nowhere"), "USD"), 0.0);
+        line(4, 0.25, "USD");
+        let failure = sum(&file).unwrap_err();
+        assert_eq!(failure.code, "generation_ledger");
+        assert!(failure.message.contains("line 5 of it"), "{failure:?}");
+        assert!(
+            failure.message.contains("main-2026-01.jsonl"),
+            "{failure:?}"
+        );
+        assert!(sum(folder.path()).is_err(), "a folder can't be read");
     }
 }

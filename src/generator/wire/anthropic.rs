@@ -81,7 +81,8 @@ pub(super) fn read(value: &Value) -> Option<Answer> {
     let stored = count(value, "/usage/cache_creation_input_tokens");
     // Here those of the cache are not among the ones that were read.
     let input = count(value, "/usage/input_tokens")
-        .map(|read| read + cached.unwrap_or(0) + stored.unwrap_or(0));
+        .map(|read| read.saturating_add(cached.unwrap_or(0)))
+        .map(|read| read.saturating_add(stored.unwrap_or(0)));
     Some(Answer {
         text: written,
         stop: ended,

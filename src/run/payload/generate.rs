@@ -100,6 +100,9 @@ pub struct Cost {
     pub amount: f64,
     /// Of what.
     pub currency: String,
+    /// Whether nobody said how much was read and written, so that the bytes were counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
 }
 
 /// Code of an earlier run that is taken again.
