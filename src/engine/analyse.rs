@@ -308,9 +308,10 @@ async fn judged(
     };
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
-    let mut decision = generate::carried(python, step_state, prepared.reuse, decision);
-    let text = (prepared.code.as_str(), &modules);
     let of_step = (step_state, python);
+    let mut decision =
+        generate::carried((shared, state), of_step, prepared.reuse, &rules, decision).await;
+    let text = (prepared.code.as_str(), &modules);
     missing::look(shared, of_step, text, &mut report, &mut decision).await?;
     let modules = listed(&decision, &modules);
     let changed = changed(step_state, &prepared, &modules);

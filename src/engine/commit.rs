@@ -1,6 +1,7 @@
 //! Events on their way into the store, cut into commits that it takes.
 
 use super::Error;
+use crate::id::Digest;
 use crate::run::{Event, NewRecord, Recorded, RunSummary, instead, unrecorded};
 use crate::store::BODY_BYTES_MAX;
 
@@ -18,6 +19,8 @@ pub(super) struct Batch {
     bytes: usize,
     /// How many of the first events must not be torn apart: what a command itself means.
     whole: usize,
+    /// Code that events of it speak against.
+    pub(super) withdrawn: Vec<Digest>,
     /// The size of results that were too large to be recorded just now: their attempt did not succeed.
     lost: Option<usize>,
 }
@@ -40,6 +43,7 @@ impl Batch {
             records: Vec::new(),
             bytes: 0,
             whole: own,
+            withdrawn: Vec::new(),
             lost: None,
         }
     }

@@ -6,18 +6,20 @@ mod keep;
 mod ledger;
 mod reuse;
 mod turn;
+mod withdrawn;
 
 use std::sync::Arc;
 
 pub(super) use keep::adopt;
 pub(super) use reuse::{bound, carried, remember};
+pub(super) use withdrawn::{mark as withdraw, withdrawn_by};
 
 use super::secrets::Secrets;
 use super::task::Driver;
 use super::{Error, Shared, http};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
-use crate::generator::set::Entry;
+use crate::generator::set::{Charge, Entry};
 use crate::generator::{Answer, Request, extract};
 use crate::id::StepPath;
 use crate::plan::{PythonStep, Step, TaskStep};
@@ -161,12 +163,7 @@ async fn written(place: &Place<'_>, name: &str, entry: &Entry) -> Result<CodeGen
         }
     };
     let seconds = clock.now().since(begun).as_secs_f64();
-    let cost = entry.cost(&prompt, &answer, heard.written());
-    let cost = cost.map(|cost| Cost {
-        amount: cost.amount,
-        currency: cost.currency,
-        estimated: cost.estimated,
-    });
+    let cost = entry.cost(&prompt, &answer, heard.written()).map(cost);
     ledger::note(place, name, cost.as_ref()).await;
     let found = match extract::code(&answer) {
         Ok(code) => leaves_results(place, code).await,
@@ -204,6 +201,14 @@ async fn written(place: &Place<'_>, name: &str, entry: &Entry) -> Result<CodeGen
     };
     kept.whole(&generated).await;
     Ok(generated)
+}
+
+fn cost(charge: Charge) -> Cost {
+    Cost {
+        amount: charge.amount,
+        currency: charge.currency,
+        estimated: charge.estimated,
+    }
 }
 
 fn usage(answer: &Answer) -> Usage {

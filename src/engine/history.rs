@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::commit::Batch;
-use super::{Error, Shared, secrets};
+use super::{Error, Shared, generate, secrets};
 use crate::id::{Digest, RunId};
 use crate::plan::Plan;
 use crate::redact::Redactor;
@@ -326,6 +326,9 @@ impl History {
                 batch.cut(run::summary(state));
             }
             let (next, record) = batch.fit(next)?;
+            batch
+                .withdrawn
+                .extend(generate::withdrawn_by(state, &next.event));
             state.apply(&next)?;
             batch.add(next, record);
         }
@@ -337,6 +340,9 @@ impl History {
     async fn append(&mut self, mut batch: Batch, expected: Seq) -> Result<(), Error> {
         let run = self.state.run;
         batch.cut(run::summary(&self.state));
+        for code in &batch.withdrawn {
+            generate::withdraw(&self.shared, *code).await?;
+        }
         let mut expected = expected;
         let mut other_writer = false;
         for commit in batch.commits {

@@ -27,7 +27,7 @@ pub use flow::{
     BlockStatus, MapExpanded, MapItemClosed, MapItemStarted, RoundClosed, RoundStarted,
 };
 
-pub use generate::{CodeGenerated, Cost, Feedback, Phase, Reused, TaskText, Usage};
+pub use generate::{Circumstances, CodeGenerated, Cost, Feedback, Phase, Reused, TaskText, Usage};
 pub use handler::{HandlerEnded, HandlerNamed, NotificationSent, RunDecided, StepFailure};
 pub use queue::{RunQueued, SlotWish, SlotsReleased, StepAdmitted, StepQueued};
 pub use rerun::{CopiedItems, PlanMigrated, RunReopened, StepCopied};

@@ -30,13 +30,13 @@ steps:
     outputs: {slope: float}
 ";
 
-fn works() -> Arc<FakeExecutor> {
+pub(crate) fn works() -> Arc<FakeExecutor> {
     Arc::new(FakeExecutor::new(|_| {
         FakeAnswer::results(json!({"slope": 1.0}))
     }))
 }
 
-fn broken() -> Failure {
+pub(crate) fn broken() -> Failure {
     let mut failure = Failure::new(
         FailureKind::Code,
         code::PYTHON_EXCEPTION,
@@ -58,7 +58,7 @@ fn fails(times: usize, failure: Failure) -> Arc<FakeExecutor> {
     }))
 }
 
-fn with(generator: &Arc<FakeGenerator>) -> impl FnOnce(&mut Options) + use<> {
+pub(crate) fn with(generator: &Arc<FakeGenerator>) -> impl FnOnce(&mut Options) + use<> {
     let generators = Generators::only("main", Arc::clone(generator) as _);
     move |options| options.generators = generators
 }
@@ -412,7 +412,7 @@ async fn a_budget_stops_before_the_call() {
 }
 
 /// Everything asks.
-fn strict() -> Policy {
+pub(crate) fn strict() -> Policy {
     let mut policy = Policy::default();
     policy.python.mode = CodeApproval::AllCode;
     policy

@@ -64,6 +64,7 @@ mod flow;
 mod generator_budget;
 mod generator_engine;
 mod generator_recorded;
+mod generator_reuse;
 mod generator_stream;
 mod generator_wire;
 mod graph_svg;

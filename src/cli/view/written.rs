@@ -74,7 +74,15 @@ pub(super) fn facts(record: &CodeGenerated) -> Vec<(String, String)> {
         } else {
             format!(", approved by {}", line(&reused.approved_by.join(", ")))
         };
-        facts.push(("taken from".to_owned(), format!("{}{by}", reused.run)));
+        let editor = reused.circumstances.iter();
+        let editor = editor.filter_map(|then| then.editor.as_deref());
+        let changed: String = editor
+            .map(|editor| format!(", changed by {}", line(editor)))
+            .collect();
+        facts.push((
+            "taken from".to_owned(),
+            format!("{}{changed}{by}", reused.run),
+        ));
     }
     facts
 }

@@ -1,7 +1,7 @@
 //! Code that people approved and that worked is taken again, as long as nothing that their yes is about changed.
 //!
 //! A file for each task says in which run such code is. It is a hint and nothing more: what it says is looked up in
-//! the history of that run, and counts only when that says the same.
+//! the history of that run, and counts only when that says the same, and when nobody said no to the code since.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,8 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::Place;
-use crate::approval::{Decision, Subject, Verdict, subject_digest};
+use super::{Place, withdrawn};
+use crate::approval::{
+    self, Answer, Asked, Decision, Rules, Subject, Tally, Verdict, Voter, subject_digest,
+};
 use crate::canonical::canonical_json;
 use crate::engine::history::History;
 use crate::engine::options::blocking;
@@ -18,11 +20,11 @@ use crate::engine::{Error, Shared, analyse, files};
 use crate::generator::shape;
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::{Mode, PythonStep, Reuse, Step};
-use crate::run::payload::{Answer, CodeGenerated, Feedback, Reused, Usage};
+use crate::run::payload::{Circumstances, CodeGenerated, Feedback, Reused, Usage};
 use crate::run::{RunState, StepState, StepStatus};
 
-/// Folder of the hints.
-const FOLDER: &str = "approved";
+/// Folder of the hints, and of the marks on code that they don't hold for any more.
+pub(super) const FOLDER: &str = "approved";
 
 /// Where approved code is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ struct Hint {
     run: RunId,
     step: StepPath,
     code: Digest,
+    /// The newest mark on the code when this was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<Digest>,
 }
 
 /// The code of an earlier run for exactly this task. Only a step that begins for the first time takes it: code that
@@ -41,6 +46,11 @@ pub(super) async fn find(place: &Place<'_>) -> Option<CodeGenerated> {
     }
     let key = key(place.shared, place.step, place.step_state, place.python).await?;
     let hint = read(file(place.shared, &key)).await?;
+    // People said no to it since, or it failed: the yes is no more.
+    let mark = withdrawn::newest(place.shared, hint.code).await.ok()?;
+    if mark != hint.mark {
+        return None;
+    }
     let reused = proven(place.shared, &hint).await?;
     place.shared.ports.get_blob(hint.code).await.ok()?;
     Some(CodeGenerated {
@@ -77,12 +87,14 @@ struct Proven {
 async fn proven(shared: &Arc<Shared>, hint: &Hint) -> Option<Proven> {
     let history = History::load(Arc::clone(shared), hint.run).await.ok()?;
     let state = history.state();
-    let (_, step) = state.step(&hint.step)?;
+    let (plan, step) = state.step(&hint.step)?;
     let analysis = step.analysis.as_ref()?;
     let written = &step.generation()?.record;
     let allowed = analysis.decision.verdict == Verdict::Pass || step.code_approved;
     let worked = step.status == StepStatus::Succeeded && step.tries() > 0;
-    let same = analysis.code == hint.code && written.code == Some(hint.code);
+    // What a person changed in what was written is what ran.
+    let ran = step.code(plan.kind.as_python()?);
+    let same = analysis.code == hint.code && ran == Some(hint.code);
     if !(allowed && worked && same) || step.copied_from.is_some() {
         return None;
     }
@@ -93,6 +105,8 @@ async fn proven(shared: &Arc<Shared>, hint: &Hint) -> Option<Proven> {
             seq: step.ended_by?,
             approved_by: approvers(state, step),
             bound: analysis.reuse?,
+            circumstances: Some(circumstances(state, step)),
+            mark: hint.mark,
         },
         generator: written.generator.clone(),
         provider: written.provider.clone(),
@@ -105,9 +119,18 @@ async fn proven(shared: &Arc<Shared>, hint: &Hint) -> Option<Proven> {
 fn approvers(state: &RunState, step: &StepState) -> Vec<String> {
     let asked = step.approval.as_ref().filter(|_| step.code_approved);
     let asked = asked.and_then(|id| state.approvals.get(id));
-    let votes = asked.into_iter().flat_map(|asked| &asked.votes);
-    let yes = votes.filter(|(_, vote)| vote.answer == Answer::Approve);
-    yes.map(|(_, vote)| vote.person.clone()).collect()
+    let yes = asked.map(|asked| asked.tally().yes).unwrap_or_default();
+    yes.into_iter().map(str::to_owned).collect()
+}
+
+fn circumstances(state: &RunState, step: &StepState) -> Circumstances {
+    let asked = step.approval.as_ref();
+    let asked = asked.and_then(|id| state.approvals.get(id));
+    Circumstances {
+        starter: state.starter.clone(),
+        editor: step.edit.as_ref().map(|edit| edit.person.clone()),
+        escalated: asked.is_some_and(|asked| asked.escalated.is_some()),
+    }
 }
 
 /// Remembers the code of an attempt that is about to end well. Whether it did, its history will say.
@@ -127,18 +150,19 @@ pub(in crate::engine) async fn remember(
         .task()
         .is_some_and(|task| task.reuse == Reuse::Approved);
     let written = step_state.generation().map(|newest| &newest.record);
-    // Code that a person changed is not what the generator wrote.
-    let wanted = wanted && step_state.edit.is_none();
-    let Some(code) = written
-        .filter(|written| wanted && written.reused.is_none())
-        .and_then(|written| written.code)
-    else {
+    // Code that was taken is remembered where it was approved, unless a person changed it here.
+    let new = step_state.edit.is_some() || written.is_some_and(|written| written.reused.is_none());
+    let Some(code) = step_state.code(python).filter(|_| wanted && new) else {
+        return;
+    };
+    let Ok(mark) = withdrawn::newest(shared, code).await else {
         return;
     };
     let hint = Hint {
         run: state.run,
         step: path.clone(),
         code,
+        mark,
     };
     let key = key(shared, step, step_state, python).await;
     let files = key.map(|key| file(shared, &key)).into_iter();
@@ -221,22 +245,33 @@ pub(in crate::engine) fn bound(
     }))
 }
 
-/// The yes of an earlier run, where it holds here too: for the very code, and for reading only. Who writes is asked
-/// every time.
-pub(in crate::engine) fn carried(
-    python: &PythonStep,
-    step_state: &StepState,
+/// The yes of an earlier run, where it holds here too: for the very code, for reading only, and where the same people
+/// would be enough for the question that it answers. Who writes is asked every time.
+pub(in crate::engine) async fn carried(
+    (shared, state): (&Shared, &RunState),
+    (step_state, python): (&StepState, &PythonStep),
     bound: Option<Digest>,
+    rules: &Rules,
     decision: Decision,
 ) -> Decision {
-    let reused = step_state.generation();
-    let reused = reused.and_then(|newest| newest.record.reused.as_ref());
-    let holds = reused.filter(|reused| {
+    let reused = step_state.generation().filter(|newest| {
+        newest.record.code.is_some() && newest.record.code == step_state.code(python)
+    });
+    let reused =
+        reused.and_then(|newest| Some((newest.record.code?, newest.record.reused.as_ref()?)));
+    let holds = reused.filter(|(_, reused)| {
         python.mode == Mode::ReadOnly
             && decision.verdict == Verdict::Ask
             && Some(reused.bound) == bound
-            && !reused.approved_by.is_empty()
+            && enough(shared, state, rules, reused)
     });
+    let holds = match holds {
+        Some((code, reused)) => {
+            let mark = withdrawn::newest(shared, code).await;
+            Some(reused).filter(|reused| mark.is_ok_and(|mark| mark == reused.mark))
+        }
+        None => None,
+    };
     match holds {
         Some(reused) => Decision {
             verdict: Verdict::Pass,
@@ -250,6 +285,38 @@ pub(in crate::engine) fn carried(
         },
         None => decision,
     }
+}
+
+/// Whether those who said yes then would be enough today: neither who started that run or this one, nor who changed
+/// the code, where the rules keep them from answering, and with the roles that people have now.
+fn enough(shared: &Shared, state: &RunState, rules: &Rules, reused: &Reused) -> bool {
+    let unknown = Circumstances::default();
+    let then = match &reused.circumstances {
+        Some(circumstances) => circumstances,
+        None if rules.allow_self => &unknown,
+        None => return false,
+    };
+    let starters = [then.starter.as_deref(), state.starter.as_deref()];
+    let may = |person: &&String| {
+        let roles = shared.options.roles.of(person);
+        let voter = Voter {
+            name: person,
+            roles: &roles,
+        };
+        starters.iter().all(|starter| {
+            let asked = Asked {
+                rules,
+                starter: *starter,
+                editor: then.editor.as_deref(),
+                escalated: then.escalated,
+                changes_left: None,
+            };
+            approval::authorize(&asked, voter, Answer::Approve).is_ok()
+        })
+    };
+    let yes = reused.approved_by.iter().filter(may);
+    let tally = Tally::of(yes.map(|person| (person.as_str(), Answer::Approve)));
+    tally.decided(rules) == Some(Answer::Approve)
 }
 
 fn file(shared: &Shared, key: &Digest) -> PathBuf {

@@ -119,6 +119,26 @@ pub struct Reused {
     pub approved_by: Vec<String>,
     /// What its yes is bound to, but for the values of the inputs: see `AnalysisReported::reuse`.
     pub bound: Digest,
+    /// Under what circumstances it was approved there; none in histories from before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circumstances: Option<Circumstances>,
+    /// The newest mark on the code when it was taken: a mark that came later has withdrawn the yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Digest>,
+}
+
+/// What decides whether a yes of an earlier run would be enough today.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// Who started that run, if a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starter: Option<String>,
+    /// Who changed the code there, if a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub editor: Option<String>,
+    /// Whether the question was escalated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalated: bool,
 }
 
 /// See [`crate::run::Event::CodeGenerated`]. It has either code or a failure.
