@@ -8,7 +8,7 @@ use super::bounds::{self, Held};
 use super::modules::{Digests, Files};
 use super::options::blocking;
 use super::task::Driver;
-use super::{Error, Shared, execute, generate, missing, modules, notebook};
+use super::{Error, Shared, execute, generate, given, missing, modules, notebook};
 use crate::approval::{
     self, Bounds, Changed, Covered, Decision, KnownModules, Module, Modules, Rules, Subject,
     Verdict,
@@ -23,8 +23,11 @@ use crate::id::{Digest, StepPath};
 use crate::plan::{Method, Placed, PythonStep, Step, StepKind};
 use crate::python::analysis::Report;
 use crate::python::cells;
-use crate::run::payload::AnalysisReported;
+use crate::run::payload::{AnalysisReported, InputFile};
 use crate::run::{Command, RunScope, RunState, StepState, ask_rules, check_json};
+
+/// Where the content of given files stands among what the code sees.
+pub(super) const FILES: &str = "files";
 
 /// Analyses the code of a step.
 pub(super) async fn analyse(driver: &Driver, state: &RunState, path: &StepPath) -> Option<Command> {
@@ -63,6 +66,8 @@ pub(super) struct Prepared {
     pub(super) placed: Placed,
     /// The modules beside the workflow, of which the subject has the digests.
     pub(super) modules: Files,
+    /// The files that the step is given, where a yes covers what stands in them.
+    pub(super) files: Vec<InputFile>,
 }
 
 /// Computes from the stored code and today's surroundings what would run, and the digest that a yes must have.
@@ -71,13 +76,13 @@ async fn prepare(
     shared: &Shared,
     (step, step_state, python): (&Step, &StepState, &PythonStep),
     (digest, code): (Digest, String),
-    modules: &Digests,
+    (modules, files): (&Digests, Vec<InputFile>),
 ) -> Result<Prepared, Failure> {
     let placed = shared.options.placement.of(python)?;
     bounds::check(python, &placed)?;
     let spec = spec_of(shared, python).await?;
     let identity = shared.ports.executor.identify(&spec).await?;
-    let inputs = seen(shared, step_state, python, modules);
+    let inputs = seen(shared, step_state, python, (modules, &files));
     let held = Held::of(shared, step, python, &placed);
     let bounds = bounds::bounds(shared, (python, &held), &placed, &code);
     let subject = Subject {
@@ -103,6 +108,7 @@ async fn prepare(
         reuse,
         placed,
         modules: Files::new(),
+        files,
     })
 }
 
@@ -147,26 +153,33 @@ pub(super) async fn prepare_again(
         code_of(step_state, python)?,
         Arc::clone(&shared.ports.blobs),
     );
-    let (code, files) = read(move || {
+    let (code, modules) = read(move || {
         let code = stored_code(&blobs, digest)?;
         Ok((code, modules::read(folder.as_deref(), &names)?))
     })
     .await?;
+    let files = given::asked_before(state, step_state, analysis).await?;
     let prepared = prepare(
         shared,
         (step, step_state, python),
         (digest, code),
-        &modules::digests(&files),
+        (&modules::digests(&modules), files),
     )
     .await?;
     Ok(Prepared {
-        modules: files,
+        modules,
         ..prepared
     })
 }
 
-/// Everything that the code will see besides itself: its context, its environment variables, modules beside it.
-fn seen(shared: &Shared, step_state: &StepState, python: &PythonStep, modules: &Digests) -> Value {
+/// Everything that the code will see besides itself: its context, its environment variables, modules beside it, and what
+/// stands in the files that it is given.
+fn seen(
+    shared: &Shared,
+    step_state: &StepState,
+    python: &PythonStep,
+    (modules, files): (&Digests, &[InputFile]),
+) -> Value {
     let mut seen = json!({
         "context": step_state.inputs,
         "env": step_state.env,
@@ -177,6 +190,9 @@ fn seen(shared: &Shared, step_state: &StepState, python: &PythonStep, modules: &
     }
     if let Some(seen) = seen.as_object_mut().filter(|_| !modules.is_empty()) {
         seen.insert("modules".to_owned(), json!(modules));
+    }
+    if let Some(seen) = seen.as_object_mut().filter(|_| !files.is_empty()) {
+        seen.insert(FILES.to_owned(), given::by_input(files));
     }
     seen
 }
@@ -194,6 +210,13 @@ fn covered(subject: &Subject<'_>) -> Covered {
         ("rules".to_owned(), subject.rules),
     ]);
     for (name, value) in subject.inputs.as_object().into_iter().flatten() {
+        if name == FILES {
+            let files = value.as_object().into_iter().flatten();
+            covered.extend(files.map(|(input, files)| {
+                (format!("file {input}"), Digest::of(&canonical_json(files)))
+            }));
+            continue;
+        }
         // A name that is not taken for that of data when secrets are looked for.
         let name = if name == "env" { "variables" } else { name };
         covered.insert(name.to_owned(), Digest::of(&canonical_json(value)));
@@ -302,12 +325,14 @@ async fn judged(
     })
     .await?;
     let modules = modules::digests(&files);
-    let prepared = Prepared {
-        modules: files,
-        ..prepare(shared, (step, step_state, python), (digest, code), &modules).await?
-    };
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
+    let given = given::asked(state, step_state, decision.verdict).await?;
+    let of_step = (step, step_state, python);
+    let prepared = Prepared {
+        modules: files,
+        ..prepare(shared, of_step, (digest, code), (&modules, given)).await?
+    };
     let of_step = (step_state, python);
     let mut decision =
         generate::carried((shared, state), of_step, prepared.reuse, &rules, decision).await;
@@ -328,6 +353,7 @@ async fn judged(
         covered: prepared.covered.clone(),
         modules,
         bounds: prepared.bounds.clone(),
+        files: prepared.files.clone(),
         reuse: prepared.reuse,
         reviewers,
         rules,

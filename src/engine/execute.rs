@@ -8,7 +8,7 @@ use super::folder::RunFolder;
 use super::progress::{Note, Progress};
 use super::secrets::Secrets;
 use super::task::Driver;
-use super::{Shared, act, collect, generate, inputs};
+use super::{Shared, act, collect, generate, given, inputs};
 use crate::approval::Verdict;
 use crate::code;
 use crate::executor::{Adoption, Job, Outcome};
@@ -108,11 +108,11 @@ async fn see_through(
     .await;
     Some(match carried {
         Ok(outcome) => collect::ended(shared, state, (step, path), attempt, outcome).await,
-        Err(Broken::Changed) => Command::AttemptLost {
+        Err(Broken::Changed(what)) => Command::AttemptLost {
             step: path.clone(),
             attempt,
             started: false,
-            evidence: "its environment changed before the code began".to_owned(),
+            evidence: format!("{what} changed before the code began"),
         },
         Err(Broken::Failed(failure)) => {
             failed(driver, state, (path, attempt, python.mode), failure).await
@@ -145,8 +145,8 @@ async fn failed(
 
 /// Why an attempt that was begun has no outcome.
 enum Broken {
-    /// The environment is not the one that was looked at; nothing was started.
-    Changed,
+    /// This is not what was looked at; nothing was started.
+    Changed(&'static str),
     /// Something failed, before the code ran or after.
     Failed(Failure),
 }
@@ -188,7 +188,11 @@ async fn carry_out(
         .prepare(&prepared.spec, &progress)
         .await?;
     if environment.digest != prepared.identity.digest {
-        return Err(Broken::Changed);
+        return Err(Broken::Changed("its environment"));
+    }
+    // To make an environment takes minutes.
+    if !given::same(&prepared.files).await? {
+        return Err(Broken::Changed("a file that it is given"));
     }
     let secrets = Secrets::of(shared, state).await;
     let mut env = shared.options.mode_environment.of(python.mode).clone();

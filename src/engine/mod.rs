@@ -19,6 +19,7 @@ mod files;
 mod folder;
 mod follow;
 mod generate;
+mod given;
 mod history;
 mod http;
 mod inputs;

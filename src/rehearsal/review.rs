@@ -83,6 +83,7 @@ impl Review {
             modules: Modules::new(),
             bounds: Bounds::default(),
             changed: Changed::default(),
+            files: Vec::new(),
             reuse: None,
             reviewers,
             rules,

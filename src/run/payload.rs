@@ -327,6 +327,9 @@ pub struct AnalysisReported {
     /// What bounds the code; empty in histories from before an approval was bound to it.
     #[serde(default, skip_serializing_if = "Bounds::is_empty")]
     pub bounds: Bounds,
+    /// What stands in the files that the step is given, where somebody is asked; an approval is bound to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<InputFile>,
     /// What differs from the analysis before, when the step had one.
     #[serde(default, skip_serializing_if = "Changed::is_empty")]
     pub changed: Changed,
@@ -353,6 +356,21 @@ impl AnalysisReported {
             modules: &self.modules,
         }
     }
+}
+
+/// A file that an input of the run names, as it was when it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputFile {
+    /// The input.
+    pub input: String,
+    /// Where it is.
+    pub path: String,
+    /// Its size.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Its content; none when there is no such file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
 }
 
 /// A file that an attempt left, kept as a blob and in the run folder.

@@ -448,6 +448,7 @@ pub fn approval_json(state: &RunState, asked: &ApprovalState) -> Value {
         "risk": analysis.map(|analysis| analysis.report.risk),
         "findings": analysis.map(|analysis| analysis.report.findings.as_slice()),
         "inputs": step_state.map(|step| &step.inputs),
+        "files": analysis.map(|analysis| analysis.files.as_slice()),
         "notebook": analysis.and_then(|analysis| analysis.notebook.as_ref()),
     })
 }

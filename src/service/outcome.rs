@@ -9,7 +9,7 @@ use super::{ChangedModule, PythonExecutorError, PythonServiceResult};
 use crate::id::{ApprovalId, Digest, RunId};
 use crate::plan::Mode;
 use crate::python::analysis::Finding;
-use crate::run::payload::Values;
+use crate::run::payload::{InputFile, Values};
 use crate::time::Timestamp;
 
 /// How a call ended. Waiting for a person is an outcome like the others and no error.
@@ -136,6 +136,8 @@ pub struct PendingApproval {
     pub execution_mode: Option<Mode>,
     /// What the code would see as `context`.
     pub inputs: Values,
+    /// The files that the inputs name, with what stands in them. A yes is bound to that too.
+    pub files: Vec<InputFile>,
     /// What would bound the code, by name and in words: limits such as `memory`, and `isolation`, `network`, `writable`,
     /// `hidden`, `gateway`, `write_limits`. A yes is bound to them too.
     pub bounds: BTreeMap<String, String>,

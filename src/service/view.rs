@@ -268,6 +268,9 @@ async fn pending(
             .unwrap_or_default(),
         execution_mode: analysis.map(|analysis| analysis.mode),
         inputs: step.map(|step| step.inputs.clone()).unwrap_or_default(),
+        files: analysis
+            .map(|analysis| analysis.files.clone())
+            .unwrap_or_default(),
         bounds: bounds.collect(),
         approved_before: before,
         environment: analysis.map(|analysis| analysis.environment_text.clone()),

@@ -67,6 +67,7 @@ mod generator_recorded;
 mod generator_reuse;
 mod generator_stream;
 mod generator_wire;
+mod given_files;
 mod graph_svg;
 mod guard;
 mod handlers;

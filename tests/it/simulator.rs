@@ -518,6 +518,7 @@ impl Simulation {
             modules: Modules::new(),
             bounds: Bounds::default(),
             changed: Changed::default(),
+            files: Vec::new(),
             reuse: None,
             reviewers: None,
             rules: Rules {

@@ -122,6 +122,15 @@ fn facts(frame: &Frame<'_>, asked: &ApprovalState) -> Vec<(String, String)> {
     for (name, input) in inputs.into_iter().flatten() {
         fact("input", format!("{} = {}", line(name), value(input)));
     }
+    let files = analysis(frame, request).map(|analysis| analysis.files.as_slice());
+    for file in files.unwrap_or_default() {
+        let held = file.sha256.map_or_else(
+            || "there is no such file".to_owned(),
+            |digest| format!("{} bytes, {digest}", file.bytes),
+        );
+        let (input, path) = (line(&file.input), line(&file.path));
+        fact("file", format!("{input} = {path}  ({held})"));
+    }
     fact("digest", request.subject_digest.to_string());
     facts
 }

@@ -1,17 +1,17 @@
 //! What a key covers: everything that the code would run from, as it is now.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::super::analyse::Prepared;
 use super::super::options::blocking;
-use super::super::{Shared, modules};
+use super::super::{Shared, given, modules};
 use crate::artifact::digest_of_file;
 use crate::canonical::canonical_json;
 use crate::id::Digest;
-use crate::plan::{PythonStep, SecretSource, Step, visit_files};
+use crate::plan::{PythonStep, SecretSource, Step};
 use crate::run::payload::Parts;
 use crate::run::{RunState, StepState, known_parts};
 
@@ -68,43 +68,19 @@ fn digest(value: &Value) -> Digest {
 /// Files that the step is given: inputs of the run of type `file` that its inputs or variables name, and whatever else
 /// of its inputs is the absolute path of a file.
 fn given(state: &RunState, step_state: &StepState) -> Files {
-    let folder = state.created.workflow_folder.as_deref().unwrap_or_default();
-    let mut texts = Vec::new();
-    for (name, value) in &step_state.inputs {
-        texts_in(name, value, &mut texts);
-    }
-    let env = step_state.env.iter();
-    texts.extend(env.map(|(name, value)| (name.as_str(), value.as_str())));
     let mut files = Files::new();
-    let mut declared = Vec::new();
-    for (name, field) in &state.plan.inputs {
-        let Some(mut value) = state.created.inputs.get(name).cloned() else {
-            continue;
-        };
-        visit_files(field, &mut value, &mut |path| {
-            if texts.iter().any(|(_, text)| text.contains(path.as_str())) {
-                let file = Path::new(folder).join(&*path);
-                files.entry(name.clone()).or_default().push(file);
-                declared.push(path.clone());
-            }
-        });
+    let declared = given::declared(state, step_state);
+    for found in &declared {
+        let named = files.entry(found.name.clone()).or_default();
+        named.push(found.file.clone());
     }
-    for (name, text) in texts {
-        if text.starts_with('/') && !declared.iter().any(|path| path == text) {
+    for (name, text) in given::texts(step_state) {
+        if text.starts_with('/') && !declared.iter().any(|found| found.path == text) {
             let named = files.entry(name.to_owned()).or_default();
             named.push(PathBuf::from(text));
         }
     }
     files
-}
-
-fn texts_in<'a>(name: &'a str, value: &'a Value, texts: &mut Vec<(&'a str, &'a str)>) {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        Value::String(text) => texts.push((name, text)),
-        Value::Array(items) => items.iter().for_each(|item| texts_in(name, item, texts)),
-        Value::Object(map) => map.values().for_each(|value| texts_in(name, value, texts)),
-    }
 }
 
 /// The digests of what is a file; what is none can't be read by the code either.

@@ -237,6 +237,7 @@ pub(in crate::engine) fn bound(
     let fields = seen.as_object_mut()?;
     fields.insert("context".to_owned(), Value::Object(shapes(step_state)));
     fields.remove("idempotency_key");
+    fields.remove(analyse::FILES);
     fields.insert("approve_code".to_owned(), json!(python.approve_code));
     fields.insert("expects".to_owned(), json!(task.expects));
     Some(subject_digest(&Subject {
