@@ -5,25 +5,31 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{AccessFlags, Pid, access};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-use super::{About, Answer, CodeGenerator, Found, Hearer, Request};
+use super::{About, Answer, CodeGenerator, Found, Hearer, Request, Stop};
 use crate::code;
 use crate::failure::{Failure, FailureKind};
+use crate::redact::{Redactor, SECRET_CHARS_MIN};
 use crate::time::BoxFuture;
 
 /// Largest output that is read, in bytes.
 const OUTPUT_BYTES_MAX: u64 = 4 << 20;
-/// How much of the error stream stands in a failure, in characters.
+/// How much of the end of the error stream is held, in bytes, and stands in a failure, in characters.
+const SAID_BYTES_MAX: usize = 64 << 10;
 const SAID_CHARS_MAX: usize = 1_000;
+/// How much of its last line stands in the message, in characters.
+const LAST_LINE_CHARS_MAX: usize = 200;
+/// How much is kept of an answer that can't be taken, in bytes.
+const UNUSABLE_BYTES_MAX: usize = 64 << 10;
 /// Stands in the command line for the file with the task.
 const FILE_WORD: &str = "{file}";
 /// Variables that every program gets.
@@ -57,6 +63,8 @@ pub struct Settings {
 pub struct CommandGenerator {
     settings: Settings,
     variables: super::key::Environment,
+    /// Keeps the values of the variables that config.yml gives it out of everything that is kept.
+    redactor: Redactor,
     scratch: PathBuf,
 }
 
@@ -73,9 +81,11 @@ impl CommandGenerator {
         let variables = environment.iter().filter(|(name, _)| wanted(name));
         let variables = variables.map(|(name, value)| (name.clone(), value.clone()));
         let variables = super::key::Environment(variables.collect());
+        let redactor = kept_out(&settings.env, &variables.0);
         Self {
             settings,
             variables,
+            redactor,
             scratch,
         }
     }
@@ -164,34 +174,76 @@ impl CommandGenerator {
                 let _heard = input.write_all(&task).await;
             }
         };
-        let ((), output, errors) = tokio::join!(tell, read(output), read(errors));
+        let ((), output, errors) = tokio::join!(tell, read(output), end_of(errors));
         let status = child.wait().await.map_err(|error| self.broken(&error))?;
         let output = output.map_err(|error| self.broken(&error))?;
-        if !status.success() {
-            let said = errors.unwrap_or_default();
-            let skipped = said.chars().count().saturating_sub(SAID_CHARS_MAX);
-            let said: String = said.chars().skip(skipped).collect();
-            let message = format!(
-                "the generator's program `{}` ended with {status}",
-                self.name()
-            );
-            let failure = Failure::new(
-                FailureKind::Infrastructure,
-                code::GENERATOR_COMMAND,
-                message,
-            );
-            return Err(failure.detail(json!({"stderr": said.trim()})));
+        // Who is not heard to the end is told so by a signal, and ends with it.
+        if output.len() as u64 > OUTPUT_BYTES_MAX {
+            return Ok(self.unusable(&output, "it is longer than 4 MiB".to_owned()));
         }
+        if !status.success() {
+            return Err(self.ended(status, &errors));
+        }
+        let text = match String::from_utf8(output) {
+            Ok(text) => self.redactor.text(&text).into_owned(),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let why = format!("it is not UTF-8, from byte {at} on");
+                return Ok(self.unusable(error.as_bytes(), why));
+            }
+        };
         Ok(Answer {
             // Whoever answers in prose puts the code between fences.
-            is_code: !output
+            is_code: !text
                 .lines()
                 .any(|line| line.trim_start().starts_with("```")),
-            raw: output.clone(),
-            text: output,
-            parameters: json!({"command": self.settings.command}),
+            raw: text.clone(),
+            text,
+            parameters: self.parameters(),
             ..Answer::default()
         })
+    }
+
+    fn parameters(&self) -> Value {
+        json!({"command": self.settings.command})
+    }
+
+    /// An answer of which no code can be taken. The program answered: it is told so, and asked for another.
+    fn unusable(&self, output: &[u8], why: String) -> Answer {
+        let output = self.redactor.bytes(output);
+        let kept = output.get(..UNUSABLE_BYTES_MAX).unwrap_or(&output);
+        let text = String::from_utf8_lossy(kept).into_owned();
+        Answer {
+            raw: text.clone(),
+            text,
+            stop: Stop::Unusable(why),
+            parameters: self.parameters(),
+            ..Answer::default()
+        }
+    }
+
+    /// The program ended with a failure; the end of what it said of it.
+    fn ended(&self, status: ExitStatus, errors: &[u8]) -> Failure {
+        let said = String::from_utf8_lossy(errors);
+        let said = self.redactor.text(said.trim());
+        let last = said.lines().next_back().unwrap_or_default().trim();
+        let last: String = last.chars().take(LAST_LINE_CHARS_MAX).collect();
+        let last = match last.as_str() {
+            "" => "; it said nothing of it on its error stream".to_owned(),
+            last => format!("; the last that it said: {last}"),
+        };
+        let skipped = said.chars().count().saturating_sub(SAID_CHARS_MAX);
+        let said: String = said.chars().skip(skipped).collect();
+        let message = format!(
+            "the generator's program `{}` ended with {status}{last}",
+            self.name()
+        );
+        Failure::new(
+            FailureKind::Infrastructure,
+            code::GENERATOR_COMMAND,
+            message,
+        )
+        .detail(json!({"stderr": said}))
     }
 
     fn broken(&self, error: &io::Error) -> Failure {
@@ -207,16 +259,40 @@ impl CommandGenerator {
     }
 }
 
-async fn read(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+/// What keeps the values of those variables out of text. Shorter ones would be found everywhere.
+fn kept_out(names: &[String], variables: &BTreeMap<String, String>) -> Redactor {
+    let values = names.iter().filter(|name| !USUAL.contains(&name.as_str()));
+    let values = values.filter_map(|name| variables.get_key_value(name));
+    let values = values.filter(|(_, value)| value.chars().count() >= SECRET_CHARS_MIN);
+    Redactor::new(values.map(|(name, value)| (name.as_str(), value.as_str()))).unwrap_or_default()
+}
+
+/// One byte more than may come shows that there is more.
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
         let mut bounded = stream.take(OUTPUT_BYTES_MAX + 1);
         bounded.read_to_end(&mut bytes).await?;
     }
-    if bytes.len() as u64 > OUTPUT_BYTES_MAX {
-        return Err(io::Error::other("it wrote more than 4 MiB"));
+    Ok(bytes)
+}
+
+/// The end of a stream, which is heard to its end. Where it breaks off, that is its end.
+async fn end_of(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let Some(mut stream) = stream else {
+        return kept;
+    };
+    let mut piece = [0; 8 << 10];
+    while let Ok(count) = stream.read(&mut piece).await {
+        let Some(piece) = piece.get(..count).filter(|piece| !piece.is_empty()) else {
+            break;
+        };
+        kept.extend_from_slice(piece);
+        let skipped = kept.len().saturating_sub(SAID_BYTES_MAX);
+        kept.drain(..skipped);
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("what it wrote is not UTF-8"))
+    kept
 }
 
 /// A program and what it started; all of it ends with this.

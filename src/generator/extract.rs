@@ -15,6 +15,7 @@ pub fn code(answer: &Answer) -> Result<String, Failure> {
     match &answer.stop {
         Stop::End | Stop::Other(_) => {}
         Stop::Length => return Err(cut_off(answer.output_tokens)),
+        Stop::Unusable(why) => return Err(no_code(why)),
         Stop::Refused(why) => {
             let message = format!(
                 "the generator refused to write the code: {}",

@@ -177,6 +177,8 @@ pub enum Stop {
     Refused(String),
     /// For another reason, in the provider's word.
     Other(String),
+    /// It is no text that could be taken, and why.
+    Unusable(String),
 }
 
 /// What came back.

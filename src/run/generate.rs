@@ -91,6 +91,15 @@ impl StepState {
             .count()
     }
 
+    /// The newest attempt that ran code or acted on the outside.
+    #[must_use]
+    pub fn ran_last(&self) -> Option<&Attempt> {
+        let attempts = self.attempts.iter();
+        attempts
+            .rev()
+            .find(|attempt| attempt.phase == Phase::Execute)
+    }
+
     /// Takes what its code shall be written for. Code that was written for something else is none.
     pub(super) fn give_task(&mut self, task: Option<&TaskText>) {
         if self.task.as_deref() != task {

@@ -62,6 +62,7 @@ mod executor_warm;
 mod expression_oracle;
 mod flow;
 mod generator_budget;
+mod generator_command;
 mod generator_engine;
 mod generator_recorded;
 mod generator_reuse;

@@ -102,7 +102,7 @@ fn newest(
         let folder = opened.engine.in_data(&reused.result.folder);
         return Some(log_in(&folder, step, reused.result.attempt));
     }
-    let attempt = step_state.attempts.last()?.number;
+    let attempt = step_state.ran_last()?.number;
     Some(log(opened, state, step, attempt))
 }
 

@@ -255,17 +255,14 @@ fn failed(frame: &Frame<'_>, step: &StepPath, failure: &Failure) -> String {
         let tail: Vec<&str> = lines.into_iter().skip(skipped).collect();
         text.push_str(&indented(&tail.join("\n"), 6));
     }
+    text.push_str(&said(failure));
     for cause in &failure.cause {
         let _infallible = writeln!(text, "    because: {}", line(cause));
     }
     if let Some(hint) = &failure.hint {
         let _infallible = writeln!(text, "    help: {}", line(hint));
     }
-    let attempted = frame
-        .state
-        .step(step)
-        .is_some_and(|(_, state)| !state.attempts.is_empty());
-    if attempted {
+    if has_log(frame, step) {
         let command = format!("logs {} {step}", frame.state.run.short());
         let _infallible = writeln!(
             text,
@@ -274,6 +271,34 @@ fn failed(frame: &Frame<'_>, step: &StepPath, failure: &Failure) -> String {
         );
     }
     text
+}
+
+/// The end of what a program said that failed.
+fn said(failure: &Failure) -> String {
+    let said = failure.detail.get("stderr").and_then(Value::as_str);
+    let lines: Vec<&str> = said.unwrap_or_default().lines().collect();
+    // One line stands in the message already.
+    if lines.len() < 2 {
+        return String::new();
+    }
+    let skipped = lines.len().saturating_sub(TRACEBACK_LINES_MAX);
+    let tail: Vec<&str> = lines.into_iter().skip(skipped).collect();
+    format!(
+        "    the end of its error stream:\n{}",
+        indented(&tail.join("\n"), 6)
+    )
+}
+
+/// Whether the newest attempt that ran something left what it printed: the writing of code prints nothing.
+fn has_log(frame: &Frame<'_>, step: &StepPath) -> bool {
+    let Some((_, state)) = frame.state.step(step) else {
+        return false;
+    };
+    let ran = state.ran_last().map(|attempt| {
+        let folder = frame.folder.attempt(step, attempt.number);
+        ["stdout.log", "stderr.log"].map(|name| folder.join(name).is_file())
+    });
+    ran.is_some_and(|there| there.contains(&true))
 }
 
 /// What to type when the run is unfinished and no question says it already.
