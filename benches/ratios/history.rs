@@ -196,6 +196,7 @@ impl History {
             modules: stepwell::approval::Modules::new(),
             bounds: stepwell::approval::Bounds::default(),
             changed: stepwell::approval::Changed::default(),
+            files: Vec::new(),
             reuse: None,
             reviewers: None,
             rules: stepwell::approval::Rules::default(),

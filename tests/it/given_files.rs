@@ -45,8 +45,7 @@ fn a_file_that_changes_between_the_yes_and_the_start_is_asked_about() {
         (&file["input"], &file["bytes"], &file["sha256"]),
         (&json!("table"), &json!(2), &json!(ONE))
     );
-    let id = text(&first["approval_id"]);
-    let shown = place.run(&["approvals", "show", id]).out;
+    let shown = place.run(&["approvals", "@last"]).out;
     let row = format!("table = {}  (2 bytes, {ONE})", text(&file["path"]));
     assert!(shown.contains(&row), "`{row}` in {shown}");
     assert!(text(&file["path"]).ends_with("table.csv"), "{path:?}");
@@ -85,8 +84,7 @@ fn a_file_that_is_gone_is_asked_about_and_one_that_cannot_be_read_says_so() {
     let second = question(&place);
     assert_eq!(second["changed"], json!({"covered": ["file table"]}));
     assert_eq!(second["files"][0]["sha256"], Value::Null, "{second}");
-    let id = text(&second["approval_id"]);
-    let shown = place.run(&["approvals", "show", id]).out;
+    let shown = place.run(&["approvals", "@last"]).out;
     assert!(shown.contains("(there is no such file)"), "{shown}");
 
     // A folder is no file; one without rights is one that nobody can say yes to.
