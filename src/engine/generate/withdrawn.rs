@@ -13,6 +13,7 @@ use crate::artifact::{self, DiskError, disk};
 use crate::canonical::canonical_json;
 use crate::engine::options::blocking;
 use crate::engine::{Error, Shared};
+use crate::executor::make_dir;
 use crate::failure::FailureKind;
 use crate::id::{Digest, StepPath};
 use crate::run::payload::{AttemptFailed, Phase, Subject};
@@ -74,8 +75,7 @@ pub(in crate::engine) async fn mark(shared: &Shared, code: Digest) -> Result<(),
         ));
         let fault = |error| Error::Blob(artifact::Error::Disk(error));
         let folder = file.parent().unwrap_or(&file);
-        std::fs::create_dir_all(folder)
-            .map_err(|source| fault(DiskError::new("create", folder, source)))?;
+        make_dir(folder).map_err(|source| fault(DiskError::new("create", folder, source)))?;
         let mut draft = disk::Draft::new(folder).map_err(fault)?;
         draft.write(mark.hex().as_bytes()).map_err(fault)?;
         draft.publish(&file).map_err(fault)
