@@ -1,5 +1,6 @@
 //! Code that means harm. Each test says which layer stopped it; where the kernel lacks the layer, it says so.
 
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,6 +81,92 @@ async fn files_outside_are_not_written() {
         );
     }
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+/// The rules of the system are about what is in files: this is a guard rail in the interpreter.
+#[tokio::test]
+async fn modes_and_times_of_files_outside_are_not_changed_by_python() {
+    let outside = tempfile::tempdir().unwrap();
+    let victim = outside.path().join("victim");
+    std::fs::write(&victim, "mine").unwrap();
+    std::fs::set_permissions(&victim, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let state = || {
+        let found = std::fs::metadata(&victim).unwrap();
+        (found.mode(), found.uid(), found.mtime(), found.ctime_nsec())
+    };
+    let before = state();
+    let (path, folder) = (victim.display(), outside.path().display());
+    for attack in [
+        format!("os.chmod('{path}', 0o777)"),
+        format!("os.chmod(b'{path}', 0o777)"),
+        format!("import pathlib; pathlib.Path('{path}').chmod(0o777)"),
+        format!("os.chown('{path}', 0, 0)"),
+        format!("os.utime('{path}', (1, 1))"),
+        format!("os.setxattr('{path}', 'user.x', b'x')"),
+        format!("os.removexattr('{path}', 'user.x')"),
+        format!("os.fchmod(os.open('{path}', os.O_RDONLY), 0o777)"),
+        format!("os.utime(os.open('{path}', os.O_RDONLY), (1, 1))"),
+        format!("os.chmod('victim', 0o777, dir_fd=os.open('{folder}', os.O_RDONLY))"),
+        format!("os.chdir('{folder}'); os.chmod('victim', 0o777)"),
+        format!("os.symlink('{path}', 'link'); os.chmod('link', 0o777)"),
+        format!("os.chmod('/proc/self/root{path}', 0o777)"),
+        format!("from shutil import copymode; copymode('code.py', '{path}')"),
+        // Caught, and in another process.
+        format!("\ntry: os.chmod('{path}', 0o777)\nexcept OSError: pass"),
+        format!(
+            "\nif os.fork() == 0:\n    try: os.chmod('{path}', 0o777)\n    finally: os._exit(0)\nos.wait()"
+        ),
+    ] {
+        let rig = Rig::new().await;
+        let job = rig.job(&format!("import os; {attack}\nresults = 1"));
+        let failure = failure_of(rig.executor.execute(job).await.unwrap());
+        let seen = (failure.kind, failure.code.as_str());
+        assert_eq!(seen, (FailureKind::Safety, "write_refused"), "{attack}");
+        assert_eq!(state(), before, "{attack}");
+    }
+    // Where writes are free, or walls are switched off, it is not there.
+    let changes: [fn(&mut Job, &std::path::Path); 3] = [
+        |job, _| job.protection.writes_outside = true,
+        |job, _| job.protection.isolation = IsolationLevel::Off,
+        |job, folder| job.protection.writable = vec![folder.to_owned()],
+    ];
+    for (mode, change) in (0o600..).zip(changes) {
+        let rig = Rig::new().await;
+        let mut job = rig.job(&format!(
+            "import os; os.chmod('{path}', {mode})\nresults = 1"
+        ));
+        change(&mut job, outside.path());
+        assert_eq!(results(&rig.executor.execute(job).await.unwrap()), 1);
+        assert_eq!(state().0 & 0o777, mode);
+    }
+}
+
+#[tokio::test]
+async fn files_of_the_own_folder_are_changed_as_ever() {
+    let rig = Rig::new().await;
+    let code = r#"
+import multiprocessing, os, pathlib, shutil, sys, tarfile, tempfile, zipfile
+shutil.copy2("code.py", "copy.py"); shutil.copytree("figures", "more"); os.chmod("copy.py", 0o755)
+pathlib.Path("touched").touch(); pathlib.Path("touched").touch()
+with zipfile.ZipFile("a.zip", "w") as archive: archive.write("copy.py")
+with zipfile.ZipFile("a.zip") as archive: archive.extractall("unzipped")
+with tarfile.open("a.tar", "w") as archive: archive.add("copy.py"); archive.add("more")
+with tarfile.open("a.tar") as archive: archive.extractall("untarred")
+with tempfile.TemporaryDirectory() as folder:
+    os.mkdir(os.path.join(folder, "closed")); os.chmod(os.path.join(folder, "closed"), 0)
+with tempfile.NamedTemporaryFile() as file: os.fchmod(file.fileno(), 0o600)
+with tempfile.TemporaryFile() as file: os.fchmod(file.fileno(), 0o600)
+os.fchmod(os.memfd_create("x"), 0o600); os.fchmod(os.pipe()[0], 0o600)
+here = os.open(".", os.O_RDONLY); os.utime("touched", (1, 1), dir_fd=here)
+with multiprocessing.get_context("fork").Pool(2) as pool: pool.map(pathlib.Path.touch, [pathlib.Path("touched 2")])
+results = [oct(os.stat("copy.py").st_mode & 0o777), os.stat("touched").st_mtime, os.path.exists("untarred/copy.py")]
+"#;
+    let outcome = rig.run(code).await;
+    assert_eq!(
+        results(&outcome),
+        &serde_json::json!(["0o755", 1.0, true]),
+        "{outcome:#?}"
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::sandbox::Offered;
 use crate::executor::{Guard, Job};
 use crate::id::Digest;
+use crate::plan::IsolationLevel;
 use crate::python::outcome::Outcome;
 
 /// Largest outcome that is read back, in bytes: results, notes and a few hundred files fit many times.
@@ -68,6 +69,19 @@ fn digests(modules: &BTreeMap<String, Vec<u8>>) -> BTreeMap<&str, String> {
         .collect()
 }
 
+impl Order {
+    /// Folders, beside that of the attempt, of which the code may change files, where that is ruled. For a kernel, whose
+    /// files are not ruled from here, it is not.
+    fn writable(&self) -> Option<Vec<&Path>> {
+        let protection = &self.job.protection;
+        let ruled = !protection.writes_outside
+            && protection.isolation != IsolationLevel::Off
+            && self.job.environment.container.is_none();
+        let folders = [&self.temporary].into_iter().chain(&protection.writable);
+        ruled.then(|| folders.chain(&self.cache).map(PathBuf::as_path).collect())
+    }
+}
+
 /// What the harness is told.
 #[derive(Serialize)]
 struct HarnessOptions<'a> {
@@ -81,6 +95,8 @@ struct HarnessOptions<'a> {
     files_max: u32,
     null_for_nan: bool,
     guard: &'a Guard,
+    /// Where the code may change modes, owners and times of files, beside its own folder; none = everywhere.
+    writable: Option<Vec<&'a Path>>,
 }
 
 impl Folder {
@@ -182,6 +198,7 @@ impl Folder {
             files_max: job.limits.files_max,
             null_for_nan: job.nan == crate::executor::NanPolicy::Null,
             guard: &job.protection.guard,
+            writable: order.writable(),
         };
         write_new(
             &self.internal("harness.json"),

@@ -294,7 +294,10 @@ class Hooks:
         }
         for name, patch in SPAWNING:
             self.actions[name] = lambda module, patch=patch: _patch_spawning(patch, attempt, module)
-        self.actions.update(guard.Guard(attempt.options["guard"], attempt.internal).actions())
+        rail = guard.Guard(attempt.options["guard"], attempt.internal)
+        self.actions.update(rail.actions())
+        if attempt.options.get("writable") is not None:
+            rail.hold_files([attempt.folder] + attempt.options["writable"])
 
     def catch_up(self):
         """Changes what is loaded already: a warm interpreter was forked with it."""

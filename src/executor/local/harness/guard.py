@@ -1,4 +1,5 @@
-"""Holds back writes to the control system: a guard rail, for code that means well.
+"""Holds back writes to the control system, and changes of files that the system's rules do not cover: a guard rail, for
+code that means well.
 
 The libraries are changed right after they are loaded, so that whatever name the code has for a function, it is the
 guarded one. What was held back is written down in a file, so that code that catches the error, or a process that it
@@ -10,10 +11,19 @@ import os
 VERIFY_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 0.05
 PREFIXES = ("ca://", "pva://")
+# What the interpreter tells of changes of a file that is not opened for it: which argument has the folder that the path
+# begins at, if any has.
+CHANGES = {"os.chmod": 2, "os.chown": 3, "os.utime": 3, "os.setxattr": None, "os.removexattr": None}
+# Memory that processes of one program share.
+SHARED_MEMORY = "/dev/shm"
 
 
 class WriteRefused(RuntimeError):
     """A write to the control system that was held back."""
+
+
+class ChangeRefused(WriteRefused, PermissionError):
+    """A change of a file that was held back; code that looks for what the system refuses finds it."""
 
 
 class Guard:
@@ -26,7 +36,7 @@ class Guard:
         # other. Of each thread and each task, since what one does says nothing of the others.
         self.asked = ContextVar("stepwell_asked", default=frozenset())
 
-    def refuse(self, kind, code, message, hint):
+    def refuse(self, kind, code, message, hint, error=WriteRefused):
         import json
 
         line = json.dumps({"kind": kind, "code": code, "message": message, "hint": hint}) + "\n"
@@ -35,7 +45,34 @@ class Guard:
             os.write(file, line.encode())
         finally:
             os.close(file)
-        raise WriteRefused(f"{message} [{code}]")
+        raise error(f"{message} [{code}]")
+
+    # -- files --
+
+    def hold_files(self, folders):
+        """Refuses changes of modes, owners, times and extended attributes outside of these folders: the rules of the
+        system are about what is in files. What the interpreter calls once can't be taken back."""
+        import sys
+
+        own = tuple(os.path.join(os.path.realpath(folder), "") for folder in folders + [SHARED_MEMORY])
+        changes = CHANGES
+
+        def hook(event, args):
+            if event not in changes:
+                return
+            path = changed(args[0], args[changes[event]] if changes[event] else -1)
+            if path is None or os.path.join(path, "").startswith(own):
+                return
+            self.refuse(
+                "safety",
+                "write_refused",
+                f"{event} would change {path!r:.300}, which is outside of the folders that this step may write to",
+                "change files of the step's own folder only, name the folder in `modes.read_only.writable`, "
+                "or let the step say `mode: write_access`",
+                ChangeRefused,
+            )
+
+        sys.addaudithook(hook)
 
     # -- what may be written --
 
@@ -240,6 +277,25 @@ class Guard:
             setattr(owner, name, found.setter(self.wrap(writer, found.fset, look)))
         else:
             self.change(owner, name, writer, look)
+
+
+def changed(path, folder):
+    """The file that a call changes, by its real name; None = it has no name."""
+    if isinstance(path, int):
+        return named(path)
+    path = os.fsdecode(path)
+    if folder is not None and folder >= 0 and not os.path.isabs(path):
+        path = os.path.join(named(folder) or os.sep, path)
+    return os.path.realpath(path)
+
+
+def named(descriptor):
+    """Where an open file is: pipes, sockets and memory are nowhere."""
+    try:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return None
+    return path if path.startswith("/") and not path.startswith("/memfd:") else None
 
 
 def first_two(args, options):

@@ -88,9 +88,11 @@ impl Handled {
     pub(in crate::executor::local) fn reason(self) -> &'static str {
         match (self.writes, self.reads) {
             (true, true) => {
-                "writes only in its own folder; what is hidden can't be read; signals only to its own processes"
+                "writes only in its own folder, modes and times of files apart; what is hidden can't be read; signals only to its own processes"
             }
-            (true, false) => "writes only in its own folder; signals only to its own processes",
+            (true, false) => {
+                "writes only in its own folder, modes and times of files apart; signals only to its own processes"
+            }
             (false, true) => {
                 "what is hidden can't be read or written; signals only to its own processes; writes are free in this mode"
             }
