@@ -216,14 +216,24 @@ pub fn locate(code: &str, line: usize) -> Option<(Option<usize>, usize)> {
     Some((cell.number, line - cell.line + 1))
 }
 
+/// The cell that sets the inputs, for people.
+const OF_INPUTS: &str = "the inputs of the notebook";
+
 /// A line of the code as people know it: `cell 3, line 2`.
 #[must_use]
 pub fn place(code: &str, line: usize) -> Option<String> {
     let (number, inside) = locate(code, line)?;
     Some(match number {
         Some(number) => format!("cell {number}, line {inside}"),
-        None => "the inputs of the notebook".to_owned(),
+        None => OF_INPUTS.to_owned(),
     })
+}
+
+/// Whether the text begins with what [`place`] gives.
+#[must_use]
+pub fn begins_with_place(text: &str) -> bool {
+    let number = text.strip_prefix("cell ").unwrap_or_default();
+    number.starts_with(|letter: char| letter.is_ascii_digit()) || text.starts_with(OF_INPUTS)
 }
 
 /// The notebook with what its author wrote, and nothing that it once gave out.

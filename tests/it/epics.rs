@@ -138,6 +138,7 @@ fn a_set_point_is_written_after_a_yes_and_within_its_limits() {
     let outputs = &ended["outputs"];
     assert_eq!(outputs["before_um"], 80.0, "{ended:#}");
     assert_eq!(outputs["written_a"], 2.5);
+    assert_eq!(outputs["read_a"], 2.5);
     assert_eq!(outputs["after_um"], 20.0);
     assert_eq!(machine.has("MAG:CUR:SET"), 2.5);
     assert_eq!(machine.has("MAG:CUR:RBV"), 2.5);
@@ -160,10 +161,18 @@ fn a_set_point_is_written_after_a_yes_and_within_its_limits() {
     machine.refused(&ended, "limits", "channel_limit");
     let ended = machine.approved(1, &["magnet=OTHER:SET", "target_um=60"]);
     machine.refused(&ended, "limits", "channel_not_listed");
+    assert_eq!(
+        ended["outputs"]["written_a"],
+        Value::Null,
+        "nothing was put"
+    );
     assert_eq!(machine.has("MAG:CUR:SET"), 2.5, "nothing arrived");
 
     let ended = machine.approved(1, &["magnet=EX:OFF:CUR:SET", "target_um=60"]);
     machine.refused(&ended, "limits", "readback_differs");
+    let outputs = &ended["outputs"];
+    assert_eq!(outputs["written_a"], 1.5, "it was put: {ended:#}");
+    assert_eq!(outputs["read_a"], 1.0, "and did not arrive");
     assert_eq!(machine.has("OFF:CUR:SET"), 1.0);
 }
 
@@ -185,9 +194,13 @@ fn a_write_in_read_only_meets_the_scan_the_guard_and_the_gateway() {
     // Whoever means to get past the guard does; the server of this mode refuses what is put.
     let around = "import caproto._circuit as circuit\nfrom caproto.sync import client\n\
                   circuit.ClientChannel.write = circuit.ClientChannel.write.__wrapped__\n\
-                  write = client.write.__wrapped__\n";
+                  read, write = client.read, client.write.__wrapped__\n";
     let stage = "workflows/epics_setpoint/stages/set_current.py";
-    machine.change(stage, "from caproto.sync.client import write\n", around);
+    machine.change(
+        stage,
+        "from caproto.sync.client import read, write\n",
+        around,
+    );
     let ended = machine.json(1, &["run", FILE]);
     machine.refused(&ended, "code", "python_exception");
     let message = text(&ended["failure"]["failure"]["message"]);

@@ -56,6 +56,10 @@ const SCRIPTS: &[(&str, &str)] = &[
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     ),
     ("no memory", "raise MemoryError"),
+    (
+        "names of ours",
+        "for name in ('results.json', 'outcome.json', 'notebook.ipynb'): open(name, 'w').write('mine')\nresults = 1",
+    ),
     ("nan", "results = {'x': float('nan')}"),
     ("a wrong key", "results = {(1, 2): 3}"),
     ("a cycle", "results = []\nresults.append(results)"),

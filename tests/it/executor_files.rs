@@ -82,33 +82,58 @@ async fn files_of_the_code_are_listed_and_links_are_not_followed() {
 }
 
 #[tokio::test]
-async fn files_that_share_a_name_with_ours_stay_the_codes_own() {
+async fn files_that_share_a_name_with_ours_get_another_one() {
     let rig = Rig::new().await;
-    let job = rig.job("for name in ('results.json', 'outcome.json'): open(name, 'w').write('mine')\nopen(b'\\xff.txt', 'w').write('x')");
-    let outcome = rig.executor.execute(job.clone()).await.unwrap();
-    assert_eq!(
-        (&outcome.status, &outcome.results),
-        (&OutcomeStatus::Succeeded, &None)
+    let mut job = rig.job(
+        "import os, pathlib\nfor name in ('results.json', 'notebook.ipynb'): open(name, 'w').write('mine')\n\
+         os.mkdir('outcome.json'); open('outcome.json/part.txt', 'w').write('of mine')\n\
+         save_artifact(pathlib.Path('results.json'), 'the fit', 'all of it')\n\
+         open('results.code.json', 'w').write('taken')\nopen(b'\\xff.txt', 'w').write('x')\nresults = [1]",
     );
-    let paths: Vec<&str> = outcome
+    job.artifacts = ["*.json", "notebook.ipynb", "outcome.json/*"]
+        .map(str::to_owned)
+        .to_vec();
+    let outcome = rig.executor.execute(job.clone()).await.unwrap();
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    let kept: Vec<(&str, &str)> = outcome
         .artifacts
         .iter()
-        .map(|file| file.path.as_str())
+        .map(|file| (file.path.as_str(), file.title.as_str()))
         .collect();
-    assert_eq!(paths, ["outcome.json", "results.json"]);
-    assert_eq!(read(&job, "results.json"), "mine");
-    assert!(
-        outcome.notes.iter().any(|note| note.contains("no UTF-8")),
-        "{:?}",
-        outcome.notes
+    assert_eq!(
+        kept,
+        [
+            ("results.code_2.json", "the fit"),
+            ("notebook.code.ipynb", ""),
+            ("outcome.code.json/part.txt", ""),
+            ("results.code.json", ""),
+        ]
     );
+    for (name, text) in [
+        ("results.json", "[1]"),
+        ("results.code_2.json", "mine"),
+        ("notebook.code.ipynb", "mine"),
+        ("results.code.json", "taken"),
+    ] {
+        assert_eq!(read(&job, name), text, "{name}");
+    }
+    assert!(read(&job, "outcome.json").starts_with('{'));
+    assert!(!job.folder.join("notebook.ipynb").exists());
+    for piece in [
+        "no UTF-8",
+        "`notebook.ipynb` is a name of Stepwell's own files: what the code left there is kept as `notebook.code.ipynb`",
+    ] {
+        assert!(
+            outcome.notes.iter().any(|note| note.contains(piece)),
+            "{piece}: {:?}",
+            outcome.notes
+        );
+    }
+    assert!(!outcome.notes.iter().any(|note| note.contains("pattern")));
     assert_eq!(
         rig.executor.adopt(&job.folder).await,
         Adoption::Finished(outcome)
     );
-    let job = rig.job("results = [1]");
-    rig.executor.execute(job.clone()).await.unwrap();
-    assert_eq!(read(&job, "results.json"), "[1]");
 }
 
 #[tokio::test]

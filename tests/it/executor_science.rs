@@ -70,6 +70,51 @@ results = {
 }
 
 #[tokio::test]
+async fn structured_arrays_and_other_arrays_become_lists() {
+    let Some(rig) = science().await else { return };
+    let code = r#"
+import array, collections
+import numpy as np, pandas as pd
+table = np.array([(1, 2.5, "a"), (2, 3.5, "b")], dtype=[("n", int), ("x", float), ("name", "U4")])
+inner = np.zeros((1, 2), dtype=[("at", [("s", int)]), ("xy", float, (2,))])
+masked = np.ma.array([(1, 2)], mask=[(False, True)], dtype=[("a", int), ("b", int)])
+results = {
+    "table": table, "record": table[1], "rec": table.view(np.recarray)[:1], "inner": inner, "none": table[:0], "masked": masked,
+    "extension": pd.array([1, 2], dtype="Int64"), "text": pd.array(["a"], dtype="string"),
+    "plain": array.array("d", [0.5, 1.5]), "user": collections.UserList([1, collections.UserDict(a=2)]),
+    "string": collections.UserString("s"), "twice": pd.Series([1, 2], index=["a", "a"]),
+}
+"#;
+    let outcome = rig.run(code).await;
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    let row = json!({"at": {"s": 0}, "xy": [0.0, 0.0]});
+    let expected = json!({
+        "table": [{"n": 1, "x": 2.5, "name": "a"}, {"n": 2, "x": 3.5, "name": "b"}],
+        "record": {"n": 2, "x": 3.5, "name": "b"}, "rec": [{"n": 1, "x": 2.5, "name": "a"}],
+        "inner": [[row, row]], "none": [], "masked": [{"a": 1, "b": null}],
+        "extension": [1, 2], "text": ["a"], "plain": [0.5, 1.5], "user": [1, {"a": 2}], "string": "s",
+        "twice": [1, 2],
+    });
+    assert_eq!(outcome.results, Some(expected));
+    for note in [
+        r#"results["table"]: an array of shape (2,) with the fields n, x, name became a list of maps"#,
+        r#"results["twice"]: a series became a list, its index was dropped: it has a label twice (use reset_index() to keep it)"#,
+        r#"results["plain"]: an array.array became a list"#,
+    ] {
+        assert!(
+            outcome.notes.iter().any(|said| said == note),
+            "{note}: {:#?}",
+            outcome.notes
+        );
+    }
+    let large = "import numpy as np
+results = {'t': np.zeros(200000, dtype=[('a', float), ('b', float)])}";
+    let outcome = rig.run(large).await;
+    assert_eq!(outcome.status, OutcomeStatus::Succeeded, "{outcome:#?}");
+    assert_eq!(outcome.results.unwrap()["t"]["shape"], json!([200_000]));
+}
+
+#[tokio::test]
 async fn missing_values_of_tables_follow_the_rule_for_nan() {
     let Some(rig) = science().await else { return };
     let code = "import pandas as pd\nresults = {'t': pd.DataFrame({'x': [1.0, None], 'd': [pd.Timestamp('2026-01-01'), pd.NaT]})}";

@@ -83,6 +83,39 @@ async fn files_outside_are_not_written() {
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
 }
 
+#[tokio::test]
+async fn code_does_not_cancel_itself_by_the_pipe_of_its_supervisor() {
+    let rig = Rig::new().await;
+    for attack in [
+        "open('.attempt/control', 'w').write('c')",
+        "open('.attempt/cancel', 'w'); open('.attempt/control', 'w').write('c' * 1000)",
+        "import os\nfor name in os.listdir('.attempt'):\n    if os.path.isdir('.attempt/' + name): continue\n    open('.attempt/' + name, 'r+b', buffering=0).write(b'c')",
+    ] {
+        let job = rig.job(&format!(
+            "{attack}\nimport time; time.sleep(0.3)\nopen('went_on', 'w')\nresults = 1"
+        ));
+        let failure = failure_of(rig.executor.execute(job.clone()).await.unwrap());
+        assert_eq!(
+            (failure.kind, failure.code.as_str()),
+            (FailureKind::Safety, "attempt_tampered"),
+            "{attack}: {failure:#?}"
+        );
+        assert!(job.folder.join("went_on").exists(), "{attack}");
+    }
+    // Its sign is where it can't leave one.
+    let sign = "import os; open('../.' + os.path.basename(os.getcwd()) + '.cancel', 'w')";
+    refused(&["landlock"], sign, |_| {}).await;
+    // Whoever has the right to is still heard, also after such code.
+    let job = rig.job("open('.attempt/control', 'w').write('c')\nopen('ready', 'w').write('x')\nimport time; time.sleep(60)");
+    let folder = job.folder.clone();
+    let executor = crate::executor_rig::executor(rig.data.path());
+    let execution = tokio::spawn(async move { executor.execute(job).await });
+    crate::executor_rig::appears(&folder.join("ready")).await;
+    rig.executor.kill(&folder).await.unwrap();
+    let failure = failure_of(execution.await.unwrap().unwrap());
+    assert_eq!(failure.kind, FailureKind::Cancelled, "{failure:#?}");
+}
+
 /// The rules of the system are about what is in files: this is a guard rail in the interpreter.
 #[tokio::test]
 async fn modes_and_times_of_files_outside_are_not_changed_by_python() {

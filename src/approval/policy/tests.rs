@@ -218,6 +218,17 @@ fn code_that_can_not_be_read_says_where() {
         "{}",
         decision.reason
     );
+    // In a notebook by its cell, and not also by a line of what the cells are together.
+    let code = "# %% cell 1\nx = 1\n# %% cell 2\nx = 2\nif x\n    y\n";
+    let mut report = analyze(code, &RuleSet::default());
+    report.name_cells(code);
+    let decision = decide(&Policy::default(), Mode::ReadOnly, &report, None);
+    assert!(
+        decision.reason.starts_with("Cell 2, line 2: "),
+        "{}",
+        decision.reason
+    );
+    assert!(!decision.reason.contains("Line "), "{}", decision.reason);
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Attempt {
 
     /// Starts a kernel and hands everything over; the code has not begun when this returns. None = somebody has cancelled.
     async fn start(&mut self) -> Result<Option<(Kernel, String)>, Failure> {
-        if self.folder.has("cancel") {
+        if self.folder.is_to_cancel() {
             return Ok(None);
         }
         self.server
@@ -100,7 +100,7 @@ impl Attempt {
         let identity = identity.unwrap_or_default().to_owned();
         self.learn_packages(&mut kernel, &hello).await?;
         self.hand_over(&mut kernel).await?;
-        if self.folder.has("cancel") {
+        if self.folder.is_to_cancel() {
             return Ok(None);
         }
         // From here on the code may have begun.

@@ -10,13 +10,11 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, folder_failure};
 use super::executor::Inner;
-use super::home::put;
 use super::kernel::{Fault, Kernel};
 use super::record::Record;
 use super::server::{KernelState, Server};
 use crate::code;
 use crate::executor::local::folder::{Folder, read_at_most};
-use crate::executor::make_dir;
 use crate::executor::{Adoption, JobSecrets};
 use crate::failure::{Failure, FailureKind};
 use crate::redact::Redactor;
@@ -208,8 +206,7 @@ pub(super) async fn kill(inner: &Inner, folder: &Folder) -> Result<(), Failure> 
 
 async fn stop(inner: &Inner, folder: &Folder) -> Result<(), Failure> {
     let unreadable = |error: io::Error| folder_failure(folder, &error);
-    make_dir(&folder.internal("")).map_err(unreadable)?;
-    put(folder, ".attempt/cancel", b"").map_err(unreadable)?;
+    folder.ask_to_cancel().map_err(unreadable)?;
     let grace = folder.stop_grace();
     let until = Instant::now() + grace + STOP_GRACE;
     let mut lock = folder.try_lock().map_err(unreadable)?;

@@ -35,7 +35,7 @@ impl Stopper {
         // A time-out beyond the clock is none.
         let until = Instant::now().checked_add(job.timeout.saturating_add(late));
         let stop = loop {
-            if self.folder.has("cancel") {
+            if self.folder.is_to_cancel() {
                 break Stop::Cancel;
             }
             if until.is_some_and(|until| until <= Instant::now()) {

@@ -24,6 +24,9 @@ const OWN: [&str; 6] = [
     "supervisor.lock",
 ];
 
+/// What Stepwell puts beside them at the end, under names that the code may have taken for files of its own.
+const RESERVED: [&str; 3] = ["notebook.ipynb", "outcome.json", "results.json"];
+
 /// Figures and artifacts.
 #[derive(Debug, Default)]
 pub(in crate::executor) struct Collected {
@@ -41,6 +44,7 @@ pub(in crate::executor) fn collect(
     limits: &Limits,
     notes: &mut Vec<String>,
 ) -> Collected {
+    let moved = make_room(root, notes);
     let mut paths = Vec::new();
     walk(root, "", &mut paths, notes);
     paths.sort();
@@ -49,19 +53,26 @@ pub(in crate::executor) fn collect(
         .enumerate()
         .map(|(index, file)| (file.path.as_str(), (index, file)))
         .collect();
+    // What the code and the workflow call a file by.
+    let known = |path: &str| called(path, &moved);
     paths.sort_by_key(|(path, _)| {
         named
-            .get(path.as_str())
+            .get(known(path).as_str())
             .map_or(usize::MAX, |(index, _)| *index)
     });
     for pattern in patterns {
-        if !paths.iter().any(|(path, _)| pattern::fits(pattern, path)) {
+        if !paths
+            .iter()
+            .any(|(path, _)| pattern::fits(pattern, &known(path)))
+        {
             notes.push(format!(
                 "no file fits the pattern `{pattern}` of `artifacts`"
             ));
         }
     }
     let wanted = |path: &str| {
+        let path = known(path);
+        let path = path.as_str();
         patterns.is_empty()
             || named.contains_key(path)
             || media_type(path).starts_with("image/")
@@ -74,7 +85,7 @@ pub(in crate::executor) fn collect(
             continue;
         }
         bytes_total = bytes_total.saturating_add(bytes);
-        let said = named.get(path.as_str()).map(|(_, file)| *file);
+        let said = named.get(known(&path).as_str()).map(|(_, file)| *file);
         let file = OutputFile {
             title: said.map(|file| file.title.clone()).unwrap_or_default(),
             description: said
@@ -93,6 +104,43 @@ pub(in crate::executor) fn collect(
     }
     bound(&mut collected, bytes_total, limits, notes);
     collected
+}
+
+/// Gives another name to whatever the code has put where a file of ours comes; from which name to which.
+fn make_room(root: &Path, notes: &mut Vec<String>) -> Vec<(&'static str, String)> {
+    let mut moved = Vec::new();
+    for name in RESERVED {
+        let is_there = |name: &str| fs::symlink_metadata(root.join(name)).is_ok();
+        if !is_there(name) {
+            continue;
+        }
+        let (stem, suffix) = name.rsplit_once('.').unwrap_or((name, ""));
+        let mut free = format!("{stem}.code.{suffix}");
+        let mut number = 2_u64;
+        while is_there(&free) {
+            free = format!("{stem}.code_{number}.{suffix}");
+            number += 1;
+        }
+        match fs::rename(root.join(name), root.join(&free)) {
+            Ok(()) => {
+                notes.push(format!(
+                    "`{name}` is a name of Stepwell's own files: what the code left there is kept as `{free}`"
+                ));
+                moved.push((name, free));
+            }
+            Err(error) => notes.push(format!("`{name}` of the code could not be moved: {error}")),
+        }
+    }
+    moved
+}
+
+/// The path of a file before it got another name.
+fn called(path: &str, moved: &[(&str, String)]) -> String {
+    let before = moved.iter().find_map(|(before, after)| {
+        let rest = path.strip_prefix(after.as_str())?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| format!("{before}{rest}"))
+    });
+    before.unwrap_or_else(|| path.to_owned())
 }
 
 fn bound(collected: &mut Collected, bytes_total: u64, limits: &Limits, notes: &mut Vec<String>) {

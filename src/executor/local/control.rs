@@ -1,5 +1,6 @@
 //! The door by which a running supervisor is told to stop: a named pipe in the folder. Unlike a process
-//! number it can't come to mean somebody else.
+//! number it can't come to mean somebody else. A word in it counts only with the sign beside the folder: the pipe is where
+//! the code can write.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};

@@ -30,6 +30,8 @@ const TEMPORARY_MARK_LEN: usize = 16;
 const INNER: &str = ".attempt";
 /// The sign that the code may have begun.
 const STARTED: &str = "started";
+/// The sign that it is to end.
+const CANCEL: &str = "cancel";
 /// Largest note beside the folder, in bytes.
 const NOTE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -281,7 +283,7 @@ impl Folder {
     /// Leaves the sign that the code may have begun from here on: in the folder, and beside it, where code that moves
     /// what is in its own folder does not meet it. `note` is what must be known of the attempt whatever the code does.
     pub(in crate::executor) fn start(&self, note: &[u8], durable: bool) -> io::Result<()> {
-        let mut file = create(&self.beside())?;
+        let mut file = create(&self.beside(STARTED))?;
         file.write_all(note)?;
         if durable {
             file.sync_all()?;
@@ -292,27 +294,37 @@ impl Folder {
 
     /// Whether the code may have begun.
     pub(in crate::executor) fn has_started(&self) -> bool {
-        fs::symlink_metadata(self.beside()).is_ok() || self.has(STARTED)
+        fs::symlink_metadata(self.beside(STARTED)).is_ok() || self.has(STARTED)
     }
 
     /// The note of [`Folder::start`]; none when there is none, as before the code has begun.
     pub(in crate::executor) fn start_note(&self) -> io::Result<Option<Vec<u8>>> {
-        match read_at_most(&self.beside(), NOTE_BYTES_MAX) {
+        match read_at_most(&self.beside(STARTED), NOTE_BYTES_MAX) {
             Ok(note) => Ok(Some(note)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn beside(&self) -> PathBuf {
+    /// Leaves the sign that the attempt is to end: beside the folder, where code that keeps to its own leaves none.
+    pub(in crate::executor) fn ask_to_cancel(&self) -> io::Result<()> {
+        create(&self.beside(CANCEL)).map(|_| ())
+    }
+
+    /// Whether somebody wants the attempt to end.
+    pub(in crate::executor) fn is_to_cancel(&self) -> bool {
+        fs::symlink_metadata(self.beside(CANCEL)).is_ok()
+    }
+
+    fn beside(&self, sign: &str) -> PathBuf {
         let mut name = std::ffi::OsString::from(".");
         name.push(self.root.file_name().unwrap_or_default());
-        name.push(".started");
+        name.push(".");
+        name.push(sign);
         self.root.with_file_name(name)
     }
 
-    /// Shows an internal document to people, under a name that the code may have taken for a file of its own;
-    /// then that file stays.
+    /// Shows an internal document to people. What the code had put under that name has another one by then.
     pub(in crate::executor) fn show(&self, name: &str) {
         let _taken_or_absent = fs::hard_link(self.internal(name), self.file(name));
     }

@@ -95,8 +95,7 @@ pub(super) async fn kill(folder: &Folder) -> Result<(), Failure> {
 }
 
 async fn stop(folder: &Folder) -> io::Result<()> {
-    make_dir(&folder.internal(""))?;
-    folder.put("cancel", false)?;
+    folder.ask_to_cancel()?;
     control::ask(folder);
     let until = Instant::now() + folder.stop_grace() + STOP_GRACE;
     let mut lock = folder.try_lock()?;

@@ -122,7 +122,7 @@ fn attend(folder: &Folder, origin: Origin, template: Option<Pid>) -> io::Result<
     let redactor = Redactor::new(&secrets.values).map_err(io::Error::other)?;
     let control = super::control::open(folder)?;
     let writes = order.job.mode == Mode::WriteAccess;
-    if folder.has("cancel") {
+    if folder.is_to_cancel() {
         folder.write_outcome(&never_started(), writes)?;
         return Ok(false);
     }
@@ -187,6 +187,15 @@ fn tampered(folder: &Folder, redactor: &Redactor, ended: Ended, clock: &Clock) -
     }
 }
 
+/// The code has written to the pipe of this process, as whoever wants its end does.
+fn meddled() -> Failure {
+    let what = "the code has written to `.attempt/control`, by which Stepwell is asked to end an attempt; nobody has asked";
+    Failure {
+        message: what.to_owned(),
+        ..attempt_tampered()
+    }
+}
+
 /// The secrets of the attempt. An engine that died before it had said them all has begun nothing.
 fn read_secrets(order: &Order) -> io::Result<JobSecrets> {
     if !order.secrets_follow {
@@ -245,8 +254,11 @@ fn conclude(
     let disk = ended.stream_fault.as_ref().map(disk_failure);
     let held_back =
         held_back(folder, failure.as_ref()).filter(|_| ended.stop != Some(Stop::Cancel));
+    let is_cancelled = ended.stop == Some(Stop::Cancel);
+    let forged = (ended.meddled && !is_cancelled).then(meddled);
     failure = refused(&ended.entered)
         .or(held_back)
+        .or(forged)
         .or(failure)
         .or(unreadable)
         .or(too_much)

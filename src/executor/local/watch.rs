@@ -47,6 +47,8 @@ pub(super) struct Ended {
     pub stream_fault: Option<io::Error>,
     pub entered: Entered,
     pub start: Option<Start>,
+    /// Whether the code asked for its own end by the pipe that is not its own.
+    pub meddled: bool,
 }
 
 impl Ended {
@@ -60,6 +62,7 @@ impl Ended {
                 .any(|layer| layer.held && layer.name == name)
         };
         self.stop.is_none()
+            && !self.meddled
             && matches!(self.exit, Exit::Status(_))
             && matches!(self.start, Some(Start::Warm))
             && walled(sandbox::LANDLOCK)
@@ -88,6 +91,9 @@ pub(super) struct Watch {
     childless: bool,
     signals: SignalFd,
     control: File,
+    /// Who wants the end leaves a sign first.
+    folder: Folder,
+    meddled: bool,
     stdout: Stream,
     stderr: Stream,
     notes: Vec<String>,
@@ -137,6 +143,8 @@ impl Watch {
             childless: false,
             signals,
             control,
+            folder: folder.clone(),
+            meddled: false,
             stdout,
             stderr,
             notes: Vec::new(),
@@ -177,6 +185,7 @@ impl Watch {
             stream_fault: out_fault.or(err_fault),
             entered: self.begun.entered,
             start: self.begun.start,
+            meddled: self.meddled,
         })
     }
 
@@ -226,7 +235,11 @@ impl Watch {
             }
         }
         if control::asked(&self.control) {
-            self.stop = self.stop.or(Some(Stop::Cancel));
+            if self.folder.is_to_cancel() {
+                self.stop = self.stop.or(Some(Stop::Cancel));
+            } else {
+                self.meddled = true;
+            }
         }
         self.reap()
     }

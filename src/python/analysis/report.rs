@@ -208,9 +208,14 @@ impl Finding {
             .map_or(line.clone(), |file| format!("{file}, {line}"))
     }
 
-    /// Place and message, in one sentence.
+    /// Place and message, in one sentence. That of a finding in a notebook begins with its cell already.
     #[must_use]
     pub fn told(&self) -> String {
+        if self.file.is_none() && cells::begins_with_place(&self.message) {
+            let mut letters = self.message.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            return first.into_iter().chain(letters).collect();
+        }
         match &self.file {
             None => format!("Line {}: {}", self.line, self.message),
             Some(_) => format!("{}: {}", self.place(), self.message),

@@ -318,8 +318,14 @@ class Encoder:
         elif is_a(value, "fractions", "Fraction") or is_a(value, "uuid", "UUID"):
             self.note(f"a {type(value).__name__} became text")
             self.text(str(value))
-        elif is_a(value, "collections", "deque"):
+        elif is_a(value, "collections", "deque", "UserList"):
             self.sequence(value, value)
+        elif is_a(value, "collections", "UserString"):
+            self.text(str(value))
+        elif is_a(value, "array", "array"):
+            self.note("an array.array became a list")
+            self.large(len(value))
+            self.sequence(value, value.tolist())
         elif hasattr(type(value), "__dataclass_fields__"):
             self.note(f"the dataclass {type(value).__name__} became a map")
             names = type(value).__dataclass_fields__
@@ -345,17 +351,22 @@ class Encoder:
         self.note("bytes became base64 text")
         self.text(binascii.b2a_base64(bytes(value), newline=False).decode("ascii"))
 
+    def large(self, count):
+        """Refuses what can't fit before millions of Python objects are made."""
+        if 2 * count > self.bytes_max:
+            self.put(" " * (self.bytes_max + 1))
+
     def numpy(self, value):
-        if is_a(value, "numpy", "ndarray"):
+        if is_a(value, "numpy", "ndarray", "void") and value.dtype.names:
+            self.records(value)
+        elif is_a(value, "numpy", "ndarray"):
             if value.dtype.kind not in "biufcmMSUO":
                 return False
             if is_a(value, "numpy.ma", "MaskedArray"):
                 self.note("masked items became null")
             elif value.ndim:
                 self.note(f"an array {value.dtype} of shape {value.shape} became lists")
-            # A larger array can't fit: refuse it before millions of Python objects are made.
-            if 2 * value.size > self.bytes_max:
-                self.put(" " * (self.bytes_max + 1))
+            self.large(value.size)
             self.array(value)
         elif is_a(value, "numpy", "datetime64", "timedelta64"):
             if str(value) == "NaT":
@@ -373,6 +384,16 @@ class Encoder:
             return False
         return True
 
+    def records(self, value):
+        """A structured array, or one record of it: maps from its fields."""
+        if value.ndim:
+            names = ", ".join(value.dtype.names)
+            self.note(f"an array of shape {value.shape} with the fields {names} became a list of maps")
+            self.large(value.size)
+            self.sequence(value, _items(value))
+        else:
+            self.mapping(value, [(name, value[name]) for name in value.dtype.names])
+
     def array(self, value):
         if value.dtype.kind in "mM":
             self.sequence(value, list(value)) if value.ndim else self.value(value[()])
@@ -389,8 +410,11 @@ class Encoder:
             rows = value.itertuples(index=False, name=None)
             self.sequence(value, (dict(zip(columns, row)) for row in rows))
         elif is_a(value, "pandas", "Series"):
-            if is_default(value.index) or not value.index.is_unique:
+            if is_default(value.index):
                 self.note("a series became a list")
+                self.sequence(value, value.tolist())
+            elif not value.index.is_unique:
+                self.note("a series became a list, its index was dropped: it has a label twice (use reset_index() to keep it)")
                 self.sequence(value, value.tolist())
             else:
                 self.note("a series became a map from its index")
@@ -398,6 +422,10 @@ class Encoder:
         elif is_a(value, "pandas", "Index", "Categorical"):
             self.note(f"a {type(value).__name__} became a list")
             self.sequence(value, value.tolist())
+        elif is_a(value, "pandas.api.extensions", "ExtensionArray"):
+            self.note(f"a {type(value).__name__} became a list")
+            self.large(len(value))
+            self.sequence(value, list(value))
         elif _is_missing(value):
             self.not_finite(repr(value))
         elif is_a(value, "pandas", "Period", "Interval"):
@@ -406,6 +434,11 @@ class Encoder:
         else:
             return False
         return True
+
+
+def _items(array):
+    """The records of a structured array, in lists where it has more than one dimension."""
+    return [_items(item) for item in array] if array.ndim else array
 
 
 def plain(document):
