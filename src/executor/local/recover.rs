@@ -10,7 +10,6 @@ use super::folder::Folder;
 use super::tree;
 use crate::code;
 use crate::executor::Adoption;
-use crate::executor::make_dir;
 use crate::failure::{Failure, FailureKind};
 
 /// Between two looks at the lock of a supervisor that another engine started.
