@@ -198,6 +198,7 @@ impl History {
             changed: stepwell::approval::Changed::default(),
             files: Vec::new(),
             reuse: None,
+            mark: None,
             reviewers: None,
             rules: stepwell::approval::Rules::default(),
             notebook: None,

@@ -325,6 +325,8 @@ async fn judged(
     })
     .await?;
     let modules = modules::digests(&files);
+    let mark = generate::mark_of(shared, python, digest);
+    let mark = mark.await.map_err(|error| blob_failure(&error))?;
     let (asks, reviewers, rules) = step_wish(state, step_state, python, &report)?;
     let decision = approval::decide(&shared.options.policy, python.mode, &report, asks);
     let given = given::asked(state, step_state, decision.verdict).await?;
@@ -355,6 +357,7 @@ async fn judged(
         bounds: prepared.bounds.clone(),
         files: prepared.files.clone(),
         reuse: prepared.reuse,
+        mark,
         reviewers,
         rules,
         notebook: None,

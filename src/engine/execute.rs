@@ -43,7 +43,9 @@ pub(super) async fn execute(
                 });
             }
         };
-    if analysis.subject != prepared.subject {
+    let of_step = (step_state, python);
+    let carried = generate::still_carried((shared, state), of_step, prepared.reuse, analysis);
+    if analysis.subject != prepared.subject || !carried.await {
         return analyse::analyse(driver, state, path).await;
     }
     let started = started((path, attempt, python.mode), &prepared);

@@ -11,7 +11,7 @@ mod withdrawn;
 use std::sync::Arc;
 
 pub(super) use keep::adopt;
-pub(super) use reuse::{bound, carried, remember};
+pub(super) use reuse::{bound, carried, mark_of, remember, still_carried};
 pub(super) use withdrawn::{mark as withdraw, withdrawn_by};
 
 use super::secrets::Secrets;

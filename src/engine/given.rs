@@ -75,8 +75,9 @@ pub(super) async fn asked(
     verdict: Verdict,
 ) -> Result<Vec<InputFile>, Failure> {
     match verdict {
-        Verdict::Pass => Ok(Vec::new()),
-        Verdict::Ask | Verdict::Block => contents(state, step_state).await,
+        // Nobody can say yes to what is blocked.
+        Verdict::Pass | Verdict::Block => Ok(Vec::new()),
+        Verdict::Ask => contents(state, step_state).await,
     }
 }
 
@@ -116,7 +117,7 @@ pub(super) async fn same(files: &[InputFile]) -> Result<bool, Failure> {
     .await
 }
 
-/// What a file holds. What is no file can't be read by the code either, and a yes covers that there is none.
+/// What a file holds. Where nothing is, the code can't read anything, and a yes covers that.
 fn content(declared: &Declared) -> Result<InputFile, Failure> {
     let Declared { name, file, .. } = declared;
     let found = |sha256: Option<Digest>, bytes: u64| InputFile {
@@ -140,7 +141,8 @@ fn content(declared: &Declared) -> Result<InputFile, Failure> {
         Err(error) => return Err(unreadable(&error)),
     };
     if !there.is_file() {
-        return Ok(found(None, 0));
+        // The code could read it, and nobody could say what.
+        return Err(unreadable(&std::io::Error::other("it is no plain file")));
     }
     let digest = digest_of_file(file).map_err(|error| unreadable(&error))?;
     Ok(found(Some(digest), there.len()))

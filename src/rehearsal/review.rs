@@ -85,6 +85,7 @@ impl Review {
             changed: Changed::default(),
             files: Vec::new(),
             reuse: None,
+            mark: None,
             reviewers,
             rules,
             notebook: None,

@@ -336,6 +336,9 @@ pub struct AnalysisReported {
     /// For code that a later run may take again: the same digest with the shapes of the inputs instead of their values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Digest>,
+    /// The newest mark on such code by which an earlier yes ended: a yes that follows is one that came later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Digest>,
     /// Who should answer if it asks, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewers: Option<String>,

@@ -274,3 +274,73 @@ async fn a_yes_of_somebody_who_has_not_the_role_any_more_asks() {
     one(&state);
     assert_eq!(generator.asked().len(), 1);
 }
+
+/// The same code, written for another task: a no to it is a no to that code wherever it is.
+async fn rejected_elsewhere(engine: &Engine) {
+    let other = TASK.replace("task: Fit", "task: Fit once more");
+    let (run, state) = another(engine, &other).await;
+    one(&state);
+    let state = says(engine, run, "cleo", Say::Reject).await;
+    assert_eq!(state.status(), RunStatus::Rejected);
+}
+
+#[tokio::test]
+async fn a_no_between_the_analysis_and_the_start_is_heard() {
+    let rig = Rig::new(MemoryStore::new());
+    let generator = writing(&["results = {'slope': 1}"]);
+    let executor = works();
+    let engine = rig.engine_with(&executor, asking(&generator));
+    let locked = TASK.replace("    python:", "    locks: [beam]\n    python:");
+    let first = approved_by(&engine, &locked, "bea").await;
+
+    let hold = "steps:\n  - id: hold\n    locks: [beam]\n    wait: {signal: go}\n";
+    let (holder, _) = another(&engine, hold).await;
+    let run = create(&engine, &compiled(&locked), json!({})).await;
+    let driven = {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.drive(run).await.unwrap() })
+    };
+    // It is analysed, its yes is carried, and it waits for the lock.
+    let analysed = async {
+        loop {
+            let state = engine.state(run).await.unwrap();
+            let (_, step) = state.step_with_id("fit").unwrap();
+            if let Some(analysis) = &step.analysis {
+                assert_eq!(analysis.decision.rule, "python.reuse = approved");
+                assert_eq!(taken_from(&state), Some(first));
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, analysed).await.unwrap();
+    rejected_elsewhere(&engine).await;
+
+    let go = Command::Signal {
+        name: "go".to_owned(),
+        payload: serde_json::Map::new(),
+        key: None,
+    };
+    let ada = Actor::User("ada".to_owned());
+    engine.command(holder, ada, go).await.unwrap();
+    engine.drive(holder).await.unwrap();
+    let state = tokio::time::timeout(patience, driven).await.unwrap();
+    one(&state.unwrap());
+    assert_eq!(executor.started().len(), 1, "only the first run ran it");
+}
+
+#[tokio::test]
+async fn a_yes_to_what_was_looked_at_before_a_no_is_for_its_own_run_alone() {
+    let rig = Rig::new(MemoryStore::new());
+    let generator = writing(&["results = {'slope': 1}"]);
+    let executor = works();
+    let engine = rig.engine_with(&executor, asking(&generator));
+    let (first, state) = another(&engine, TASK).await;
+    one(&state);
+    rejected_elsewhere(&engine).await;
+    let state = says(&engine, first, "bea", Say::Approve).await;
+    assert_eq!(state.status(), RunStatus::Succeeded);
+    let (_, state) = another(&engine, TASK).await;
+    one(&state);
+}

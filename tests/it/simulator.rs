@@ -520,6 +520,7 @@ impl Simulation {
             changed: Changed::default(),
             files: Vec::new(),
             reuse: None,
+            mark: None,
             reviewers: None,
             rules: Rules {
                 allow_self: world.allow_self,

@@ -4,7 +4,7 @@
 //! call: to read every history for it would take too long.
 
 use std::collections::HashSet;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -119,11 +119,13 @@ fn lines(file: &Path, currency: &str) -> Result<Vec<Line>, Failure> {
     };
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    let ended = text.strip_suffix(b"\n").unwrap_or(&text);
-    if ended.is_empty() {
-        return Ok(found);
-    }
+    // What has no end was being written when its writer, or the disk, stopped: the history has that call.
+    let ended = text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    let ended = text.get(..ended).unwrap_or_default();
     for (index, line) in ended.split(|byte| *byte == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
         let line = serde_json::from_slice::<Line>(line).ok();
         let Some(line) = line.filter(|line| line.amount >= 0.0) else {
             return Err(damaged(
@@ -208,8 +210,17 @@ fn append(file: &Path, line: &str) -> std::io::Result<()> {
         make_dir(folder)?;
     }
     let mut open = std::fs::OpenOptions::new();
-    let mut file = open.create(true).append(true).open(file)?;
-    // One write, so that lines of several processes do not mix.
+    let mut file = open.create(true).append(true).read(true).open(file)?;
+    file.lock()?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    if let Some(last) = text.len().checked_sub(1)
+        && text.get(last) != Some(&b'\n')
+    {
+        // The rest of a line whose writer, or disk, stopped: nobody reads it, and nothing is to be added to it.
+        let whole = text.iter().rposition(|byte| *byte == b'\n');
+        file.set_len(whole.map_or(0, |at| at as u64 + 1))?;
+    }
     file.write_all(format!("{line}\n").as_bytes())?;
     file.sync_data()
 }
@@ -260,11 +271,21 @@ mod tests {
         std::fs::write(file.with_extension("none"), "").unwrap();
         assert_eq!(sum(&file.with_extension("none")).unwrap(), 0.0);
 
-        append(&file, "{half").unwrap();
+        let add = |text: &str| {
+            let mut open = std::fs::OpenOptions::new();
+            let mut file = open.append(true).open(&file).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        };
+        add("{\"run\":");
+        assert_eq!(sum(&file).unwrap(), 0.75, "it is not all there");
         line(4, 0.25, "USD");
+        assert_eq!(sum(&file).unwrap(), 1.0, "it does not spoil the next one");
+
+        add("{half\n");
+        line(5, 0.25, "USD");
         let failure = sum(&file).unwrap_err();
         assert_eq!(failure.code, "generation_ledger");
-        assert!(failure.message.contains("line 5 of it"), "{failure:?}");
+        assert!(failure.message.contains("line 6 of it"), "{failure:?}");
         assert!(
             failure.message.contains("main-2026-01.jsonl"),
             "{failure:?}"

@@ -20,7 +20,9 @@ use crate::engine::{Error, Shared, analyse, files};
 use crate::generator::shape;
 use crate::id::{Digest, RunId, StepPath};
 use crate::plan::{Mode, PythonStep, Reuse, Step};
-use crate::run::payload::{Circumstances, CodeGenerated, Feedback, Reused, Usage};
+use crate::run::payload::{
+    AnalysisReported, Circumstances, CodeGenerated, Feedback, Reused, Usage,
+};
 use crate::run::{RunState, StepState, StepStatus};
 
 /// Folder of the hints, and of the marks on code that they don't hold for any more.
@@ -155,14 +157,15 @@ pub(in crate::engine) async fn remember(
     let Some(code) = step_state.code(python).filter(|_| wanted && new) else {
         return;
     };
-    let Ok(mark) = withdrawn::newest(shared, code).await else {
+    // That of the time of the analysis: the yes came later, and who said no since said it of this yes too.
+    let Some(analysis) = &step_state.analysis else {
         return;
     };
     let hint = Hint {
         run: state.run,
         step: path.clone(),
         code,
-        mark,
+        mark: analysis.mark,
     };
     let key = key(shared, step, step_state, python).await;
     let files = key.map(|key| file(shared, &key)).into_iter();
@@ -246,8 +249,44 @@ pub(in crate::engine) fn bound(
     }))
 }
 
-/// The yes of an earlier run, where it holds here too: for the very code, for reading only, and where the same people
-/// would be enough for the question that it answers. Who writes is asked every time.
+/// The rule by which a yes of an earlier run decides.
+const RULE: &str = "python.reuse = approved";
+
+/// The yes of an earlier run for the code of a step, where it holds here too: for the very code, for reading only, and
+/// where the same people would be enough for the question that it answers. Who writes is asked every time.
+async fn holding<'a>(
+    (shared, state): (&Shared, &RunState),
+    (step_state, python): (&'a StepState, &PythonStep),
+    bound: Option<Digest>,
+    rules: &Rules,
+) -> Option<&'a Reused> {
+    let newest = &step_state.generation()?.record;
+    let code = newest.code?;
+    let reused = newest.reused.as_ref()?;
+    let holds = step_state.code(python) == Some(code)
+        && python.mode == Mode::ReadOnly
+        && Some(reused.bound) == bound
+        && enough(shared, state, rules, reused);
+    let mark = withdrawn::newest(shared, code).await.ok()?;
+    (holds && mark == reused.mark).then_some(reused)
+}
+
+/// Whether what let analysed code run still does: between the analysis and the start somebody may have said no.
+pub(in crate::engine) async fn still_carried(
+    (shared, state): (&Shared, &RunState),
+    (step_state, python): (&StepState, &PythonStep),
+    bound: Option<Digest>,
+    analysis: &AnalysisReported,
+) -> bool {
+    if analysis.decision.rule != RULE {
+        return true;
+    }
+    let of_step = (step_state, python);
+    let holds = holding((shared, state), of_step, bound, &analysis.rules).await;
+    holds.is_some()
+}
+
+/// What is decided of code where a yes of an earlier run holds.
 pub(in crate::engine) async fn carried(
     (shared, state): (&Shared, &RunState),
     (step_state, python): (&StepState, &PythonStep),
@@ -255,28 +294,13 @@ pub(in crate::engine) async fn carried(
     rules: &Rules,
     decision: Decision,
 ) -> Decision {
-    let reused = step_state.generation().filter(|newest| {
-        newest.record.code.is_some() && newest.record.code == step_state.code(python)
-    });
-    let reused =
-        reused.and_then(|newest| Some((newest.record.code?, newest.record.reused.as_ref()?)));
-    let holds = reused.filter(|(_, reused)| {
-        python.mode == Mode::ReadOnly
-            && decision.verdict == Verdict::Ask
-            && Some(reused.bound) == bound
-            && enough(shared, state, rules, reused)
-    });
-    let holds = match holds {
-        Some((code, reused)) => {
-            let mark = withdrawn::newest(shared, code).await;
-            Some(reused).filter(|reused| mark.is_ok_and(|mark| mark == reused.mark))
-        }
-        None => None,
-    };
-    match holds {
+    if decision.verdict != Verdict::Ask {
+        return decision;
+    }
+    match holding((shared, state), (step_state, python), bound, rules).await {
         Some(reused) => Decision {
             verdict: Verdict::Pass,
-            rule: "python.reuse = approved".to_owned(),
+            rule: RULE.to_owned(),
             reason: format!(
                 "{} approved this code in run {}, for this task and inputs of this shape.",
                 reused.approved_by.join(", "),
@@ -329,4 +353,16 @@ async fn read(file: PathBuf) -> Option<Hint> {
     let read =
         blocking(move || std::fs::read(file).map_err(|error| Error::Internal(error.to_string())));
     serde_json::from_slice(&read.await.ok()?).ok()
+}
+
+/// The newest mark on code that a later run may take, as the analysis finds it.
+pub(in crate::engine) async fn mark_of(
+    shared: &Shared,
+    python: &PythonStep,
+    code: Digest,
+) -> Result<Option<Digest>, Error> {
+    match python.task() {
+        Some(task) if task.reuse == Reuse::Approved => withdrawn::newest(shared, code).await,
+        Some(_) | None => Ok(None),
+    }
 }

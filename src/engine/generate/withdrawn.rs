@@ -35,6 +35,8 @@ pub(in crate::engine) fn withdrawn_by(state: &RunState, event: &Event) -> Option
             (no && asked.subject == Subject::Code).then_some(())?;
             written(state, &asked.step)
         }
+        // Who puts something else in its place does not want it as it is.
+        Event::CodeEdited(edited) => written(state, &edited.step),
         Event::AttemptFailed(failed) => at_fault(state, failed),
         _ => None,
     }

@@ -206,7 +206,8 @@ pub(super) async fn kill(inner: &Inner, folder: &Folder) -> Result<(), Failure> 
 
 async fn stop(inner: &Inner, folder: &Folder) -> Result<(), Failure> {
     let unreadable = |error: io::Error| folder_failure(folder, &error);
-    folder.ask_to_cancel().map_err(unreadable)?;
+    // Without the sign nobody who attends to the kernel listens; then it is ended below.
+    let _unsigned = folder.ask_to_cancel();
     let grace = folder.stop_grace();
     let until = Instant::now() + grace + STOP_GRACE;
     let mut lock = folder.try_lock().map_err(unreadable)?;

@@ -307,7 +307,11 @@ impl Folder {
     }
 
     /// Leaves the sign that the attempt is to end: beside the folder, where code that keeps to its own leaves none.
+    /// Whatever is there already is the sign too.
     pub(in crate::executor) fn ask_to_cancel(&self) -> io::Result<()> {
+        if self.is_to_cancel() {
+            return Ok(());
+        }
         create(&self.beside(CANCEL)).map(|_| ())
     }
 

@@ -94,7 +94,8 @@ pub(super) async fn kill(folder: &Folder) -> Result<(), Failure> {
 }
 
 async fn stop(folder: &Folder) -> io::Result<()> {
-    folder.ask_to_cancel()?;
+    // Without the sign the supervisor does not listen; then everything of the attempt is ended below.
+    let _unsigned = folder.ask_to_cancel();
     control::ask(folder);
     let until = Instant::now() + folder.stop_grace() + STOP_GRACE;
     let mut lock = folder.try_lock()?;
