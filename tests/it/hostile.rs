@@ -116,6 +116,23 @@ async fn code_does_not_cancel_itself_by_the_pipe_of_its_supervisor() {
     assert_eq!(failure.kind, FailureKind::Cancelled, "{failure:#?}");
 }
 
+/// What code does to put a machine back is done, although the word did not come through.
+#[tokio::test]
+async fn code_that_took_the_pipe_away_is_still_told_to_stop() {
+    let rig = Rig::new().await;
+    let job = rig.job(
+        "import os, time\nos.unlink('.attempt/control')\nopen('ready', 'w').write('x')\ntry:\n    while True:\n        print('x'); time.sleep(0.02)\nexcept KeyboardInterrupt:\n    open('put_back', 'w').write('x')\n    raise",
+    );
+    let folder = job.folder.clone();
+    let executor = crate::executor_rig::executor(rig.data.path());
+    let execution = tokio::spawn(async move { executor.execute(job).await });
+    crate::executor_rig::appears(&folder.join("ready")).await;
+    rig.executor.kill(&folder).await.unwrap();
+    let failure = failure_of(execution.await.unwrap().unwrap());
+    assert_eq!(failure.kind, FailureKind::Cancelled, "{failure:#?}");
+    assert!(folder.join("put_back").exists());
+}
+
 /// The rules of the system are about what is in files: this is a guard rail in the interpreter.
 #[tokio::test]
 async fn modes_and_times_of_files_outside_are_not_changed_by_python() {

@@ -234,12 +234,12 @@ impl Watch {
                 self.stop = self.stop.or(Some(Stop::Cancel));
             }
         }
-        if control::asked(&self.control) {
-            if self.folder.is_to_cancel() {
-                self.stop = self.stop.or(Some(Stop::Cancel));
-            } else {
-                self.meddled = true;
-            }
+        let asked = control::asked(&self.control);
+        // Whatever woke this process: the code may have taken the word out of the pipe, or the pipe away.
+        if self.folder.is_to_cancel() {
+            self.stop = self.stop.or(Some(Stop::Cancel));
+        } else {
+            self.meddled |= asked;
         }
         self.reap()
     }
