@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::bounds::{self, Held};
 use super::modules::{Digests, Files};
-use super::options::blocking;
+use super::options::read;
 use super::task::Driver;
 use super::{Error, Shared, execute, generate, given, missing, modules, notebook};
 use crate::approval::{
@@ -244,15 +244,6 @@ fn stored_code(blobs: &Blobs, code: Digest) -> Result<String, Failure> {
         )
         .caused_by(&error)
     })
-}
-
-/// Runs work on files, or a long analysis, where it holds nobody up.
-async fn read<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    blocking(move || Ok(work()))
-        .await
-        .map_err(|error| Failure::new(FailureKind::Internal, error.code(), error.to_string()))?
 }
 
 fn blob_failure(error: &Error) -> Failure {

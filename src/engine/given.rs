@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::options::blocking;
+use super::options::read;
 use crate::approval::Verdict;
 use crate::artifact::digest_of_file;
 use crate::code;
@@ -146,15 +146,6 @@ fn content(declared: &Declared) -> Result<InputFile, Failure> {
     }
     let digest = digest_of_file(file).map_err(|error| unreadable(&error))?;
     Ok(found(Some(digest), there.len()))
-}
-
-/// Runs work on files where it holds nobody up.
-async fn read<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    blocking(move || Ok(work()))
-        .await
-        .map_err(|error| Failure::new(FailureKind::Internal, error.code(), error.to_string()))?
 }
 
 /// Their content by the name of the input, for the subject.

@@ -59,6 +59,15 @@ pub(super) async fn blocking<T: Send + 'static>(
     }
 }
 
+/// The same for a step, which fails with it: reads files, or looks at code for long.
+pub(super) async fn read<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    blocking(move || Ok(work()))
+        .await
+        .map_err(|error| Failure::new(FailureKind::Internal, error.code(), error.to_string()))?
+}
+
 /// Where steps run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placement {

@@ -198,12 +198,15 @@ async fn text(opened: &Opened, modules: &Modules, path: &str) -> Option<String> 
     Some(text).filter(|text| text.len() <= COMPARED_BYTES_MAX)
 }
 
+/// Most text of modules that one question shows, in bytes.
+const MODULES_BYTES_MAX: usize = 1 << 20;
+
 /// Texts of the modules that a question covers, by their paths: first those with findings, then the others where
-/// `all` are wanted, as many as fit into `bytes_max`.
+/// `all` are wanted, as many as fit into [`MODULES_BYTES_MAX`].
 pub(crate) async fn module_texts(
     opened: &Opened,
     analysis: &AnalysisReported,
-    (bytes_max, all): (usize, bool),
+    all: bool,
 ) -> BTreeMap<String, String> {
     let findings = &analysis.report.findings;
     let is_found = |path: &str| {
@@ -215,7 +218,7 @@ pub(crate) async fn module_texts(
     let kept = analysis.modules.iter().filter(|(_, module)| module.kept);
     let (first, then): (Vec<_>, Vec<_>) = kept.partition(|(path, _)| is_found(path));
     let then = then.into_iter().filter(|_| all);
-    let (mut left, mut texts) = (bytes_max, BTreeMap::new());
+    let (mut left, mut texts) = (MODULES_BYTES_MAX, BTreeMap::new());
     for (path, module) in first.into_iter().chain(then) {
         if let Ok(bytes) = opened.engine.blob(module.digest).await
             && let Some(rest) = left.checked_sub(bytes.len())

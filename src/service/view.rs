@@ -281,11 +281,8 @@ async fn pending(
     })
 }
 
-/// Most text of modules in one question, in bytes.
-const MODULES_BYTES_MAX: usize = 1 << 20;
-
 async fn covered(opened: &Opened, analysis: &AnalysisReported) -> Vec<CoveredModule> {
-    let mut texts = approved::module_texts(opened, analysis, (MODULES_BYTES_MAX, true)).await;
+    let mut texts = approved::module_texts(opened, analysis, true).await;
     let modules = analysis.modules.iter();
     modules
         .map(|(path, module)| CoveredModule {

@@ -13,9 +13,6 @@ use crate::run::payload::Subject;
 use crate::run::{Reveal, RunState, StepState, nobody_may_approve};
 use crate::service::approved::{self, Approved};
 
-/// Most text of modules that one question shows, in bytes.
-const MODULES_BYTES_MAX: usize = 1 << 20;
-
 /// A run ready to be shown.
 #[derive(Debug)]
 pub(in crate::cli) struct Frame<'a> {
@@ -59,7 +56,7 @@ impl<'a> Frame<'a> {
                 }
             }
             if let Some(analysis) = analysis {
-                let texts = approved::module_texts(opened, analysis, (MODULES_BYTES_MAX, false));
+                let texts = approved::module_texts(opened, analysis, false);
                 for (path, text) in texts.await {
                     let module = analysis.modules.get(&path);
                     code.extend(module.map(|module| (module.digest, text)));
